@@ -1,0 +1,83 @@
+//! The library's side of the benchmarks: prints the JSON lines that `bench/peers` prints, with
+//! `impl` `gluonic` or `limit`, both measured alternately in one run.
+//!
+//! `cargo run --release -- {train|walk} [--threads N] [--filter CASE] [--ms MS]`
+
+mod count;
+mod limit;
+mod train;
+mod walk;
+
+use std::process::ExitCode;
+
+/// What the command line says.
+struct Args {
+    threads: usize,
+    filter: String,
+    ms: f64,
+}
+
+fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    let what = words.next().unwrap_or_default();
+    let mut args = Args { threads: 1, filter: String::new(), ms: 1500.0 };
+    while let Some(word) = words.next() {
+        let value = words.next().unwrap_or_default();
+        match word.as_str() {
+            "--threads" => args.threads = value.parse().unwrap_or(1),
+            "--filter" => args.filter = value,
+            "--ms" => args.ms = value.parse().unwrap_or(1500.0),
+            _ => return usage(),
+        }
+    }
+    // Before the first use of the pool.
+    if rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global().is_err() {
+        return usage();
+    }
+    match what.as_str() {
+        "train" => train::run(&args),
+        "walk" => walk::run(&args),
+        _ => return usage(),
+    }
+    ExitCode::SUCCESS
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: gluonic-bench {{train|walk}} [--threads N] [--filter CASE] [--ms MS]");
+    ExitCode::from(2)
+}
+
+/// Times some variants alternately, in blocks of at least 5 ms, for `ms` each; prints a line each.
+fn race(case: &str, args: &Args, variants: &mut [(&str, &mut dyn FnMut())]) {
+    let mut plans = Vec::new();
+    for (_, run) in variants.iter_mut() {
+        for _ in 0..3 {
+            run();
+        }
+        let (_, allocations) = count::during(|| (0..10).for_each(|_| run()));
+        let start = std::time::Instant::now();
+        run();
+        let once = start.elapsed().as_secs_f64() * 1e3;
+        plans.push((((5.0 / once).ceil() as usize).clamp(1, 100_000), allocations / 10, Vec::new()));
+    }
+    let start = std::time::Instant::now();
+    while start.elapsed().as_secs_f64() * 1e3 < args.ms * variants.len() as f64
+        || plans[0].2.len() < 5
+    {
+        for ((_, run), (repeat, _, times)) in variants.iter_mut().zip(&mut plans) {
+            let start = std::time::Instant::now();
+            (0..*repeat).for_each(|_| run());
+            times.push(start.elapsed().as_secs_f64() * 1e3 / *repeat as f64);
+        }
+    }
+    for ((name, _), (repeat, allocations, times)) in variants.iter().zip(&mut plans) {
+        times.sort_by(f64::total_cmp);
+        println!(
+            "{{\"case\":\"{case}\",\"impl\":\"{name}\",\"threads\":{},\"ms\":{:.6},\"min_ms\":{:.6},\"n\":{},\"allocations\":{allocations}}}",
+            args.threads,
+            times[times.len() / 2],
+            times[0],
+            times.len() * *repeat
+        );
+    }
+}

@@ -1,0 +1,51 @@
+//! One step of training a multilayer perceptron, beside its matrix products alone.
+
+use gluonic::prelude::*;
+
+use crate::limit::Gemms;
+use crate::{Args, race};
+
+const CASES: [(&str, &[usize], usize); 4] = [
+    ("mlp20_b2", &[20, 256, 10], 2),
+    ("mlp20_b64", &[20, 256, 10], 64),
+    ("mlp784_b64", &[784, 256, 10], 64),
+    ("mlp1024_b256", &[784, 1024, 1024, 10], 256),
+];
+
+pub fn run(args: &Args) {
+    for (name, sizes, batch) in CASES {
+        let case = format!("{name}_sgdm");
+        if !case.contains(&args.filter) {
+            continue;
+        }
+        step(&case, sizes, batch, args).expect("the benchmark's own sizes fit");
+    }
+}
+
+fn step(case: &str, sizes: &[usize], batch: usize, args: &Args) -> Result<()> {
+    let net = Sequential::new();
+    let last = sizes.len() - 2;
+    for (i, units) in sizes[1..].iter().enumerate() {
+        let layer = Dense::new(*units);
+        net.add(if i < last { layer.activation(Activation::Relu) } else { layer });
+    }
+    net.initialize()?;
+    let x: Vec<f32> =
+        (0..batch * sizes[0]).map(|i| ((i * 7919) % 1000) as f32 / 500.0 - 1.0).collect();
+    let x = NdArray::from_vec(x, (batch, sizes[0]))?;
+    let labels = NdArray::from_vec((0..batch as u32).map(|i| i % 10).collect(), batch)?;
+    net.call(&x)?;
+    let loss = SoftmaxCrossEntropyLoss::default();
+    let mut trainer = Trainer::new(&net.collect_params()?, Sgd::new(0.01)?.momentum(0.9)?)?;
+    let mut own = || {
+        let value = autograd::record(|| loss.call(&net.call(&x)?, &labels, None));
+        let value = value.expect("sizes fit");
+        value.backward().expect("it was recorded");
+        drop(value);
+        trainer.step(batch).expect("gradients are fresh");
+    };
+    let mut gemms = Gemms::new(sizes, batch);
+    let mut limit = || gemms.run();
+    race(case, args, &mut [("gluonic", &mut own), ("limit", &mut limit)]);
+    Ok(())
+}

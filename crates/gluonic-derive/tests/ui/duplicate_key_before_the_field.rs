@@ -1,0 +1,17 @@
+use gluonic::prelude::*;
+
+#[derive(Block)]
+struct Net {
+    core: BlockCore,
+    #[block(key = "out")]
+    hidden: Dense,
+    out: Dense,
+}
+
+impl Forward for Net {
+    fn forward(&self, x: &NdArray) -> Result<NdArray> {
+        Ok(x.clone())
+    }
+}
+
+fn main() {}

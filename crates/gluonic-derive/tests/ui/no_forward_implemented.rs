@@ -1,0 +1,8 @@
+use gluonic::prelude::*;
+
+#[derive(Block)]
+struct Net {
+    core: BlockCore,
+}
+
+fn main() {}

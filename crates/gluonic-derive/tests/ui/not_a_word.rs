@@ -1,0 +1,16 @@
+use gluonic::prelude::*;
+
+#[derive(Block)]
+struct Net {
+    core: BlockCore,
+    #[block("body")]
+    hidden: Dense,
+}
+
+impl Forward for Net {
+    fn forward(&self, x: &NdArray) -> Result<NdArray> {
+        Ok(x.clone())
+    }
+}
+
+fn main() {}

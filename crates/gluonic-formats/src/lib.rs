@@ -1,0 +1,48 @@
+//! Readers and writers of parameter files: bytes in, [`RawTensor`]s out.
+//!
+//! ```
+//! use gluonic_formats::{DType, Limits, RawTensor, mxnet_params, read, safetensors};
+//!
+//! let weight = RawTensor::new("fc.weight", DType::F32, vec![1, 2], vec![0; 8])?;
+//! let bytes = safetensors::write(&[weight], &Default::default())?;
+//!
+//! // The format is told from the bytes; the tensors borrow them.
+//! let archive = read(&bytes, &Limits::default())?;
+//! assert_eq!(archive.tensors[0].shape(), [1, 2]);
+//!
+//! let params = mxnet_params::write(&archive.tensors)?;
+//! assert_eq!(read(&params, &Limits::default())?.tensors, archive.tensors);
+//! # Ok::<(), gluonic_formats::Error>(())
+//! ```
+//!
+//! This crate opens no file, knows no arithmetic and has no `unsafe` code. Whatever the bytes, a
+//! reader neither panics nor hangs, and allocates within [`Limits`]: a length in a file is a
+//! claim, checked before it is used.
+//!
+//! * [`read`], [`read_header`], [`write_to`]: any format; [`detect()`] tells which.
+//! * [`safetensors`], [`mxnet_params`]: one format each, with what only it can say.
+//! * [`RawTensor`], [`DType`], [`Archive`], [`Header`]: what goes in and out.
+//! * [`Error`]: what is wrong, as facts.
+#![forbid(unsafe_code)]
+#![warn(clippy::indexing_slicing)]
+#![allow(clippy::doc_markdown)] // `MXNet`, `NumPy` and `PyTorch` are words here, not code.
+#![cfg_attr(test, allow(clippy::indexing_slicing))]
+
+mod archive;
+mod cursor;
+mod detect;
+mod dtype;
+mod error;
+mod limits;
+pub mod mxnet_params;
+mod raw;
+pub mod safetensors;
+
+pub use crate::{
+    archive::{Archive, Header, Storage, TensorEntry, read, read_header, write_to},
+    detect::{FileKind, Format, detect},
+    dtype::DType,
+    error::Error,
+    limits::{Limits, byte_len, elem_count},
+    raw::RawTensor,
+};

@@ -1,0 +1,8 @@
+//! Behavior seen from outside: files that MXNet wrote, attacks, identities.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::doc_markdown)]
+
+mod fixtures;
+mod hostile_bytes;
+mod mxnet_params_attacks;
+mod round_trips;
+mod support;

@@ -1,0 +1,274 @@
+//! The shared, versioned place of one value.
+//!
+//! ```text
+//! Own(Arc<Buf>)        count = the cell + snapshots (graphs, running operations): more than one
+//!                      owner means copy before writing
+//! Pinned(Arc<Pinned>)  count = the cell + living pins: written in place, never moves
+//! ```
+//! The two counts never mix, because a pinned buffer is never snapshotted. A read clones an `Arc`
+//! under the read lock and then computes without any lock, so operations need no lock order.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
+
+use super::buffer::Buf;
+use super::dtype::DType;
+use super::pin::{Pin, Pinned};
+use crate::error::{Error, Result};
+
+#[derive(Debug)]
+enum State {
+    Own(Arc<Buf>),
+    Pinned(Arc<Pinned>),
+    /// Only between two lines of one function that holds the write lock.
+    Moving,
+}
+
+#[derive(Debug)]
+pub(crate) struct Cell {
+    state: RwLock<State>,
+    version: AtomicU64,
+    /// The thread that holds the write lock, to turn its own second access into an error.
+    editor: AtomicU64,
+    dtype: DType,
+    len: usize,
+}
+
+thread_local! {
+    static THREAD: u64 = {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    };
+}
+
+/// A number of this thread, never 0.
+pub(crate) fn thread_number() -> u64 {
+    THREAD.with(|number| *number)
+}
+
+impl Cell {
+    pub(crate) fn new(buf: Arc<Buf>) -> Cell {
+        Cell {
+            dtype: buf.dtype(),
+            len: buf.len(),
+            state: RwLock::new(State::Own(buf)),
+            version: AtomicU64::new(0),
+            editor: AtomicU64::new(0),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Counts the edits so far.
+    #[inline]
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// The value as it is now, for as long as the caller keeps it.
+    #[inline]
+    pub(crate) fn snapshot(&self) -> Result<Arc<Buf>> {
+        if let Ok(state) = self.state.try_read()
+            && let State::Own(buf) = &*state
+        {
+            return Ok(buf.clone());
+        }
+        self.snapshot_slowly()
+    }
+
+    #[cold]
+    fn snapshot_slowly(&self) -> Result<Arc<Buf>> {
+        self.refuse_own_edit()?;
+        {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            match &*state {
+                State::Own(buf) => return Ok(buf.clone()),
+                State::Pinned(pinned) if Arc::strong_count(pinned) > 1 => {
+                    return Ok(Arc::new(pinned.get(Buf::copy)));
+                }
+                _ => {}
+            }
+        }
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        unpin(&mut state);
+        match &*state {
+            State::Own(buf) => Ok(buf.clone()),
+            State::Pinned(pinned) => Ok(Arc::new(pinned.get(Buf::copy))),
+            State::Moving => unreachable!("never left behind: see State::Moving"),
+        }
+    }
+
+    /// Locks the value for writing and counts an edit.
+    #[inline]
+    pub(crate) fn edit(&self) -> Result<Edit<'_>> {
+        let mut state = match self.state.try_write() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                self.refuse_own_edit()?;
+                self.state.write().unwrap_or_else(PoisonError::into_inner)
+            }
+        };
+        self.editor.store(thread_number(), Ordering::Relaxed);
+        self.version.fetch_add(1, Ordering::Release);
+        if let State::Pinned(_) = &*state {
+            unpin(&mut state);
+        }
+        Ok(Edit { state, cell: self })
+    }
+
+    /// Whether an edit by this thread would be refused, because one is under way.
+    pub(crate) fn refuse_own_edit(&self) -> Result<()> {
+        if self.editor.load(Ordering::Relaxed) == thread_number() {
+            return Err(Error::BeingEdited);
+        }
+        Ok(())
+    }
+
+    /// Fixes the address of the value, moving it off any snapshot first.
+    pub(crate) fn pin(&self) -> Result<Pin> {
+        let mut edit = self.edit()?;
+        edit.buf();
+        let pinned = match std::mem::replace(&mut *edit.state, State::Moving) {
+            State::Own(buf) => {
+                let buf = Arc::into_inner(buf).expect("`Edit::buf` has made it unique");
+                Arc::new(Pinned::new(buf))
+            }
+            State::Pinned(pinned) => pinned,
+            State::Moving => unreachable!("never left behind: see State::Moving"),
+        };
+        *edit.state = State::Pinned(pinned.clone());
+        Ok(Pin { pinned, dtype: self.dtype, len: self.len })
+    }
+}
+
+/// Makes a cell ordinary again when the last pin is gone.
+fn unpin(state: &mut State) {
+    if let State::Pinned(pinned) = state
+        && Arc::strong_count(pinned) == 1
+        && let State::Pinned(pinned) = std::mem::replace(state, State::Moving)
+    {
+        *state = match Arc::try_unwrap(pinned) {
+            Ok(pinned) => State::Own(Arc::new(pinned.into_buf())),
+            Err(pinned) => State::Pinned(pinned),
+        };
+    }
+}
+
+/// The write lock of a cell.
+#[derive(Debug)]
+pub(crate) struct Edit<'a> {
+    state: RwLockWriteGuard<'a, State>,
+    cell: &'a Cell,
+}
+
+impl Edit<'_> {
+    /// The value to write into: in place when nobody else counts on it, else a copy that becomes
+    /// the cell's.
+    #[inline]
+    pub(crate) fn buf(&mut self) -> &mut Buf {
+        match &mut *self.state {
+            State::Own(buf) => unique(buf),
+            #[allow(unsafe_code, reason = "the lock that `Pinned::get_mut` asks for is held")]
+            // SAFETY: `self` holds the cell's write lock, and the result borrows from `self`.
+            State::Pinned(pinned) => unsafe { pinned.get_mut() },
+            State::Moving => unreachable!("never left behind: see State::Moving"),
+        }
+    }
+
+    /// Puts another buffer of the same type and length in place of the value; under a pin, its
+    /// elements.
+    pub(crate) fn replace(&mut self, buf: Arc<Buf>) {
+        debug_assert_eq!((buf.dtype(), buf.len()), (self.cell.dtype, self.cell.len));
+        if let State::Own(own) = &mut *self.state {
+            *own = buf;
+            return;
+        }
+        super::dtype::for_dtype!(self.cell.dtype, T => {
+            self.buf().slice_mut::<T>().copy_from_slice(buf.slice());
+        });
+    }
+}
+
+impl Drop for Edit<'_> {
+    fn drop(&mut self) {
+        self.cell.editor.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Write access to a counted buffer: itself when this is the only count, else a copy in its place.
+#[inline]
+pub(crate) fn unique(buf: &mut Arc<Buf>) -> &mut Buf {
+    if Arc::get_mut(buf).is_none() {
+        *buf = Arc::new(buf.copy());
+    }
+    Arc::get_mut(buf).expect("made unique just now")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(values: &[f32]) -> Cell {
+        Cell::new(Arc::new(Buf::from_vec(values.to_vec())))
+    }
+
+    fn values(cell: &Cell) -> Vec<f32> {
+        cell.snapshot().unwrap().slice::<f32>().to_vec()
+    }
+
+    #[test]
+    fn an_edit_copies_only_when_a_snapshot_is_alive() {
+        let cell = cell(&[1.0]);
+        let address = cell.snapshot().unwrap().slice::<f32>().as_ptr();
+        cell.edit().unwrap().buf().slice_mut::<f32>()[0] = 2.0;
+        assert_eq!(cell.snapshot().unwrap().slice::<f32>().as_ptr(), address);
+        let before = cell.snapshot().unwrap();
+        cell.edit().unwrap().buf().slice_mut::<f32>()[0] = 3.0;
+        assert_eq!((before.slice::<f32>()[0], values(&cell)[0]), (2.0, 3.0));
+    }
+
+    #[test]
+    fn a_second_access_by_the_editing_thread_is_an_error_not_a_deadlock() {
+        let cell = cell(&[1.0]);
+        let edit = cell.edit().unwrap();
+        assert!(matches!(cell.snapshot(), Err(Error::BeingEdited)));
+        assert!(matches!(cell.edit(), Err(Error::BeingEdited)));
+        drop(edit);
+        assert!(cell.edit().is_ok());
+    }
+
+    #[test]
+    fn a_pin_moves_the_cell_off_earlier_snapshots_and_later_ones_are_copies() {
+        let cell = cell(&[1.0]);
+        let before = cell.snapshot().unwrap();
+        let pin = cell.pin().unwrap();
+        let during = cell.snapshot().unwrap();
+        cell.edit().unwrap().buf().slice_mut::<f32>()[0] = 9.0;
+        assert_eq!((before.slice::<f32>()[0], during.slice::<f32>()[0]), (1.0, 1.0));
+        assert_eq!(values(&cell), [9.0]);
+        let address = pin.as_mut_ptr();
+        drop(pin);
+        assert_eq!(cell.snapshot().unwrap().slice::<f32>().as_ptr().cast(), address);
+    }
+
+    #[test]
+    fn a_panic_inside_an_edit_leaves_the_cell_usable() {
+        let cell = cell(&[1.0]);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _edit = cell.edit().unwrap();
+            panic!("inside an edit");
+        }));
+        assert!(panicked.is_err());
+        cell.edit().unwrap().buf().slice_mut::<f32>()[0] = 4.0;
+        assert_eq!(values(&cell), [4.0]);
+    }
+}

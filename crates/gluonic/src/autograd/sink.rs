@@ -1,0 +1,217 @@
+//! Where gradients go during one backward.
+//!
+//! An operation does not return gradients: it writes each into the destination that [`Sinks`]
+//! lends it, a parameter's slot or a temporary, overwriting or adding as it is told. So nothing is
+//! zeroed first, nothing is copied, and nothing is computed for an input that needs no gradient.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::graph::{Edge, GradReq, Node, Slot};
+use crate::array::{Buf, Compute, DType, NdArray, for_float, unique};
+use crate::cpu::elementwise::add_into;
+use crate::error::Result;
+
+/// Nodes still to be visited, the latest last, each with what has been summed for it so far.
+pub(crate) type Frontier = BTreeMap<(u64, usize), (Arc<Node>, Option<Arc<Buf>>)>;
+
+/// The slots that one backward has to do with.
+
+pub(crate) struct Claims {
+    epoch: u64,
+    /// Owned: written to directly.
+    own: Vec<Arc<Slot>>,
+    /// Owned by another backward right now: collected here and committed whole at the end.
+    late: Vec<(Arc<Slot>, Option<Arc<Buf>>)>,
+    /// For `autograd::grad`: gradients of these slots go here, of all others nowhere.
+    diverted: Option<Vec<(Arc<Slot>, Option<Arc<Buf>>)>>,
+}
+
+impl Claims {
+    pub(crate) fn new(epoch: u64, diverted: Option<Vec<Arc<Slot>>>) -> Claims {
+        let diverted = diverted.map(|slots| slots.into_iter().map(|slot| (slot, None)).collect());
+        Claims { epoch, own: Vec::new(), late: Vec::new(), diverted }
+    }
+
+    /// The buffer that collects for a slot which is not written to directly, if there is one.
+    fn aside(&mut self, slot: &Arc<Slot>) -> Option<&mut Option<Arc<Buf>>> {
+        let list = match &mut self.diverted {
+            Some(diverted) => diverted,
+            None => {
+                if slot.owner.load(Ordering::Relaxed) == self.epoch {
+                    return None;
+                }
+                if !self.late.iter().any(|(late, _)| Arc::ptr_eq(late, slot)) {
+                    let claim =
+                        slot.owner.compare_exchange(0, self.epoch, Ordering::Acquire, Ordering::Relaxed);
+                    if claim.is_ok() {
+                        self.own.push(slot.clone());
+                        return None;
+                    }
+                    self.late.push((slot.clone(), None));
+                }
+                &mut self.late
+            }
+        };
+        list.iter_mut().find(|(known, _)| Arc::ptr_eq(known, slot)).map(|(_, buf)| buf)
+    }
+
+    fn release(&mut self) {
+        for slot in self.own.drain(..) {
+            slot.owner.store(0, Ordering::Release);
+        }
+    }
+
+    /// Gives up the owned slots, then writes the late ones, one whole gradient each.
+    pub(crate) fn commit(mut self) -> Result<Option<Vec<Option<Arc<Buf>>>>> {
+        for slot in &self.own {
+            slot.set_fresh(true);
+        }
+        self.release();
+        for (slot, buf) in std::mem::take(&mut self.late) {
+            let Some(buf) = buf else { continue };
+            while slot
+                .owner
+                .compare_exchange_weak(0, u64::MAX, Ordering::Acquire, Ordering::Relaxed)
+                .is_err()
+            {
+                std::thread::yield_now();
+            }
+            self.own.push(slot.clone());
+            for_float!(buf.dtype(), T => {
+                write_slot::<T>(&slot, slot.req() == GradReq::Add, |out, add| {
+                    if add { add_into(out, buf.slice()) } else { out.copy_from_slice(buf.slice()) }
+                })?;
+            });
+            slot.set_fresh(true);
+            self.release();
+        }
+        Ok(self.diverted.take().map(|diverted| diverted.into_iter().map(|(_, buf)| buf).collect()))
+    }
+}
+
+impl Drop for Claims {
+    /// After an error the slots that were written to hold half a gradient: not fresh, so that no
+    /// trainer uses it.
+    fn drop(&mut self) {
+        for slot in &self.own {
+            slot.set_fresh(false);
+        }
+        self.release();
+    }
+}
+
+/// Lends a slot's buffer in the compute type, converting for a half-precision slot.
+fn write_slot<T: Compute>(slot: &Slot, add: bool, write: impl FnOnce(&mut [T], bool)) -> Result<()> {
+    let mut lock = slot.cell.edit()?;
+    let buf = lock.buf();
+    if buf.dtype() == T::DTYPE {
+        write(buf.slice_mut(), add);
+        return Ok(());
+    }
+    let stored = buf.dtype();
+    let mut wide =
+        if add { buf.convert(T::DTYPE) } else { Buf::new::<T>(buf.len(), |_| ()) };
+    write(wide.slice_mut(), add);
+    lock.replace(Arc::new(wide.convert(stored)));
+    Ok(())
+}
+
+/// Adds into a counted buffer, or makes it by the first contribution.
+fn write_temporary<T: Compute>(
+    temporary: &mut Option<Arc<Buf>>,
+    n: usize,
+    write: impl FnOnce(&mut [T], bool),
+) {
+    match temporary {
+        None => *temporary = Some(Arc::new(Buf::new::<T>(n, |out| write(out, false)))),
+        Some(buf) => write(unique(buf).slice_mut(), true),
+    }
+}
+
+/// The destinations of the gradients of one operation's inputs.
+pub(crate) struct Sinks<'a> {
+    pub(crate) edges: &'a [Edge],
+    pub(crate) frontier: &'a mut Frontier,
+    pub(crate) claims: &'a mut Claims,
+}
+
+impl Sinks<'_> {
+    /// Whether input `i` needs a gradient at all.
+    pub(crate) fn wanted(&self, i: usize) -> bool {
+        match &self.edges[i] {
+            Edge::Nowhere => false,
+            Edge::Node(_) => true,
+            Edge::Slot(slot) => match &self.claims.diverted {
+                None => true,
+                Some(diverted) => diverted.iter().any(|(known, _)| Arc::ptr_eq(known, slot)),
+            },
+        }
+    }
+
+    fn temporary(&mut self, node: &Arc<Node>) -> &mut Option<Arc<Buf>> {
+        match self.frontier.entry((node.seq, Arc::as_ptr(node) as usize)) {
+            Entry::Occupied(entry) => &mut entry.into_mut().1,
+            Entry::Vacant(entry) => &mut entry.insert((node.clone(), None)).1,
+        }
+    }
+
+    /// Lends the destination of input `i`, `n` elements: `write(out, add)` overwrites all of it
+    /// when `add` is false and adds to it when it is true. Not called when nobody wants it.
+    pub(crate) fn write<T: Compute>(
+        &mut self,
+        i: usize,
+        n: usize,
+        write: impl FnOnce(&mut [T], bool),
+    ) -> Result<()> {
+        match &self.edges[i] {
+            Edge::Nowhere => {}
+            Edge::Node(node) => write_temporary(self.temporary(&node.clone()), n, write),
+            Edge::Slot(_) if !self.wanted(i) => {}
+            Edge::Slot(slot) => {
+                if let Some(aside) = self.claims.aside(slot) {
+                    write_temporary(aside, n, write);
+                    return Ok(());
+                }
+                let epoch = self.claims.epoch;
+                let add = slot.epoch.swap(epoch, Ordering::Relaxed) == epoch
+                    || slot.req() == GradReq::Add;
+                write_slot(slot, add, write)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The gradient of input `i` is `grad` itself: handed on without a copy when it is the first
+    /// contribution to a temporary.
+    pub(crate) fn pass(&mut self, i: usize, grad: &Arc<Buf>) -> Result<()> {
+        if let Edge::Node(node) = &self.edges[i] {
+            let temporary = self.temporary(&node.clone());
+            if temporary.is_none() {
+                *temporary = Some(grad.clone());
+                return Ok(());
+            }
+        }
+        for_float!(grad.dtype(), T => self.write::<T>(i, grad.len(), |out, add| {
+            if add { add_into(out, grad.slice()) } else { out.copy_from_slice(grad.slice()) }
+        }))
+    }
+}
+
+/// A gradient that was collected aside, as an array of the parameter's own type.
+pub(crate) fn diverted_array(buf: Option<Arc<Buf>>, like: &NdArray) -> Result<NdArray> {
+    let Some(buf) = buf else { return NdArray::zeros(like.dims(), like.dtype()) };
+    let buf = if buf.dtype() == like.dtype() { buf } else { Arc::new(buf.convert(like.dtype())) };
+    Ok(NdArray::from_buf(buf, like.dims().clone()))
+}
+
+/// A head gradient of ones in the compute type of `dtype`.
+pub(crate) fn ones(dtype: DType, n: usize) -> Arc<Buf> {
+    Arc::new(if dtype == DType::F64 {
+        Buf::new::<f64>(n, |out| out.fill(1.0))
+    } else {
+        Buf::new::<f32>(n, |out| out.fill(1.0))
+    })
+}

@@ -1,0 +1,93 @@
+//! Writing parameters to a file.
+
+use std::path::Path;
+
+use gluonic_formats::{Format, RawTensor};
+use indexmap::IndexMap;
+
+use super::convert::Outgoing;
+use super::tie::{ALIASES, Targets};
+use crate::error::{Error, Result};
+use crate::storage;
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SaveOptions {
+    /// Whether a tied parameter is written once. A `.safetensors` file always does so, under the
+    /// first path, and lists the others in its metadata; a `.params` file writes every path unless
+    /// this is set, then the last path at the first one's place, as MXNet.
+    pub deduplicate: bool,
+    /// The format, if the suffix is not to decide.
+    pub format: Option<Format>,
+}
+
+/// The format that a file's suffix stands for, among those that can be written.
+fn format_of(file: &Path) -> Result<Format> {
+    match file.extension().and_then(|suffix| suffix.to_str()) {
+        Some("safetensors") => Ok(Format::Safetensors),
+        Some("params") => Ok(Format::MxnetParams),
+        _ => Err(Error::Suffix { path: file.to_owned() }),
+    }
+}
+
+pub(super) fn save(targets: Targets, file: &Path, options: &SaveOptions) -> Result<()> {
+    let format = options.format.map_or_else(|| format_of(file), Ok)?;
+    refuse_missing(&targets)?;
+    let values = targets.list.iter().map(|target| Outgoing::new(&target.parameter.data()?));
+    let values = values.collect::<Result<Vec<_>>>()?;
+    let mut metadata = IndexMap::new();
+    let mut tensors: Vec<RawTensor<'_>> = Vec::new();
+    if format == Format::Safetensors {
+        let mut aliases = serde_json::Map::new();
+        for (target, value) in targets.list.iter().zip(&values) {
+            let [owner, others @ ..] = target.keys.as_slice() else { continue };
+            tensors.push(value.raw(owner)?);
+            for alias in others {
+                aliases.insert(alias.to_string(), owner.to_string().into());
+            }
+        }
+        if !aliases.is_empty() {
+            let aliases = serde_json::Value::Object(aliases).to_string();
+            metadata.insert(ALIASES.to_owned(), aliases);
+        }
+    } else if options.deduplicate {
+        for (target, value) in targets.list.iter().zip(&values) {
+            tensors.extend(target.keys.last().map(|key| value.raw(key)).transpose()?);
+        }
+    } else {
+        for (key, position) in &targets.keys {
+            tensors.push(values[*position].raw(key)?);
+        }
+    }
+    let mut broken = None;
+    let written = storage::write_atomically(file, |out| {
+        gluonic_formats::write_to(out, format, &tensors, &metadata).map_err(|error| match error {
+            gluonic_formats::Error::Write { source, .. } => source,
+            error => {
+                broken = Some(error);
+                std::io::Error::other("the format cannot hold this")
+            }
+        })
+    });
+    match broken {
+        Some(source) => Err(Error::Format { path: file.to_owned(), source: Box::new(source) }),
+        None => written,
+    }
+}
+
+/// Names every parameter that has no value yet.
+fn refuse_missing(targets: &Targets) -> Result<()> {
+    let waiting = targets.list.iter().filter(|target| target.parameter.is_deferred());
+    let waiting: Vec<&str> = waiting.map(|target| &*target.keys[0]).collect();
+    for target in &targets.list {
+        match target.parameter.data() {
+            Ok(_) => {}
+            Err(Error::Deferred { name, shape, .. }) => {
+                let pending = waiting.iter().map(|key| (*key).into()).collect();
+                return Err(Error::Deferred { name, shape, pending });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

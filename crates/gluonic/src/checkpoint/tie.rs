@@ -1,0 +1,87 @@
+//! Which keys of a file stand for which parameter. A tied parameter has several.
+
+use std::collections::HashMap;
+
+use indexmap::IndexMap;
+
+use crate::error::{Error, Result};
+use crate::name::ParamPath;
+use crate::param::{Parameter, ParameterDict};
+
+/// The metadata entry that holds the aliases of a file: a JSON object, alias → key.
+pub(super) const ALIASES: &str = "gluonic.aliases";
+
+/// One parameter and every key that stands for it, in order.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) parameter: Parameter,
+    pub(super) keys: Vec<Box<str>>,
+}
+
+/// The parameters of a model in the order of their first keys.
+#[derive(Clone, Debug)]
+pub(super) struct Targets {
+    pub(super) list: Vec<Target>,
+    /// Every key in the order of the walk, with the position of its target.
+    pub(super) keys: IndexMap<Box<str>, usize>,
+}
+
+impl Targets {
+    fn new(keyed: impl IntoIterator<Item = (Box<str>, Parameter)>) -> Targets {
+        let mut targets = Targets { list: Vec::new(), keys: IndexMap::new() };
+        let mut positions = HashMap::new();
+        for (key, parameter) in keyed {
+            let position = *positions.entry(parameter.id()).or_insert_with(|| {
+                targets.list.push(Target { parameter, keys: Vec::new() });
+                targets.list.len() - 1
+            });
+            targets.list[position].keys.push(key.clone());
+            targets.keys.insert(key, position);
+        }
+        targets
+    }
+
+    pub(super) fn by_path(named: Vec<(ParamPath, Parameter)>) -> Targets {
+        Self::new(named.into_iter().map(|(path, parameter)| ((*path).into(), parameter)))
+    }
+
+    pub(super) fn by_name(params: &ParameterDict, strip_prefix: &str) -> Result<Targets> {
+        let keyed = params.iter().map(|parameter| {
+            let key = parameter.name().strip_prefix(strip_prefix).ok_or_else(|| Error::Prefix {
+                name: parameter.name().clone(),
+                prefix: strip_prefix.into(),
+            })?;
+            Ok((key.into(), parameter.clone()))
+        });
+        Ok(Self::new(keyed.collect::<Result<Vec<_>>>()?))
+    }
+
+    /// The same parameters by path or, for files in Gluon's older style, by name.
+    pub(super) fn or_by_name(self, params: ParameterDict, prefix: &str) -> Candidates {
+        let mut candidates = vec![self];
+        candidates.extend(Self::by_name(&params, prefix).ok());
+        candidates.extend(Self::by_name(&params, "").ok());
+        Candidates(candidates)
+    }
+}
+
+/// The ways in which a file's keys may name the parameters, the most usual first.
+pub(super) struct Candidates(Vec<Targets>);
+
+impl From<Targets> for Candidates {
+    fn from(targets: Targets) -> Self {
+        Candidates(vec![targets])
+    }
+}
+
+impl Candidates {
+    /// The way that knows the most keys of the file; the first of equals.
+    pub(super) fn best<'a>(self, file_keys: impl Iterator<Item = &'a str> + Clone) -> Targets {
+        let known = |targets: &Targets| {
+            file_keys.clone().filter(|key| targets.keys.contains_key(*key)).count()
+        };
+        let mut candidates = self.0.into_iter();
+        let first = candidates.next().expect("there is at least one way");
+        candidates.fold(first, |best, next| if known(&next) > known(&best) { next } else { best })
+    }
+}

@@ -1,0 +1,120 @@
+//! What surrounds the matrix product of a dense layer: bias, activation and its derivative.
+
+use super::{Float, kernel};
+
+/// An activation that can be fused, because its derivative is known from its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    Relu,
+    Sigmoid,
+    Tanh,
+    SoftRelu,
+    SoftSign,
+}
+
+#[inline(always)]
+pub(crate) fn sigmoid<T: Float>(x: T) -> T {
+    // One branch each side of zero, so that exp never overflows.
+    let e = (-x.abs()).exp();
+    let right = T::ONE / (T::ONE + e);
+    if x < T::ZERO { e * right } else { right }
+}
+
+#[inline(always)]
+pub(crate) fn softrelu<T: Float>(x: T) -> T {
+    // log(1 + eˣ) = max(x, 0) + log(1 + e^-|x|); a NaN fails the comparison and stays.
+    let positive = if x <= T::ZERO { T::ZERO } else { x };
+    positive + (-x.abs()).exp().ln_1p()
+}
+
+/// Runs the body with `$f` bound to the activation and `$df` to its derivative by the result.
+macro_rules! with_act {
+    ($act:expr, $T:ident, |$f:ident, $df:ident| $body:expr) => {
+        match $act {
+            // A NaN fails the comparison and passes through, as in MXNet.
+            Act::Relu => {
+                let $f = |x: $T| if x <= $T::ZERO { $T::ZERO } else { x };
+                let $df = |y: $T, g: $T| if y <= $T::ZERO { $T::ZERO } else { g };
+                $body
+            }
+            Act::Sigmoid => {
+                let $f = |x: $T| sigmoid(x);
+                let $df = |y: $T, g: $T| g * (y * ($T::ONE - y));
+                $body
+            }
+            Act::Tanh => {
+                let $f = |x: $T| x.tanh();
+                let $df = |y: $T, g: $T| g * ($T::ONE - y * y);
+                $body
+            }
+            Act::SoftRelu => {
+                let $f = |x: $T| softrelu(x);
+                let $df = |y: $T, g: $T| g * -(-y).exp_m1();
+                $body
+            }
+            Act::SoftSign => {
+                let $f = |x: $T| x / ($T::ONE + x.abs());
+                let $df = |y: $T, g: $T| {
+                    let left = $T::ONE - y.abs();
+                    g * (left * left)
+                };
+                $body
+            }
+        }
+    };
+}
+
+kernel! {
+    fn apply[T: Float, F: Fn(T) -> T](x: &mut [T], f: F) {
+        for x in x {
+            *x = f(*x);
+        }
+    }
+
+    fn apply_grad[T: Float, F: Fn(T, T) -> T](g: &mut [T], y: &[T], df: F) {
+        for (g, y) in g.iter_mut().zip(y) {
+            *g = df(*y, *g);
+        }
+    }
+}
+
+/// `x = act(x)`.
+pub(crate) fn activate<T: Float>(act: Act, x: &mut [T]) {
+    with_act!(act, T, |f, _df| apply(x, f));
+}
+
+/// `g = g · act'`, given the results `y` of the activation.
+pub(crate) fn activate_grad<T: Float>(act: Act, g: &mut [T], y: &[T]) {
+    with_act!(act, T, |_f, df| apply_grad(g, y, df));
+}
+
+/// Copies the bias into every row.
+pub(crate) fn fill_rows<T: Float>(out: &mut [T], bias: &[T]) {
+    if !bias.is_empty() {
+        out.chunks_exact_mut(bias.len()).for_each(|row| row.copy_from_slice(bias));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn activations_are_stable_far_out_and_hand_a_nan_on() {
+        for act in [Act::Relu, Act::Sigmoid, Act::Tanh, Act::SoftRelu, Act::SoftSign] {
+            let mut x = [-1e4_f32, -0.0, 1e4, f32::NAN];
+            activate(act, &mut x);
+            assert!(x[..3].iter().all(|y| y.is_finite()) && x[3].is_nan(), "{act:?}: {x:?}");
+        }
+        let mut x = [1e4_f64];
+        activate(Act::SoftRelu, &mut x);
+        assert_eq!(x, [1e4]);
+    }
+
+    #[test]
+    fn the_derivative_of_relu_at_zero_is_zero() {
+        let mut g = [5.0_f32];
+        activate_grad(Act::Relu, &mut g, &[0.0]);
+        assert_eq!(g, [0.0]);
+    }
+}

@@ -1,0 +1,123 @@
+//! The hot kernels, on slices: the only place that loops over elements for arithmetic.
+//!
+//! Kernels are generic over [`Float`] and run under `pulp`'s choice of the instruction set.
+//! Multiplications and additions stay apart and sums have a fixed order, so every choice gives the
+//! same bits; work is split by size, never by the number of threads, for the same reason.
+
+pub(crate) mod dense;
+pub(crate) mod elementwise;
+pub(crate) mod gemm;
+pub(crate) mod reduce;
+pub(crate) mod softmax;
+pub(crate) mod update;
+
+use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
+use std::sync::OnceLock;
+
+/// `f32` and `f64`, as far as kernels care.
+pub(crate) trait Float:
+    Copy
+    + Default
+    + PartialOrd
+    + Send
+    + Sync
+    + 'static
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+{
+    const ZERO: Self;
+    const ONE: Self;
+    const MIN: Self;
+
+    fn of(value: f64) -> Self;
+    fn exp(self) -> Self;
+    fn exp_m1(self) -> Self;
+    fn ln(self) -> Self;
+    fn ln_1p(self) -> Self;
+    fn sqrt(self) -> Self;
+    fn tanh(self) -> Self;
+    fn sin(self) -> Self;
+    fn cos(self) -> Self;
+    fn powf(self, power: Self) -> Self;
+    fn abs(self) -> Self;
+    fn is_nan(self) -> bool;
+}
+
+macro_rules! float {
+    ($($t:ty),*) => {$(
+        impl Float for $t {
+            const ZERO: $t = 0.0;
+            const ONE: $t = 1.0;
+            const MIN: $t = <$t>::NEG_INFINITY;
+
+            #[inline(always)]
+            fn of(value: f64) -> $t { value as $t }
+            #[inline(always)]
+            fn exp(self) -> $t { self.exp() }
+            #[inline(always)]
+            fn exp_m1(self) -> $t { self.exp_m1() }
+            #[inline(always)]
+            fn ln(self) -> $t { self.ln() }
+            #[inline(always)]
+            fn ln_1p(self) -> $t { self.ln_1p() }
+            #[inline(always)]
+            fn sqrt(self) -> $t { self.sqrt() }
+            #[inline(always)]
+            fn tanh(self) -> $t { self.tanh() }
+            #[inline(always)]
+            fn sin(self) -> $t { self.sin() }
+            #[inline(always)]
+            fn cos(self) -> $t { self.cos() }
+            #[inline(always)]
+            fn powf(self, power: $t) -> $t { self.powf(power) }
+            #[inline(always)]
+            fn abs(self) -> $t { self.abs() }
+            #[inline(always)]
+            fn is_nan(self) -> bool { self.is_nan() }
+        }
+    )*};
+}
+float!(f32, f64);
+
+/// Defines functions whose bodies are compiled for each instruction set, and run under the best one
+/// of this machine. A body is the method of a type, not a closure: closures are compiled apart,
+/// without the instruction set. What it calls must be `#[inline(always)]`.
+macro_rules! kernel {
+    ($($(#[$meta:meta])* $vis:vis fn $name:ident[$($generics:tt)*]($($arg:ident: $ty:ty),* $(,)?)
+        $(-> $ret:ty)? $body:block)*) => {$(
+        $(#[$meta])*
+        #[allow(clippy::too_many_arguments, reason = "the arguments of a formula")]
+        $vis fn $name<$($generics)*>($($arg: $ty),*) $(-> $ret)? {
+            struct Kernel<A>(A);
+            impl<$($generics)*> pulp::WithSimd for Kernel<($($ty,)*)> {
+                type Output = kernel!(@ret $($ret)?);
+
+                #[inline(always)]
+                fn with_simd<S: pulp::Simd>(self, _: S) -> Self::Output {
+                    let Kernel(($($arg,)*)) = self;
+                    $body
+                }
+            }
+            $crate::cpu::dispatch(Kernel(($($arg,)*)))
+        }
+    )*};
+    (@ret) => { () };
+    (@ret $ret:ty) => { $ret };
+}
+use kernel;
+
+/// Runs a kernel under the best instruction set of this machine.
+#[inline(always)]
+fn dispatch<K: pulp::WithSimd>(kernel: K) -> K::Output {
+    static ARCH: OnceLock<pulp::Arch> = OnceLock::new();
+    ARCH.get_or_init(pulp::Arch::new).dispatch(kernel)
+}
+
+/// The number of threads that parallel kernels may use.
+pub(crate) fn threads() -> usize {
+    rayon::current_num_threads()
+}

@@ -1,0 +1,39 @@
+//! Batches of samples.
+
+use crate::error::{Error, Result};
+use crate::ops::permutation;
+
+/// The numbers of the samples of one epoch, shuffled and cut into batches; the last batch is
+/// shorter if they do not come out even.
+///
+/// # Randomness
+/// The order is drawn once, by the next key of the process: epochs differ, a program repeats.
+///
+/// # Errors
+/// [`Error::Setting`] if the batch size is 0.
+///
+/// # Examples
+/// ```
+/// use gluonic::{data, random};
+/// random::seed(7);
+/// let batches: Vec<Vec<usize>> = data::shuffled_batches(10, 4)?.collect();
+/// assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 2]);
+/// let mut all = batches.concat();
+/// all.sort();
+/// assert_eq!(all, (0..10).collect::<Vec<_>>());
+/// # Ok::<(), gluonic::Error>(())
+/// ```
+pub fn shuffled_batches(
+    n_samples: usize,
+    batch_size: usize,
+) -> Result<impl Iterator<Item = Vec<usize>>> {
+    if batch_size == 0 {
+        let (setting, expected) = ("batch_size", "1 or more");
+        return Err(Error::Setting { setting, expected, found: "0".into() });
+    }
+    let order = permutation(n_samples);
+    let n_batches = n_samples.div_ceil(batch_size);
+    Ok((0..n_batches).map(move |i| {
+        order[i * batch_size..((i + 1) * batch_size).min(n_samples)].to_vec()
+    }))
+}

@@ -1,0 +1,529 @@
+//! What can go wrong, as data: facts in the fields, words in `Display`, the remedy in
+//! [`Error::hint`].
+
+use std::path::{Path, PathBuf};
+
+use crate::array::{DType, Scalar};
+use crate::checkpoint::LoadReport;
+use crate::name::{ParamName, ParamPath};
+use crate::shape::Shape;
+
+/// A result with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Names, boxed so that errors stay small.
+pub type Names = Box<[Box<str>]>;
+
+/// Every error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    // Parameters.
+    /// A parameter was used before [`initialize`](crate::nn::BlockExt::initialize).
+    #[error("parameter `{name}` has not been initialized")]
+    Uninitialized {
+        /// The parameter.
+        name: ParamName,
+    },
+    /// A parameter was used before its shape was known.
+    #[error("parameter `{name}` has shape {shape}: its initialization waits for the first forward")]
+    Deferred {
+        /// The parameter.
+        name: ParamName,
+        /// What is known of its shape.
+        shape: Shape,
+        /// Every path of the same model that waits, if the model was asked.
+        pending: Box<[ParamPath]>,
+    },
+    /// A parameter of which the shape is not known was to be initialised at once.
+    #[error("cannot initialize parameter `{name}`: its shape {shape} is not known")]
+    UnknownShape {
+        /// The parameter.
+        name: ParamName,
+        /// What is known, `None` if not even the rank.
+        shape: UnknownShape,
+    },
+    /// A gradient was asked of something that has none.
+    #[error("{} has no gradient: its grad_req is null", named(name.as_ref()))]
+    NoGrad {
+        /// The parameter, if it was one.
+        name: Option<ParamName>,
+    },
+    /// A shape does not fit the one that is known.
+    #[error("parameter `{name}` has shape {expected}, found {found}")]
+    ShapeMismatch {
+        /// The parameter.
+        name: ParamName,
+        /// The shape it has.
+        expected: Shape,
+        /// The shape that was given.
+        found: Shape,
+    },
+    /// No parameter has the name or path.
+    #[error("no parameter is named `{name}`")]
+    UnknownParameter {
+        /// What was asked for.
+        name: Box<str>,
+        /// The names most like it.
+        nearest: Names,
+    },
+    /// Two different parameters have one name.
+    #[error("two different parameters are named `{name}`")]
+    DuplicateName {
+        /// The name.
+        name: ParamName,
+    },
+    /// A parameter that exists differs from what was asked for under its name.
+    #[error("parameter `{name}` has {attribute} {}, expected {}", mismatch.found, mismatch.expected)]
+    Attribute {
+        /// The parameter.
+        name: ParamName,
+        /// What differs: `shape`, `dtype`, `init`, `grad_req`, …
+        attribute: &'static str,
+        /// How.
+        mismatch: Box<Mismatch>,
+    },
+    /// A constant was asked for and is not there, or is something else.
+    #[error("constant `{name}` {problem}")]
+    Constant {
+        /// The constant.
+        name: ParamName,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A parameter prefix was to be stripped from a name that does not have it.
+    #[error("parameter `{name}` does not start with the prefix `{prefix}`")]
+    Prefix {
+        /// The parameter.
+        name: ParamName,
+        /// The prefix.
+        prefix: Box<str>,
+    },
+    /// A pattern is not a regular expression.
+    #[error("invalid pattern `{pattern}`: {message}")]
+    Pattern {
+        /// The pattern.
+        pattern: Box<str>,
+        /// What is wrong and where.
+        message: Box<str>,
+    },
+    /// Something happened at a parameter.
+    #[error("parameter `{name}`")]
+    At {
+        /// The parameter.
+        name: ParamName,
+        /// What happened.
+        source: Box<Error>,
+    },
+    /// Something happened in a block.
+    #[error("block `{block}`")]
+    In {
+        /// The block's name.
+        block: Box<str>,
+        /// What happened.
+        source: Box<Error>,
+    },
+
+    // Initialization.
+    /// An initializer cannot work on so few axes.
+    #[error("initializer `{init}` cannot be applied to shape {shape}: it needs rank {needed} or more")]
+    InitRank {
+        /// The initializer.
+        init: &'static str,
+        /// The shape.
+        shape: Shape,
+        /// The smallest rank.
+        needed: usize,
+    },
+    /// Random values for an element type that has none.
+    #[error("cannot draw random values of type {dtype}")]
+    RandomDType {
+        /// The element type.
+        dtype: DType,
+    },
+
+    // Arrays and operations.
+    /// A number of elements is not that of the sizes.
+    #[error("shape {shape} has not {found} elements")]
+    ElemCount {
+        /// The sizes.
+        shape: Shape,
+        /// The number of elements.
+        found: usize,
+    },
+    /// More elements than memory has addresses.
+    #[error("shape {shape} is too large")]
+    TooLarge {
+        /// The sizes.
+        shape: Shape,
+    },
+    /// An element type is not the one that is needed.
+    #[error("expected element type {expected}, found {found}")]
+    DTypeMismatch {
+        /// The type needed.
+        expected: DType,
+        /// The type there is.
+        found: DType,
+    },
+    /// An operation that needs floating-point numbers got something else.
+    #[error("`{op}` needs a floating-point element type, found {dtype}")]
+    NoArithmetic {
+        /// The operation.
+        op: &'static str,
+        /// The element type.
+        dtype: DType,
+    },
+    /// An index expression does not fit.
+    #[error("index [{index}] does not fit shape {shape}")]
+    Index {
+        /// The expression.
+        index: Box<str>,
+        /// The sizes.
+        shape: Shape,
+    },
+    /// An axis does not exist, or is named twice.
+    #[error("`{op}`: axis {axis} does not fit an array of rank {rank}")]
+    Axis {
+        /// The operation.
+        op: &'static str,
+        /// The axis.
+        axis: isize,
+        /// The number of axes.
+        rank: usize,
+    },
+    /// Two shapes do not broadcast.
+    #[error("`{op}`: shapes {left} and {right} do not broadcast")]
+    Broadcast {
+        /// The operation.
+        op: &'static str,
+        /// The sizes of the first operand.
+        left: Shape,
+        /// The sizes of the second.
+        right: Shape,
+    },
+    /// Two shapes have no matrix product.
+    #[error("matmul: shapes {left} and {right} have no product")]
+    Matmul {
+        /// The sizes of the first operand.
+        left: Shape,
+        /// The sizes of the second.
+        right: Shape,
+    },
+    /// The sizes of a dense layer do not fit.
+    #[error("dense: input {input} does not fit weight {weight}{}", bias.as_ref().map(|b| format!(" and bias {b}")).unwrap_or_default())]
+    Dense {
+        /// The input's sizes.
+        input: Shape,
+        /// The weight's sizes.
+        weight: Shape,
+        /// The bias's sizes.
+        bias: Option<Shape>,
+    },
+    /// Nothing to reduce.
+    #[error("`{op}` of no elements: shape {shape}")]
+    Empty {
+        /// The operation.
+        op: &'static str,
+        /// The sizes.
+        shape: Shape,
+    },
+    /// A label is not a class number.
+    #[error("label {label} at position {index} is not a class number below {classes}")]
+    Label {
+        /// The position in row-major order.
+        index: usize,
+        /// The label.
+        label: Scalar,
+        /// The number of classes.
+        classes: usize,
+    },
+    /// Labels are not as many as predictions.
+    #[error("labels of shape {expected} expected, found {found}")]
+    LabelShape {
+        /// The sizes needed.
+        expected: Shape,
+        /// The sizes there are.
+        found: Shape,
+    },
+    /// An array was accessed from inside its own edit.
+    #[error("this array is being edited by this thread")]
+    BeingEdited,
+    /// An array in which one element stands for several was to be edited.
+    #[error("an array broadcast to shape {shape} cannot be edited")]
+    BroadcastEdit {
+        /// The sizes.
+        shape: Shape,
+    },
+    /// An operation that needs a whole array got a part of one.
+    #[error("`{op}` needs a whole array, found a view on a part")]
+    NotWhole {
+        /// The operation.
+        op: &'static str,
+    },
+
+    // Differentiation.
+    /// An intermediate result was edited after it was computed, and used under `record` again.
+    #[error("an array was edited after it was recorded, and is used under record again")]
+    StaleArray,
+    /// Backward from something that was not recorded.
+    #[error("cannot differentiate: nothing was recorded")]
+    NotRecorded,
+    /// Backward through a graph that an earlier backward has freed.
+    #[error("cannot differentiate: the graph was freed by an earlier backward")]
+    GraphFreed,
+    /// A gradient does not have the sizes of its array.
+    #[error("gradient of shape {expected} expected, found {found}")]
+    HeadShape {
+        /// The array's sizes.
+        expected: Shape,
+        /// The gradient's.
+        found: Shape,
+    },
+    /// A user's operation returned too few or too many gradients.
+    #[error("function `{function}` returned {found} gradients, expected {expected}")]
+    FunctionGrads {
+        /// The operation.
+        function: &'static str,
+        /// Its number of inputs.
+        expected: usize,
+        /// The number of gradients.
+        found: usize,
+    },
+
+    // Blocks and training.
+    /// A setting makes no sense.
+    #[error("`{setting}` must be {expected}, found {found}")]
+    Setting {
+        /// The setting.
+        setting: &'static str,
+        /// What it must be.
+        expected: &'static str,
+        /// What it is.
+        found: Box<str>,
+    },
+    /// A word is none of those that are known.
+    #[error("no {kind} is called `{word}`")]
+    UnknownWord {
+        /// What was asked for: `activation`, `optimizer`, …
+        kind: &'static str,
+        /// The word.
+        word: Box<str>,
+        /// The words most like it.
+        nearest: Names,
+    },
+    /// A block has no child of that name or number.
+    #[error("block `{block}` has no child `{child}`")]
+    UnknownChild {
+        /// The block's name.
+        block: Box<str>,
+        /// What was asked for.
+        child: Box<str>,
+        /// The children most like it, or all if there are few.
+        nearest: Names,
+    },
+    /// A block that has no forward of one input and one output was called.
+    #[error("block `{block}` has no forward")]
+    NoForward {
+        /// The block's class.
+        block: Box<str>,
+    },
+    /// Gradients that no backward has written since the last step.
+    #[error("the gradient of {} has not been updated by backward since the last step", list(names))]
+    StaleGradients {
+        /// The parameters.
+        names: Names,
+    },
+
+    // Files.
+    /// The operating system refused.
+    #[error("cannot {action} `{}`", path.display())]
+    Io {
+        /// What was to be done.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The new file is in place, but the folder could not be made durable.
+    #[error("`{}` is written, but may be lost in a power failure", path.display())]
+    DurabilityUncertain {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file breaks its format's rules, or is of another kind.
+    #[error("cannot read `{}`", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: Box<gluonic_formats::Error>,
+    },
+    /// A file's suffix names no format that can be written.
+    #[error("cannot tell the format of `{}` from its suffix", path.display())]
+    Suffix {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file does not fit the model.
+    #[error("{0}")]
+    Load(Box<LoadReport>),
+
+    // Users' code.
+    /// A user's initializer, hook, layer or operation failed.
+    #[error("{what} failed")]
+    User {
+        /// What failed.
+        what: Box<str>,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// What was asked for, and what there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// What was asked for.
+    pub expected: Box<str>,
+    /// What there is.
+    pub found: Box<str>,
+}
+
+/// A shape that is not fully known, or of which nothing is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownShape(pub Option<Shape>);
+
+impl std::fmt::Display for UnknownShape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Some(shape) => shape.fmt(f),
+            None => f.write_str("(any rank)"),
+        }
+    }
+}
+
+fn named(name: Option<&ParamName>) -> String {
+    name.map_or_else(|| "the array".to_owned(), |name| format!("parameter `{name}`"))
+}
+
+/// Ten names, and how many more there are.
+fn list(names: &[Box<str>]) -> String {
+    let mut text = names.iter().take(10).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if names.len() > 10 {
+        text.push_str(&format!(" and {} more", names.len() - 10));
+    }
+    text
+}
+
+fn did_you_mean(nearest: &[Box<str>]) -> Option<String> {
+    (!nearest.is_empty()).then(|| {
+        let names: Vec<_> = nearest.iter().map(|name| format!("`{name}`")).collect();
+        format!("did you mean {}?", names.join(" or "))
+    })
+}
+
+impl Error {
+    /// An error of a user's own code: of an initializer, a hook, a layer.
+    pub fn user(
+        what: impl Into<Box<str>>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Error {
+        Error::User { what: what.into(), source: source.into() }
+    }
+
+    /// The same error, with the parameter at which it happened.
+    #[must_use]
+    pub fn at(self, name: &ParamName) -> Error {
+        match self {
+            // These name their parameter already.
+            Error::Uninitialized { .. }
+            | Error::Deferred { .. }
+            | Error::UnknownShape { .. }
+            | Error::ShapeMismatch { .. }
+            | Error::At { .. } => self,
+            Error::NoGrad { name: None } => Error::NoGrad { name: Some(name.clone()) },
+            source => Error::At { name: name.clone(), source: Box::new(source) },
+        }
+    }
+
+    pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Error {
+        Error::Io { action, path: path.to_owned(), source }
+    }
+
+    /// The parameter that the error is about, if it is about one.
+    pub fn name(&self) -> Option<&ParamName> {
+        match self {
+            Error::Uninitialized { name }
+            | Error::Deferred { name, .. }
+            | Error::UnknownShape { name, .. }
+            | Error::ShapeMismatch { name, .. }
+            | Error::DuplicateName { name }
+            | Error::Attribute { name, .. }
+            | Error::Constant { name, .. }
+            | Error::Prefix { name, .. }
+            | Error::At { name, .. } => Some(name),
+            Error::NoGrad { name } => name.as_ref(),
+            Error::In { source, .. } => source.name(),
+            _ => None,
+        }
+    }
+
+    /// The error without the places it has passed on its way up.
+    pub fn root(&self) -> &Error {
+        match self {
+            Error::At { source, .. } | Error::In { source, .. } => source.root(),
+            error => error,
+        }
+    }
+
+    /// The way out, if there is one to tell.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Error::Uninitialized { .. } => "call `initialize` on the block that holds it",
+            Error::Deferred { pending, .. } if !pending.is_empty() => {
+                let paths: Vec<Box<str>> = pending.iter().map(|path| (**path).into()).collect();
+                return Some(format!("run one batch through the model; waiting: {}", list(&paths)));
+            }
+            Error::Deferred { .. } | Error::UnknownShape { .. } => {
+                "run one batch through the model, or give `in_units` when the layer is built"
+            }
+            Error::NoGrad { .. } => "set its grad_req to write or add",
+            Error::UnknownParameter { nearest, .. }
+            | Error::UnknownWord { nearest, .. }
+            | Error::UnknownChild { nearest, .. } => return did_you_mean(nearest),
+            Error::DuplicateName { .. } => "give one of the blocks another prefix, or share one block",
+            Error::Prefix { .. } => "build the children inside `name_scope`, or save by path",
+            Error::At { source, .. } | Error::In { source, .. } => return source.hint(),
+            Error::InitRank { .. } => "use `Uniform` or `Normal` for vectors, or give the parameter its own initializer",
+            Error::RandomDType { .. } => "use `Zero`, `One` or `Constant`, or cast the parameter to a floating-point type",
+            Error::DTypeMismatch { expected, .. } => {
+                return Some(format!("use `cast(DType::{expected:?})`"));
+            }
+            Error::NoArithmetic { .. } => "use `cast(DType::F32)`",
+            Error::BeingEdited => "leave the closure that edits it first",
+            Error::BroadcastEdit { .. } => "edit the array it was made from, or a `deep_clone`",
+            Error::NotWhole { .. } => "use `deep_clone` first",
+            Error::StaleArray => "edit a `deep_clone`, or compute the array again after the edit",
+            Error::NotRecorded => "compute the loss inside `autograd::record`, from parameters whose grad_req is not null",
+            Error::GraphFreed => "use `Backward::new().retain_graph(true)` in the earlier backward",
+            Error::StaleGradients { .. } => "use all parameters in the forward, or call `step_ignoring_stale`",
+            Error::Suffix { .. } => "use `.safetensors` or `.params`",
+            Error::Load(report) => return report.hint(),
+            Error::Format { source, .. } => return source.hint().map(std::borrow::Cow::into_owned),
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_fits_in_a_cache_line() {
+        assert!(size_of::<Error>() <= 64, "{}", size_of::<Error>());
+    }
+}

@@ -1,0 +1,421 @@
+//! The trait [`Block`] that networks and their parts implement, and [`BlockExt`], what can be done
+//! with any of them.
+
+use std::any::Any;
+use std::fmt;
+use std::ops::Index;
+use std::sync::Arc;
+
+use super::core::{BlockCore, HookHandle};
+use super::walk::{Paths, walk};
+use crate::array::{DType, NdArray};
+use crate::error::{Error, Result};
+use crate::init::{Initializer, Reinit, default_initializer};
+use crate::name::ParamPath;
+use crate::param::{Parameter, ParameterDict};
+use crate::suggest::nearest;
+
+/// What a block consists of.
+#[derive(Clone, Copy)]
+pub enum Member<'a> {
+    /// A parameter of its own.
+    Parameter(&'a Parameter),
+    /// A child.
+    Block(&'a dyn Block),
+}
+
+impl fmt::Debug for Member<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Member::Parameter(parameter) => write!(f, "Parameter({})", parameter.name()),
+            Member::Block(block) => write!(f, "Block({})", block.core().name()),
+        }
+    }
+}
+
+/// Anything with children, parameters and a forward. Usually derived: see
+/// [`derive(Block)`](macro@crate::Block).
+///
+/// What can be done with a block is in [`BlockExt`].
+pub trait Block: Any + Send + Sync {
+    /// Its prefix, own parameters, scope and hooks.
+    fn core(&self) -> &BlockCore;
+
+    /// Shows its parameters and children to `visit`, in the order of their declaration, each with
+    /// its key: the name of the field, the number in a list.
+    fn visit<'a>(&'a self, visit: &mut dyn FnMut(&str, Member<'a>));
+
+    /// Computes the output, without the block's hooks; [`BlockExt::call`] runs those too. Blocks
+    /// with several inputs or outputs have methods of their own and return
+    /// [`Error::NoForward`] here.
+    ///
+    /// # Errors
+    /// Whatever goes wrong.
+    fn forward(&self, x: &NdArray) -> Result<NdArray>;
+
+    /// The block itself as a trait object: `self`.
+    fn as_dyn(&self) -> &dyn Block;
+
+    /// Adds its parameters and those of its children to `params`. Override it to hide some or add
+    /// others: [`BlockExt::collect_params`] of every parent honours that.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateName`] if two different parameters have one name.
+    fn collect_into(&self, params: &mut ParameterDict) -> Result<()> {
+        self.core().with_params(|own| params.update(own))?;
+        let mut result = Ok(());
+        self.visit(&mut |_, member| {
+            if result.is_ok()
+                && let Member::Parameter(parameter) = member
+            {
+                result = params.insert(parameter);
+            }
+        });
+        self.visit(&mut |_, member| {
+            if result.is_ok()
+                && let Member::Block(block) = member
+            {
+                result = block.collect_into(params);
+            }
+        });
+        result
+    }
+
+    /// Writes the block as Gluon prints it: its class, and its children indented.
+    ///
+    /// # Errors
+    /// What the formatter returns.
+    fn fmt_block(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt_tree(self.as_dyn(), f)
+    }
+}
+
+/// The class, and in parentheses one line for each child.
+pub(crate) fn fmt_tree(block: &dyn Block, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{}(", block.core().class())?;
+    let (mut result, mut any) = (Ok(()), false);
+    block.visit(&mut |key, member| {
+        if let Member::Block(child) = member {
+            any = true;
+            // Lines inside a child move in by two.
+            let text = child.to_string().replace('\n', "\n  ");
+            result = result.and_then(|()| write!(f, "\n  ({key}): {text}"));
+        }
+    });
+    result?;
+    f.write_str(if any { "\n)" } else { "\n\n)" })
+}
+
+impl fmt::Display for dyn Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_block(f)
+    }
+}
+
+impl fmt::Debug for dyn Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({})", self.core().class(), self.core().name())
+    }
+}
+
+impl Index<usize> for dyn Block {
+    type Output = dyn Block;
+
+    /// # Panics
+    /// If there is no such child; [`BlockExt::child`] returns a `Result`.
+    fn index(&self, i: usize) -> &dyn Block {
+        or_panic(self.child(i as isize))
+    }
+}
+
+impl Index<&str> for dyn Block {
+    type Output = dyn Block;
+
+    /// # Panics
+    /// If there is no such child; [`BlockExt::child_named`] returns a `Result`.
+    fn index(&self, key: &str) -> &dyn Block {
+        or_panic(self.child_named(key))
+    }
+}
+
+pub(crate) fn or_panic<T>(result: Result<T>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => match error.hint() {
+            Some(hint) => panic!("{error}: {hint}"),
+            None => panic!("{error}"),
+        },
+    }
+}
+
+/// What can be done with any block: reach, initialize, change, call.
+pub trait BlockExt: Block {
+    /// The prefix of its name.
+    fn prefix(&self) -> &str {
+        self.core().prefix()
+    }
+
+    /// Its name: the prefix without the last underscore.
+    fn name(&self) -> String {
+        self.core().name().to_owned()
+    }
+
+    /// Its own parameters, those of its children not included.
+    fn params(&self) -> ParameterDict {
+        self.core().params()
+    }
+
+    /// Computes the output between the block's hooks.
+    ///
+    /// # Errors
+    /// What the forward or a hook returns.
+    fn call(&self, x: &NdArray) -> Result<NdArray> {
+        if self.core().has_hooks() {
+            return self.core().run_hooked(self.as_dyn(), x, || self.forward(x));
+        }
+        self.forward(x)
+    }
+
+    /// The child number `i`, from the end when negative.
+    ///
+    /// # Errors
+    /// [`Error::UnknownChild`] if there is none.
+    fn child(&self, i: isize) -> Result<&dyn Block> {
+        let children = self.children();
+        let index = if i < 0 { i + children.len() as isize } else { i };
+        let found = usize::try_from(index).ok().and_then(|index| children.get(index));
+        found.map(|(_, block)| *block).ok_or_else(|| Error::UnknownChild {
+            block: self.core().name().into(),
+            child: i.to_string().into(),
+            nearest: Box::default(),
+        })
+    }
+
+    /// The child with the key `key`.
+    ///
+    /// # Errors
+    /// [`Error::UnknownChild`], with the nearest keys, if there is none.
+    fn child_named(&self, key: &str) -> Result<&dyn Block> {
+        let children = self.children();
+        let found = children.iter().find(|(known, _)| &**known == key).map(|(_, block)| *block);
+        found.ok_or_else(|| Error::UnknownChild {
+            block: self.core().name().into(),
+            child: key.into(),
+            nearest: nearest(key, children.iter().map(|(known, _)| &**known)),
+        })
+    }
+
+    /// The children with their keys, in order.
+    fn children(&self) -> Vec<(Box<str>, &dyn Block)> {
+        let mut children = Vec::new();
+        self.visit(&mut |key, member| {
+            if let Member::Block(block) = member {
+                children.push((key.into(), block));
+            }
+        });
+        children
+    }
+
+    /// Its own parameter with the key `key`, such as `weight`.
+    ///
+    /// # Errors
+    /// [`Error::UnknownParameter`], with the nearest keys, if there is none.
+    fn param(&self, key: &str) -> Result<Parameter> {
+        let (mut found, mut keys) = (None, Vec::<Box<str>>::new());
+        self.visit(&mut |known, member| {
+            if let Member::Parameter(parameter) = member {
+                keys.push(known.into());
+                if known == key {
+                    found = Some(parameter.clone());
+                }
+            }
+        });
+        found.ok_or_else(|| Error::UnknownParameter {
+            name: format!("{}.{key}", self.core().name()).into(),
+            nearest: nearest(key, keys.iter().map(|key| &**key)),
+        })
+    }
+
+    /// Its own parameter `weight`.
+    ///
+    /// # Errors
+    /// As [`BlockExt::param`].
+    fn weight(&self) -> Result<Parameter> {
+        self.param("weight")
+    }
+
+    /// Its own parameter `bias`.
+    ///
+    /// # Errors
+    /// As [`BlockExt::param`].
+    fn bias(&self) -> Result<Parameter> {
+        self.param("bias")
+    }
+
+    /// Every parameter of the tree by name: its own, then those of its children, each once.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateName`] if two different parameters have one name.
+    fn collect_params(&self) -> Result<ParameterDict> {
+        let mut params = ParameterDict::new(self.core().with_params(|own| own.prefix().to_owned()).as_str());
+        self.collect_into(&mut params)?;
+        Ok(params)
+    }
+
+    /// Those of [`collect_params`](BlockExt::collect_params) whose names a pattern matches from the
+    /// first letter on (Python's `re.match`). May be none.
+    ///
+    /// # Errors
+    /// [`Error::Pattern`] if it is not a regular expression, [`Error::DuplicateName`] if two
+    /// different parameters have one name.
+    fn select_params(&self, pattern: &str) -> Result<ParameterDict> {
+        self.collect_params()?.select(pattern)
+    }
+
+    /// Every path in the tree with its parameter: own ones first, then those of the children,
+    /// depth first. A tied parameter comes once for each of its paths.
+    fn named_parameters(&self) -> Vec<(ParamPath, Parameter)> {
+        walk(self)
+    }
+
+    /// The parameter at a path such as `0.weight`, or of a global name such as `dense0_weight`.
+    ///
+    /// # Errors
+    /// [`Error::UnknownParameter`], with the nearest paths and names.
+    fn find_param(&self, path_or_name: &str) -> Result<Parameter> {
+        let named = self.named_parameters();
+        let by_path = named.iter().find(|(path, _)| path == path_or_name);
+        let by_name = || named.iter().find(|(_, parameter)| parameter.name() == path_or_name);
+        if let Some((_, parameter)) = by_path.or_else(by_name) {
+            return Ok(parameter.clone());
+        }
+        if let Ok(params) = self.collect_params()
+            && let Ok(parameter) = params.get(path_or_name)
+        {
+            return Ok(parameter.clone());
+        }
+        let known = named.iter().flat_map(|(path, parameter)| [&**path, &**parameter.name()]);
+        Err(Error::UnknownParameter {
+            name: path_or_name.into(),
+            nearest: nearest(path_or_name, known),
+        })
+    }
+
+    /// Initializes every parameter of the tree: each by its own initializer, else uniformly in
+    /// `[-0.07, 0.07)`. Those that have a value keep it, with a warning.
+    ///
+    /// # Errors
+    /// As [`BlockExt::initialize_with`].
+    fn initialize(&self) -> Result<()> {
+        initialize(self, &default_initializer(), Reinit::Keep)
+    }
+
+    /// Initializes every parameter of the tree: each by its own initializer, else by `init`.
+    /// Parameters of unknown shape wait for the first forward; all else about them is fixed now.
+    ///
+    /// # Randomness
+    /// The address is the next key of the process and the parameter's first path from this block.
+    ///
+    /// # Errors
+    /// What an initializer returns; [`Error::UnknownShape`] for a parameter that cannot wait;
+    /// [`Error::DuplicateName`]. Then no parameter has changed.
+    fn initialize_with(&self, init: &dyn Initializer, reinit: Reinit) -> Result<()> {
+        initialize(self, &init.clone_initializer(), reinit)
+    }
+
+    /// The paths of parameters whose initialization waits for the first forward.
+    fn pending(&self) -> Vec<ParamPath> {
+        let waiting = self.named_parameters().into_iter().filter(|(_, p)| p.is_deferred());
+        waiting.map(|(path, _)| path).collect()
+    }
+
+    /// Changes the element type of every parameter of the tree.
+    ///
+    /// # Errors
+    /// As [`Parameter::cast`].
+    fn cast(&self, dtype: DType) -> Result<()> {
+        self.collect_params()?.cast(dtype)
+    }
+
+    /// Sets every gradient of the tree to zeros.
+    ///
+    /// # Errors
+    /// As [`Parameter::zero_grad`].
+    fn zero_grad(&self) -> Result<()> {
+        self.collect_params()?.zero_grad()
+    }
+
+    /// Runs `f` inside the block's scope: blocks built in it count within this one and carry its
+    /// prefix.
+    fn name_scope<R>(&self, f: impl FnOnce() -> R) -> R {
+        self.core().name_scope(f)
+    }
+
+    /// Shows every block of the tree to `f`, children before parents.
+    fn apply(&self, f: &mut dyn FnMut(&dyn Block)) {
+        fn visit(block: &dyn Block, f: &mut dyn FnMut(&dyn Block)) {
+            for (_, child) in block.children() {
+                visit(child, f);
+            }
+            f(block);
+        }
+        visit(self.as_dyn(), f);
+    }
+
+    /// Adds a hook that runs before each [`call`](BlockExt::call), with the block and its input. An
+    /// error ends the call.
+    fn register_forward_pre_hook(
+        &self,
+        hook: impl Fn(&dyn Block, &NdArray) -> Result<()> + Send + Sync + 'static,
+    ) -> HookHandle {
+        self.core().add_pre_hook(Arc::new(hook))
+    }
+
+    /// Adds a hook that runs after each [`call`](BlockExt::call), with the block, its input and its
+    /// output. An error ends the call.
+    fn register_forward_hook(
+        &self,
+        hook: impl Fn(&dyn Block, &NdArray, &NdArray) -> Result<()> + Send + Sync + 'static,
+    ) -> HookHandle {
+        self.core().add_hook(Arc::new(hook))
+    }
+}
+
+impl<B: Block + ?Sized> BlockExt for B {}
+
+fn initialize<B: Block + ?Sized>(
+    block: &B,
+    default: &Arc<dyn Initializer>,
+    reinit: Reinit,
+) -> Result<()> {
+    let params = block.collect_params()?;
+    let paths = Paths::of(block);
+    params.initialize_as(default, reinit, |parameter| paths.first(parameter))
+}
+
+/// A counted block is the block.
+impl<B: Block + ?Sized> Block for Arc<B> {
+    fn core(&self) -> &BlockCore {
+        (**self).core()
+    }
+
+    fn visit<'a>(&'a self, visit: &mut dyn FnMut(&str, Member<'a>)) {
+        (**self).visit(visit);
+    }
+
+    fn forward(&self, x: &NdArray) -> Result<NdArray> {
+        (**self).forward(x)
+    }
+
+    fn as_dyn(&self) -> &dyn Block {
+        (**self).as_dyn()
+    }
+
+    fn collect_into(&self, params: &mut ParameterDict) -> Result<()> {
+        (**self).collect_into(params)
+    }
+
+    fn fmt_block(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt_block(f)
+    }
+}

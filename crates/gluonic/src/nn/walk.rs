@@ -1,0 +1,126 @@
+//! The walk through a tree of blocks, which gives parameters their paths; and [`Walk`], how a field
+//! of a derived block takes part in it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::block::{Block, Member};
+use crate::name::ParamPath;
+use crate::param::Parameter;
+
+/// Every path with its parameter: a block's own parameters first, then its children's.
+pub(crate) fn walk<B: Block + ?Sized>(root: &B) -> Vec<(ParamPath, Parameter)> {
+    fn step<B: Block + ?Sized>(block: &B, path: &ParamPath, out: &mut Vec<(ParamPath, Parameter)>) {
+        let mut children = Vec::new();
+        block.visit(&mut |key, member| match member {
+            Member::Parameter(parameter) => out.push((path.join(key), parameter.clone())),
+            Member::Block(child) => children.push((path.join(key), child)),
+        });
+        for (path, child) in children {
+            step(child, &path, out);
+        }
+    }
+    let mut out = Vec::new();
+    step(root, &ParamPath::from(""), &mut out);
+    out
+}
+
+/// The first path of each parameter of a tree.
+pub(crate) struct Paths(HashMap<usize, Arc<str>, foldhash::fast::RandomState>);
+
+impl Paths {
+    pub(crate) fn of<B: Block + ?Sized>(root: &B) -> Paths {
+        let mut first: HashMap<_, _, foldhash::fast::RandomState> = HashMap::default();
+        for (path, parameter) in walk(root) {
+            first.entry(parameter.id()).or_insert_with(|| (&*path).into());
+        }
+        Paths(first)
+    }
+
+    pub(crate) fn first(&self, parameter: &Parameter) -> Option<Arc<str>> {
+        self.0.get(&parameter.id()).cloned()
+    }
+}
+
+/// How the field of a block takes part in the walk: blocks and parameters show themselves, lists
+/// and options what they hold, plain data nothing. `derive(Block)` asks it of every field, so a
+/// type that holds parameters and is forgotten does not compile.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no block, parameter or plain data, so `derive(Block)` cannot walk it",
+    note = "derive `Block` for it, or put `#[block(skip)]` on the field if it holds no parameters"
+)]
+pub trait Walk {
+    /// Shows the field's members to `visit`, `key` being the field's name.
+    fn walk<'a>(&'a self, key: &str, visit: &mut dyn FnMut(&str, Member<'a>));
+}
+
+impl Walk for Parameter {
+    fn walk<'a>(&'a self, key: &str, visit: &mut dyn FnMut(&str, Member<'a>)) {
+        visit(key, Member::Parameter(self));
+    }
+}
+
+impl<B: Block + ?Sized> Walk for Arc<B> {
+    fn walk<'a>(&'a self, key: &str, visit: &mut dyn FnMut(&str, Member<'a>)) {
+        visit(key, Member::Block(self.as_dyn()));
+    }
+}
+
+impl Walk for Box<dyn Block> {
+    fn walk<'a>(&'a self, key: &str, visit: &mut dyn FnMut(&str, Member<'a>)) {
+        visit(key, Member::Block((**self).as_dyn()));
+    }
+}
+
+impl<T: Walk> Walk for Option<T> {
+    fn walk<'a>(&'a self, key: &str, visit: &mut dyn FnMut(&str, Member<'a>)) {
+        if let Some(inner) = self {
+            inner.walk(key, visit);
+        }
+    }
+}
+
+fn walk_list<'a, T: Walk>(
+    list: &'a [T],
+    key: &str,
+    visit: &mut dyn FnMut(&str, Member<'a>),
+) {
+    for (i, item) in list.iter().enumerate() {
+        item.walk(&format!("{key}.{i}"), visit);
+    }
+}
+
+impl<T: Walk> Walk for Vec<T> {
+    fn walk<'a>(&'a self, key: &str, visit: &mut dyn FnMut(&str, Member<'a>)) {
+        walk_list(self, key, visit);
+    }
+}
+
+impl<T: Walk, const N: usize> Walk for [T; N] {
+    fn walk<'a>(&'a self, key: &str, visit: &mut dyn FnMut(&str, Member<'a>)) {
+        walk_list(self, key, visit);
+    }
+}
+
+macro_rules! walk_tuple {
+    ($(($($name:ident $i:tt),+))*) => {$(
+        impl<$($name: Walk),+> Walk for ($($name,)+) {
+            fn walk<'a>(&'a self, key: &str, visit: &mut dyn FnMut(&str, Member<'a>)) {
+                $(self.$i.walk(&format!("{key}.{}", $i), visit);)+
+            }
+        }
+    )*};
+}
+walk_tuple! { (A 0) (A 0, B 1) (A 0, B 1, C 2) (A 0, B 1, C 2, D 3) }
+
+macro_rules! walk_nothing {
+    ($($t:ty),* $(,)?) => {$(
+        impl Walk for $t {
+            fn walk<'a>(&'a self, _key: &str, _visit: &mut dyn FnMut(&str, Member<'a>)) {}
+        }
+    )*};
+}
+walk_nothing! {
+    bool, char, u8, i8, u16, i16, u32, i32, u64, i64, usize, isize, f32, f64, (), String, &'static str,
+    crate::DType, crate::Dims, crate::Shape, crate::nn::Activation, super::core::BlockCore,
+}

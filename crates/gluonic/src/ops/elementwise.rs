@@ -1,0 +1,587 @@
+//! Operations that treat each element alike: functions of one array, and of two that broadcast.
+
+use std::sync::Arc;
+
+use super::{Flat, Input, compute_type, edges, output};
+use crate::array::{Buf, Compute, DType, NdArray, View, broadcast_dims, for_dtype, for_each_row, for_float};
+use crate::autograd::{Op, Sinks};
+use crate::cpu::dense::{Act, activate, activate_grad};
+use crate::cpu::{elementwise as kernel, reduce};
+use crate::error::{Error, Result};
+use crate::shape::Dims;
+
+/// A differentiable function of one number.
+trait Unary: Copy + Send + Sync + 'static {
+    const NAME: &'static str;
+    /// Whether the derivative is written in terms of the result, not of the argument.
+    const BY_RESULT: bool = false;
+
+    fn f<T: Compute>(self, x: T) -> T;
+    /// The derivative at `x`, or at the `x` whose result is given, as `BY_RESULT` says.
+    fn df<T: Compute>(self, x_or_y: T) -> T;
+}
+
+struct UnaryNode<U> {
+    unary: U,
+    kept: Flat,
+}
+
+impl<U: Unary> Op for UnaryNode<U> {
+    fn backward(&self, grad: Arc<Buf>, sinks: &mut Sinks<'_>) -> Result<()> {
+        for_float!(grad.dtype(), T => sinks.write::<T>(0, grad.len(), |out, add| {
+            kernel::zip(out, add, grad.slice(), self.kept.slice(), |g, x| g * self.unary.df(x));
+        }))
+    }
+}
+
+fn unary<U: Unary>(x: &NdArray, unary: U) -> Result<NdArray> {
+    let compute = compute_type(U::NAME, &[x])?;
+    let edges = edges(&[x])?;
+    let flat = Flat::new(x)?;
+    let buf = for_float!(compute, T => Buf::new::<T>(x.elem_count(), |out| {
+        kernel::map(out, flat.slice(), |x| unary.f(x));
+    }));
+    let buf = Arc::new(buf);
+    let kept = if U::BY_RESULT { Flat::whole(&buf) } else { flat };
+    Ok(output(buf, x.dtype(), x.dims().clone(), edges, || Box::new(UnaryNode { unary, kept })))
+}
+
+macro_rules! unary {
+    ($($(#[$doc:meta])* $method:ident $type:ident $name:literal $by:ident,
+        |$x:ident| $f:expr, |$y:ident| $df:expr;)*) => {
+        $(
+            #[derive(Clone, Copy)]
+            struct $type;
+            impl Unary for $type {
+                const NAME: &'static str = $name;
+                const BY_RESULT: bool = unary!(@$by);
+                #[inline(always)]
+                fn f<T: Compute>(self, $x: T) -> T { $f }
+                #[inline(always)]
+                fn df<T: Compute>(self, $y: T) -> T { $df }
+            }
+        )*
+        impl NdArray {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// [`Error::NoArithmetic`] if the element type is not a floating-point one.
+                pub fn $method(&self) -> Result<NdArray> {
+                    unary(self, $type)
+                }
+            )*
+        }
+    };
+    (@by_x) => { false };
+    (@by_y) => { true };
+}
+
+unary! {
+    /// `-x`.
+    neg Neg "neg" by_x, |x| -x, |_x| -T::ONE;
+    /// `|x|`; the derivative at 0 is 0, as in MXNet and PyTorch.
+    abs Abs "abs" by_x, |x| x.abs(),
+        |x| if x > T::ZERO { T::ONE } else if x < T::ZERO { -T::ONE } else { x * T::ZERO };
+    /// `eˣ`.
+    exp Exp "exp" by_y, |x| x.exp(), |y| y;
+    /// The natural logarithm.
+    log Log "log" by_x, |x| x.ln(), |x| T::ONE / x;
+    /// The square root.
+    sqrt Sqrt "sqrt" by_y, |x| x.sqrt(), |y| T::of(0.5) / y;
+    /// `x²`.
+    square Square "square" by_x, |x| x * x, |x| x + x;
+    /// The sine of an angle in radians.
+    sin Sin "sin" by_x, |x| x.sin(), |x| x.cos();
+    /// The cosine of an angle in radians.
+    cos Cos "cos" by_x, |x| x.cos(), |x| -x.sin();
+}
+
+#[derive(Clone, Copy)]
+struct AddScalar(f64);
+impl Unary for AddScalar {
+    const NAME: &'static str = "add";
+    #[inline(always)]
+    fn f<T: Compute>(self, x: T) -> T {
+        x + T::of(self.0)
+    }
+    #[inline(always)]
+    fn df<T: Compute>(self, _x: T) -> T {
+        T::ONE
+    }
+}
+
+#[derive(Clone, Copy)]
+struct MulScalar(f64);
+impl Unary for MulScalar {
+    const NAME: &'static str = "mul";
+    #[inline(always)]
+    fn f<T: Compute>(self, x: T) -> T {
+        x * T::of(self.0)
+    }
+    #[inline(always)]
+    fn df<T: Compute>(self, _x: T) -> T {
+        T::of(self.0)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct DivScalar(f64);
+impl Unary for DivScalar {
+    const NAME: &'static str = "div";
+    #[inline(always)]
+    fn f<T: Compute>(self, x: T) -> T {
+        x / T::of(self.0)
+    }
+    #[inline(always)]
+    fn df<T: Compute>(self, _x: T) -> T {
+        T::ONE / T::of(self.0)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct ScalarSub(f64);
+impl Unary for ScalarSub {
+    const NAME: &'static str = "sub";
+    #[inline(always)]
+    fn f<T: Compute>(self, x: T) -> T {
+        T::of(self.0) - x
+    }
+    #[inline(always)]
+    fn df<T: Compute>(self, _x: T) -> T {
+        -T::ONE
+    }
+}
+
+#[derive(Clone, Copy)]
+struct ScalarDiv(f64);
+impl Unary for ScalarDiv {
+    const NAME: &'static str = "div";
+    #[inline(always)]
+    fn f<T: Compute>(self, x: T) -> T {
+        T::of(self.0) / x
+    }
+    #[inline(always)]
+    fn df<T: Compute>(self, x: T) -> T {
+        -T::of(self.0) / (x * x)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct PowScalar(f64);
+impl Unary for PowScalar {
+    const NAME: &'static str = "powf";
+    #[inline(always)]
+    fn f<T: Compute>(self, x: T) -> T {
+        x.powf(T::of(self.0))
+    }
+    #[inline(always)]
+    fn df<T: Compute>(self, x: T) -> T {
+        // x⁰ is constant, also at 0, where 0 · 0⁻¹ would be NaN.
+        if self.0 == 0.0 { T::ZERO } else { T::of(self.0) * x.powf(T::of(self.0 - 1.0)) }
+    }
+}
+
+impl NdArray {
+    /// `x + value`.
+    ///
+    /// # Errors
+    /// [`Error::NoArithmetic`] if the element type is not a floating-point one.
+    pub fn add_scalar(&self, value: f64) -> Result<NdArray> {
+        unary(self, AddScalar(value))
+    }
+
+    /// `x · value`.
+    ///
+    /// # Errors
+    /// As [`NdArray::add_scalar`].
+    pub fn mul_scalar(&self, value: f64) -> Result<NdArray> {
+        unary(self, MulScalar(value))
+    }
+
+    /// `x / value`.
+    ///
+    /// # Errors
+    /// As [`NdArray::add_scalar`].
+    pub fn div_scalar(&self, value: f64) -> Result<NdArray> {
+        unary(self, DivScalar(value))
+    }
+
+    /// `value - x`.
+    ///
+    /// # Errors
+    /// As [`NdArray::add_scalar`].
+    pub fn scalar_sub(&self, value: f64) -> Result<NdArray> {
+        unary(self, ScalarSub(value))
+    }
+
+    /// `value / x`.
+    ///
+    /// # Errors
+    /// As [`NdArray::add_scalar`].
+    pub fn scalar_div(&self, value: f64) -> Result<NdArray> {
+        unary(self, ScalarDiv(value))
+    }
+
+    /// `x` to the power `value`.
+    ///
+    /// # Errors
+    /// As [`NdArray::add_scalar`].
+    pub fn powf(&self, value: f64) -> Result<NdArray> {
+        unary(self, PowScalar(value))
+    }
+}
+
+struct ActNode {
+    act: Act,
+    y: Arc<Buf>,
+}
+
+impl Op for ActNode {
+    fn backward(&self, mut grad: Arc<Buf>, sinks: &mut Sinks<'_>) -> Result<()> {
+        for_float!(grad.dtype(), T => {
+            activate_grad::<T>(self.act, crate::array::unique(&mut grad).slice_mut(), self.y.slice());
+        });
+        sinks.pass(0, &grad)
+    }
+}
+
+pub(crate) fn activation(x: &NdArray, act: Act, name: &'static str) -> Result<NdArray> {
+    let compute = compute_type(name, &[x])?;
+    let edges = edges(&[x])?;
+    let flat = Flat::new(x)?;
+    let y = Arc::new(for_float!(compute, T => Buf::new::<T>(x.elem_count(), |out| {
+        out.copy_from_slice(flat.slice());
+        activate(act, out);
+    })));
+    Ok(output(y.clone(), x.dtype(), x.dims().clone(), edges, || Box::new(ActNode { act, y })))
+}
+
+macro_rules! activations {
+    ($($(#[$doc:meta])* $method:ident $act:ident;)*) => {
+        impl NdArray {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// [`Error::NoArithmetic`] if the element type is not a floating-point one.
+                pub fn $method(&self) -> Result<NdArray> {
+                    activation(self, Act::$act, stringify!($method))
+                }
+            )*
+        }
+    };
+}
+
+activations! {
+    /// `max(x, 0)`; the derivative at 0 is 0, and a NaN stays one.
+    relu Relu;
+    /// `1 / (1 + e⁻ˣ)`.
+    sigmoid Sigmoid;
+    /// The hyperbolic tangent.
+    tanh Tanh;
+    /// `log(1 + eˣ)`, MXNet's `softrelu`.
+    #[doc(alias = "softrelu")]
+    softplus SoftRelu;
+    /// `x / (1 + |x|)`.
+    softsign SoftSign;
+}
+
+/// A differentiable function of two numbers.
+trait Binary: Copy + Send + Sync + 'static {
+    const NAME: &'static str;
+    /// Whether the derivatives need the operands.
+    const KEEP: bool = true;
+
+    fn f<T: Compute>(self, x: T, y: T) -> T;
+    /// The part of the gradient `g` that goes to each operand.
+    fn dx<T: Compute>(self, g: T, x: T, y: T) -> T;
+    fn dy<T: Compute>(self, g: T, x: T, y: T) -> T;
+}
+
+/// The runs of two operands that are broadcast to the same sizes: their starts, and the length
+/// and strides that all runs have in common.
+struct Runs {
+    starts: Vec<(isize, isize)>,
+    n: usize,
+    strides: (isize, isize),
+}
+
+fn runs(x: &View, y: &View) -> Runs {
+    let mut starts = Vec::new();
+    let (mut n, mut strides) = (1, (1, 1));
+    for_each_row(x, |start, stride, count| {
+        (n, strides.0) = (count, stride);
+        starts.push((start, 0));
+    });
+    let mut row = starts.iter_mut();
+    for_each_row(y, |start, stride, _| {
+        strides.1 = stride;
+        if let Some(row) = row.next() {
+            row.1 = start;
+        }
+    });
+    Runs { starts, n, strides }
+}
+
+/// `f(x, y)` of two operands in any layout, in row-major order.
+fn zip_views<T: Compute>(
+    x: &Input,
+    y: &Input,
+    dims: &Dims,
+    f: impl Fn(T, T) -> T + Copy + Send + Sync,
+) -> Buf {
+    let n = dims.elem_count();
+    if x.view.dims == y.view.dims && x.view.is_contiguous() && y.view.is_contiguous() {
+        let (xs, ys) = (&x.buf.slice::<T>()[x.view.offset..], &y.buf.slice::<T>()[y.view.offset..]);
+        return Buf::new::<T>(n, |out| kernel::zip(out, false, &xs[..n], &ys[..n], f));
+    }
+    let wide = |view: &View| view.broadcast(dims).expect("`dims` is what both broadcast to");
+    let Runs { starts, n: run, strides } = runs(&wide(&x.view), &wide(&y.view));
+    Buf::new::<T>(n, |out| {
+        let (x, y) = ((x.buf.slice::<T>(), strides.0), (y.buf.slice::<T>(), strides.1));
+        kernel::zip_strided(out, run, x, y, &starts, f);
+    })
+}
+
+/// Sums a gradient of sizes `dims` over the axes along which an operand of sizes `to` was
+/// broadcast, into that operand's destination.
+pub(crate) fn sum_to<T: Compute>(
+    sinks: &mut Sinks<'_>,
+    i: usize,
+    grad: &Arc<Buf>,
+    dims: &Dims,
+    to: &Dims,
+) -> Result<()> {
+    if dims == to || grad.len() == to.elem_count() {
+        return sinks.pass(i, grad);
+    }
+    let padded = dims.len() - to.len();
+    let kept = |axis: usize| axis >= padded && to[axis - padded] == dims[axis];
+    let order: Vec<usize> = (0..dims.len())
+        .filter(|&axis| kept(axis))
+        .chain((0..dims.len()).filter(|&axis| !kept(axis)))
+        .collect();
+    let n: usize = (0..dims.len()).filter(|&axis| !kept(axis)).map(|axis| dims[axis]).product();
+    // Broadcast axes in front, the usual case: rows are summed where they lie.
+    if (0..dims.len()).skip_while(|&axis| !kept(axis)).all(kept) {
+        let inner = to.elem_count();
+        return sinks.write::<T>(i, inner, |out, add| {
+            reduce::sum_axis(out, add, grad.slice(), n, inner);
+        });
+    }
+    let moved = crate::array::gather(grad.slice::<T>(), &View::new(dims.clone()).permute(&order));
+    sinks.write::<T>(i, to.elem_count(), |out, add| reduce::sum_axis(out, add, &moved, n, 1))
+}
+
+struct BinaryNode<B> {
+    binary: B,
+    /// Empty unless [`Binary::KEEP`].
+    operands: Option<(Input, Input)>,
+    x_dims: Dims,
+    y_dims: Dims,
+    dims: Dims,
+}
+
+impl<B: Binary> Op for BinaryNode<B> {
+    fn backward(&self, grad: Arc<Buf>, sinks: &mut Sinks<'_>) -> Result<()> {
+        for_float!(grad.dtype(), T => {
+            for i in [0, 1].into_iter().filter(|&i| sinks.wanted(i)).collect::<smallvec::SmallVec<[_; 2]>>() {
+                let part = match &self.operands {
+                    None => self.part_without_operands::<T>(i, &grad),
+                    Some((x, y)) => Arc::new(self.part::<T>(i, &grad, x, y)),
+                };
+                let to = if i == 0 { &self.x_dims } else { &self.y_dims };
+                sum_to::<T>(sinks, i, &part, &self.dims, to)?;
+            }
+        });
+        Ok(())
+    }
+}
+
+impl<B: Binary> BinaryNode<B> {
+    fn part_without_operands<T: Compute>(&self, i: usize, grad: &Arc<Buf>) -> Arc<Buf> {
+        let of = |g: T| if i == 0 { self.binary.dx(g, T::ZERO, T::ZERO) } else { self.binary.dy(g, T::ZERO, T::ZERO) };
+        // The gradient itself, when the derivative is one.
+        if of(T::of(2.0)) == T::of(2.0) {
+            return grad.clone();
+        }
+        Arc::new(Buf::new::<T>(grad.len(), |out| kernel::map(out, grad.slice(), of)))
+    }
+
+    fn part<T: Compute>(&self, i: usize, grad: &Arc<Buf>, x: &Input, y: &Input) -> Buf {
+        let wide = |input: &Input| -> Vec<T> {
+            let view = input.view.broadcast(&self.dims).expect("broadcast in forward");
+            crate::array::gather(input.buf.slice::<T>(), &view)
+        };
+        let (xs, ys) = (wide(x), wide(y));
+        Buf::new::<T>(grad.len(), |out| {
+            if i == 0 {
+                kernel::zip3(out, false, grad.slice(), &xs, &ys, |g, x, y| self.binary.dx(g, x, y));
+            } else {
+                kernel::zip3(out, false, grad.slice(), &xs, &ys, |g, x, y| self.binary.dy(g, x, y));
+            }
+        })
+    }
+}
+
+fn binary<B: Binary>(x: &NdArray, y: &NdArray, binary: B) -> Result<NdArray> {
+    let compute = compute_type(B::NAME, &[x, y])?;
+    let dims = broadcast_dims(x.dims(), y.dims()).ok_or_else(|| Error::Broadcast {
+        op: B::NAME,
+        left: x.dims().into(),
+        right: y.dims().into(),
+    })?;
+    let edges = edges(&[x, y])?;
+    let (xs, ys) = (Input::new(x)?, Input::new(y)?);
+    let buf = for_float!(compute, T => zip_views::<T>(&xs, &ys, &dims, |x, y| binary.f(x, y)));
+    Ok(output(Arc::new(buf), x.dtype(), dims.clone(), edges, || {
+        Box::new(BinaryNode {
+            binary,
+            operands: B::KEEP.then_some((xs, ys)),
+            x_dims: x.dims().clone(),
+            y_dims: y.dims().clone(),
+            dims,
+        })
+    }))
+}
+
+macro_rules! binary {
+    ($($(#[$doc:meta])* $method:ident $type:ident $name:literal keep $keep:literal,
+        |$x:ident, $y:ident| $f:expr,
+        |$g:ident, $x1:ident, $y1:ident| $dx:expr, |$g2:ident, $x2:ident, $y2:ident| $dy:expr;)*) => {
+        $(
+            #[derive(Clone, Copy)]
+            struct $type;
+            impl Binary for $type {
+                const NAME: &'static str = $name;
+                const KEEP: bool = $keep;
+                #[inline(always)]
+                fn f<T: Compute>(self, $x: T, $y: T) -> T { $f }
+                #[inline(always)]
+                fn dx<T: Compute>(self, $g: T, $x1: T, $y1: T) -> T { $dx }
+                #[inline(always)]
+                fn dy<T: Compute>(self, $g2: T, $x2: T, $y2: T) -> T { $dy }
+            }
+        )*
+        impl NdArray {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// [`Error::Broadcast`] if the sizes do not fit, [`Error::DTypeMismatch`] if the
+                /// element types differ, [`Error::NoArithmetic`] if they are not floating-point.
+                pub fn $method(&self, other: &NdArray) -> Result<NdArray> {
+                    binary(self, other, $type)
+                }
+            )*
+        }
+    };
+}
+
+binary! {
+    /// `x + y`, with NumPy's broadcasting.
+    add Add "add" keep false, |x, y| x + y, |g, _x, _y| g, |g, _x, _y| g;
+    /// `x - y`, with NumPy's broadcasting.
+    sub Sub "sub" keep false, |x, y| x - y, |g, _x, _y| g, |g, _x, _y| -g;
+    /// `x · y`, elementwise, with NumPy's broadcasting.
+    mul Mul "mul" keep true, |x, y| x * y, |g, _x, y| g * y, |g, x, _y| g * x;
+    /// `x / y`, with NumPy's broadcasting.
+    div Div "div" keep true, |x, y| x / y, |g, _x, y| g / y, |g, x, y| -g * x / (y * y);
+    /// `x` to the power `y`, with NumPy's broadcasting. The derivative by `y` at `x = 0` is 0.
+    pow Pow "pow" keep true, |x, y| x.powf(y),
+        |g, x, y| if y == T::ZERO { T::ZERO } else { g * y * x.powf(y - T::ONE) },
+        |g, x, y| if x == T::ZERO { T::ZERO } else { g * x.powf(y) * x.ln() };
+    /// The larger of `x` and `y`; where they are equal each gets half of the gradient. A NaN wins.
+    maximum Maximum "maximum" keep true,
+        |x, y| if x > y || x.is_nan() { x } else { y },
+        |g, x, y| if x > y { g } else if x == y { g * T::of(0.5) } else { T::ZERO },
+        |g, x, y| if y > x { g } else if x == y { g * T::of(0.5) } else { T::ZERO };
+    /// The smaller of `x` and `y`; where they are equal each gets half of the gradient. A NaN wins.
+    minimum Minimum "minimum" keep true,
+        |x, y| if x < y || x.is_nan() { x } else { y },
+        |g, x, y| if x < y { g } else if x == y { g * T::of(0.5) } else { T::ZERO },
+        |g, x, y| if y < x { g } else if x == y { g * T::of(0.5) } else { T::ZERO };
+}
+
+macro_rules! comparisons {
+    ($($(#[$doc:meta])* $method:ident $op:tt;)*) => {
+        impl NdArray {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// [`Error::Broadcast`] if the sizes do not fit, [`Error::DTypeMismatch`] if the
+                /// element types differ.
+                pub fn $method(&self, other: &NdArray) -> Result<NdArray> {
+                    other.expect_dtype(self.dtype())?;
+                    let dims = broadcast_dims(self.dims(), other.dims()).ok_or_else(|| {
+                        Error::Broadcast {
+                            op: stringify!($method),
+                            left: self.dims().into(),
+                            right: other.dims().into(),
+                        }
+                    })?;
+                    let (x, y) = (self.cell.snapshot()?, other.cell.snapshot()?);
+                    let buf = for_dtype!(self.dtype(), T => {
+                        let wide = |array: &NdArray, buf: &Buf| -> Vec<T> {
+                            let view = array.view.broadcast(&dims).expect("`dims` fits both");
+                            crate::array::gather(buf.slice::<T>(), &view)
+                        };
+                        let (x, y) = (wide(self, &x), wide(other, &y));
+                        Buf::from_vec(x.iter().zip(&y).map(|(x, y)| x $op y).collect::<Vec<bool>>())
+                    });
+                    Ok(NdArray::from_buf(buf, dims))
+                }
+            )*
+        }
+    };
+}
+
+comparisons! {
+    /// Where `x = y`, as booleans; has no gradient.
+    eq_elem ==;
+    /// Where `x ≠ y`, as booleans; has no gradient.
+    ne_elem !=;
+    /// Where `x < y`, as booleans; has no gradient.
+    lt <;
+    /// Where `x ≤ y`, as booleans; has no gradient.
+    le <=;
+    /// Where `x > y`, as booleans; has no gradient.
+    gt >;
+    /// Where `x ≥ y`, as booleans; has no gradient.
+    ge >=;
+}
+
+struct CastNode(DType);
+
+impl Op for CastNode {
+    fn backward(&self, grad: Arc<Buf>, sinks: &mut Sinks<'_>) -> Result<()> {
+        let compute = self.0.compute().unwrap_or(self.0);
+        let same = grad.dtype() == compute;
+        sinks.pass(0, &if same { grad } else { Arc::new(grad.convert(compute)) })
+    }
+}
+
+impl NdArray {
+    /// The same values in another element type, converted as [`Element`](crate::Element) says.
+    /// Between floating-point types the gradient goes through.
+    ///
+    /// # Memory
+    /// A copy, also when the type is the same.
+    ///
+    /// # Errors
+    /// [`Error::BeingEdited`] inside an edit of this array by the same thread.
+    #[doc(alias = "to_dtype", alias = "astype")]
+    pub fn cast(&self, dtype: DType) -> Result<NdArray> {
+        let differentiable = self.dtype().is_float() && dtype.is_float();
+        let edges = if differentiable { edges(&[self])? } else { None };
+        let buf = self.cell.snapshot()?;
+        let buf = for_dtype!(self.dtype(), T => {
+            Buf::from_vec(crate::array::gather(buf.slice::<T>(), &self.view))
+        });
+        let buf = Arc::new(if buf.dtype() == dtype { buf } else { buf.convert(dtype) });
+        let from = self.dtype();
+        Ok(output(buf, dtype, self.dims().clone(), edges, || Box::new(CastNode(from))))
+    }
+}

@@ -1,0 +1,104 @@
+//! Operations on arrays: one concept a file, each with its shape rule, its forward and its
+//! backward side by side.
+//!
+//! All are methods of [`NdArray`] (or free functions where no operand comes first) and return
+//! [`Result`]. Both operands have one element type; half-precision ones are computed in `f32`.
+
+pub(crate) mod dense;
+mod elementwise;
+mod index;
+mod loss;
+mod matmul;
+mod operators;
+mod random;
+mod reduce;
+mod shape;
+mod softmax;
+
+use std::sync::Arc;
+
+pub use dense::dense;
+pub(crate) use elementwise::activation;
+pub use random::{dropout, integers, normal, permutation, uniform};
+
+use crate::array::{Buf, DType, NdArray, View, for_dtype, gather};
+pub(crate) use crate::autograd::{edges, track};
+use crate::autograd::{Edges, Op};
+use crate::error::{Error, Result};
+use crate::shape::Dims;
+
+/// An output in the element type of the inputs, with its track.
+pub(crate) fn output(
+    buf: Arc<Buf>,
+    dtype: DType,
+    dims: Dims,
+    edges: Option<Edges>,
+    op: impl FnOnce() -> Box<dyn Op>,
+) -> NdArray {
+    let buf = if buf.dtype() == dtype { buf } else { Arc::new(buf.convert(dtype)) };
+    NdArray { track: track(edges, op), ..NdArray::from_buf(buf, dims) }
+}
+
+/// The elements of an input as they are now, in the compute type, where they lie.
+pub(crate) struct Input {
+    pub(crate) buf: Arc<Buf>,
+    pub(crate) view: View,
+}
+
+impl Input {
+    pub(crate) fn new(array: &NdArray) -> Result<Input> {
+        let mut buf = array.cell.snapshot()?;
+        if let Some(compute) = array.dtype().compute()
+            && compute != array.dtype()
+        {
+            buf = Arc::new(buf.convert(compute));
+        }
+        Ok(Input { buf, view: array.view.clone() })
+    }
+}
+
+/// The elements of an input as they are now, in the compute type, one after another.
+pub(crate) struct Flat {
+    buf: Arc<Buf>,
+    offset: usize,
+    len: usize,
+}
+
+impl Flat {
+    /// # Memory
+    /// No copy if the array is contiguous.
+    pub(crate) fn new(array: &NdArray) -> Result<Flat> {
+        let Input { buf, view } = Input::new(array)?;
+        let len = view.dims.elem_count();
+        if view.is_contiguous() {
+            return Ok(Flat { buf, offset: view.offset, len });
+        }
+        let buf = for_dtype!(buf.dtype(), T => Buf::from_vec(gather(buf.slice::<T>(), &view)));
+        Ok(Flat { buf: Arc::new(buf), offset: 0, len })
+    }
+
+    pub(crate) fn whole(buf: &Arc<Buf>) -> Flat {
+        Flat { len: buf.len(), offset: 0, buf: buf.clone() }
+    }
+
+    #[inline]
+    pub(crate) fn slice<T: crate::array::Element>(&self) -> &[T] {
+        &self.buf.slice()[self.offset..self.offset + self.len]
+    }
+}
+
+/// The compute type of an operation on these inputs, which have one element type.
+pub(crate) fn compute_type(op: &'static str, inputs: &[&NdArray]) -> Result<DType> {
+    let dtype = inputs[0].dtype();
+    for input in inputs {
+        input.expect_dtype(dtype)?;
+    }
+    dtype.compute().ok_or(Error::NoArithmetic { op, dtype })
+}
+
+/// An axis counted from the end when negative.
+pub(crate) fn resolve_axis(op: &'static str, axis: isize, rank: usize) -> Result<usize> {
+    let resolved = if axis < 0 { axis + rank as isize } else { axis };
+    usize::try_from(resolved).ok().filter(|axis| *axis < rank).ok_or(Error::Axis { op, axis, rank })
+}
+

@@ -1,0 +1,328 @@
+//! Ordered sets of parameters, by name.
+
+use std::fmt;
+use std::ops::Index;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::parameter::Parameter;
+use super::spec::ParamSpec;
+use super::state::Kind;
+use crate::array::{DType, NdArray};
+use crate::autograd::GradReq;
+use crate::error::{Error, Result};
+use crate::init::{Initializer, Reinit, default_initializer};
+use crate::name::{ParamName, Pattern};
+use crate::random::{Address, next_key};
+use crate::suggest::nearest;
+
+type Entries = IndexMap<ParamName, Parameter, foldhash::fast::RandomState>;
+
+/// Parameters by name, in the order in which they were added. Cloning copies the list, not the
+/// parameters.
+///
+/// # Examples
+/// ```
+/// use gluonic::{ParamSpec, ParameterDict};
+/// let mut params = ParameterDict::new("net_");
+/// params.get_or_create("weight", &ParamSpec::new((2, 3)))?;
+/// assert_eq!(params["net_weight"].shape().unwrap().to_string(), "(2, 3)");
+/// assert_eq!(params.get("net_wieght").unwrap_err().hint().unwrap(), "did you mean `net_weight`?");
+/// # Ok::<(), gluonic::Error>(())
+/// ```
+#[doc(alias = "VarMap", alias = "state_dict")]
+#[derive(Clone, Debug, Default)]
+pub struct ParameterDict {
+    prefix: Box<str>,
+    entries: Entries,
+    /// Where parameters are looked for before they are made.
+    shared: Option<Arc<ParameterDict>>,
+}
+
+impl ParameterDict {
+    /// An empty set whose parameters' names start with `prefix`.
+    pub fn new(prefix: &str) -> Self {
+        Self::sharing(prefix, None)
+    }
+
+    pub(crate) fn sharing(prefix: &str, shared: Option<Arc<ParameterDict>>) -> Self {
+        ParameterDict { prefix: prefix.into(), entries: Entries::default(), shared }
+    }
+
+    pub(crate) fn shared(&self) -> Option<&Arc<ParameterDict>> {
+        self.shared.as_ref()
+    }
+
+    /// What the names of its own parameters start with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The number of parameters.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no parameter.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether there is a parameter of that full name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
+    /// The parameter of that full name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownParameter`], with the nearest names.
+    pub fn get(&self, name: &str) -> Result<&Parameter> {
+        self.entries.get(name).ok_or_else(|| Error::UnknownParameter {
+            name: name.into(),
+            nearest: nearest(name, self.entries.keys().map(|name| &**name)),
+        })
+    }
+
+    /// The parameters in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Parameter> {
+        self.entries.values()
+    }
+
+    /// The full names in order.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &ParamName> {
+        self.entries.keys()
+    }
+
+    fn find(&self, name: &str) -> Option<Parameter> {
+        self.entries.get(name).cloned().or_else(|| self.shared.as_ref()?.find(name))
+    }
+
+    /// The parameter `prefix + short`: from this set, else from the one it shares with, else a new
+    /// one. One that exists must not contradict the wishes, and learns from them what it did not
+    /// know: a size, an initializer.
+    ///
+    /// # Errors
+    /// [`Error::Attribute`] if one that exists differs from the wishes.
+    ///
+    /// # Source
+    /// MXNet 1.9.1, `gluon/parameter.py`, `ParameterDict.get`.
+    pub fn get_or_create(&mut self, short: &str, spec: &ParamSpec) -> Result<Parameter> {
+        let name = ParamName::from(format!("{}{short}", self.prefix));
+        let parameter = match self.find(&name) {
+            Some(found) => {
+                found.unify(spec)?;
+                found
+            }
+            None => Parameter::with_spec(name.clone(), spec),
+        };
+        self.entries.insert(name, parameter.clone());
+        Ok(parameter)
+    }
+
+    /// The constant `prefix + short`, which is made if there is none and a value is given.
+    ///
+    /// # Errors
+    /// [`Error::Constant`] if there is none and no value, if there is something else of that name,
+    /// or if its value is another one.
+    pub fn get_constant(&mut self, short: &str, value: Option<&NdArray>) -> Result<Parameter> {
+        let name = ParamName::from(format!("{}{short}", self.prefix));
+        let fail = |problem| Error::Constant { name: name.clone(), problem };
+        let parameter = match (self.find(&name), value) {
+            (Some(found), _) if found.kind() != Kind::Constant => {
+                return Err(fail("exists already but is not a constant"));
+            }
+            (Some(found), Some(value)) => {
+                let init = crate::init::Constant::new(value).dumps();
+                if found.initializer().is_none_or(|known| known.dumps() != init) {
+                    return Err(fail("exists already with another value"));
+                }
+                found
+            }
+            (Some(found), None) => found,
+            (None, Some(value)) => Parameter::constant(name.clone(), value)?,
+            (None, None) => return Err(fail("does not exist; give a value to make it")),
+        };
+        self.entries.insert(name, parameter.clone());
+        Ok(parameter)
+    }
+
+    /// Adds one parameter.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateName`] if another parameter has its name.
+    pub fn insert(&mut self, parameter: &Parameter) -> Result<()> {
+        match self.entries.entry(parameter.name().clone()) {
+            indexmap::map::Entry::Vacant(entry) => {
+                entry.insert(parameter.clone());
+                Ok(())
+            }
+            indexmap::map::Entry::Occupied(entry) if entry.get().ptr_eq(parameter) => Ok(()),
+            _ => Err(Error::DuplicateName { name: parameter.name().clone() }),
+        }
+    }
+
+    /// Adds all parameters of another set. One that is in both keeps its place.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateName`] if a name stands for different parameters. Then this set is as
+    /// before.
+    pub fn update(&mut self, other: &ParameterDict) -> Result<()> {
+        let clash = other.iter().find(|parameter| {
+            self.entries.get(parameter.name()).is_some_and(|own| !own.ptr_eq(parameter))
+        });
+        if let Some(parameter) = clash {
+            return Err(Error::DuplicateName { name: parameter.name().clone() });
+        }
+        other.iter().try_for_each(|parameter| self.insert(parameter))
+    }
+
+    /// The parameters whose names a pattern matches from the first letter on (Python's
+    /// `re.match`), in order. May be none.
+    ///
+    /// # Errors
+    /// [`Error::Pattern`] if it is not a regular expression.
+    pub fn select(&self, pattern: &str) -> Result<ParameterDict> {
+        let mut selected = ParameterDict::new(&self.prefix);
+        if pattern.is_empty() {
+            selected.entries.clone_from(&self.entries);
+            return Ok(selected);
+        }
+        let pattern = Pattern::new(pattern)?;
+        for (name, parameter) in &self.entries {
+            if pattern.matches(name)? {
+                selected.entries.insert(name.clone(), parameter.clone());
+            }
+        }
+        Ok(selected)
+    }
+
+    /// The values by name.
+    ///
+    /// # Errors
+    /// As [`Parameter::data`], for the first that has none.
+    pub fn datas(&self) -> Result<IndexMap<ParamName, NdArray>> {
+        self.iter().map(|parameter| Ok((parameter.name().clone(), parameter.data()?))).collect()
+    }
+
+    /// The gradients by name, of those that have one.
+    ///
+    /// # Errors
+    /// As [`Parameter::data`], for the first that is not initialized.
+    pub fn grads(&self) -> Result<IndexMap<ParamName, NdArray>> {
+        let trained = self.iter().filter(|parameter| parameter.grad_req() != GradReq::Null);
+        trained.map(|parameter| Ok((parameter.name().clone(), parameter.grad()?))).collect()
+    }
+
+    /// Initializes all: each by its own initializer, else by the default one. Those that have a
+    /// value keep it, with a warning.
+    ///
+    /// # Errors
+    /// As [`ParameterDict::initialize_with`].
+    pub fn initialize(&self) -> Result<()> {
+        self.initialize_as(&default_initializer(), Reinit::Keep, |_| None)
+    }
+
+    /// Initializes all: each by its own initializer, else by `init`.
+    ///
+    /// # Errors
+    /// As [`Parameter::initialize_with`], for the first that fails. Then none has changed.
+    pub fn initialize_with(&self, init: &dyn Initializer, reinit: Reinit) -> Result<()> {
+        self.initialize_as(&init.clone_initializer(), reinit, |_| None)
+    }
+
+    /// Initializes all, at the addresses that `path_of` gives, else at their names.
+    pub(crate) fn initialize_as(
+        &self,
+        default: &Arc<dyn Initializer>,
+        reinit: Reinit,
+        path_of: impl Fn(&Parameter) -> Option<Arc<str>>,
+    ) -> Result<()> {
+        let key = next_key();
+        // All that can fail, for all, before the first changes.
+        let staged = self.iter().map(|parameter| {
+            let path = path_of(parameter).unwrap_or_else(|| (&**parameter.name()).into());
+            parameter.stage(None, default, Address::new(key, path), reinit)
+        });
+        let staged = staged.collect::<Result<Vec<_>>>()?;
+        staged.into_iter().try_for_each(super::Staged::commit)
+    }
+
+    /// Sets every gradient to zeros.
+    ///
+    /// # Errors
+    /// As [`Parameter::zero_grad`].
+    pub fn zero_grad(&self) -> Result<()> {
+        self.iter().try_for_each(Parameter::zero_grad)
+    }
+
+    /// Sets what backward does, for all.
+    pub fn set_grad_req(&self, req: GradReq) {
+        self.iter().for_each(|parameter| parameter.set_grad_req(req));
+    }
+
+    /// Sets the factor on the learning rate, for all.
+    ///
+    /// # Errors
+    /// As [`Parameter::set_lr_mult`].
+    pub fn set_lr_mult(&self, mult: f64) -> Result<()> {
+        self.iter().try_for_each(|parameter| parameter.set_lr_mult(mult))
+    }
+
+    /// Sets the factor on the weight decay, for all.
+    ///
+    /// # Errors
+    /// As [`Parameter::set_wd_mult`].
+    pub fn set_wd_mult(&self, mult: f64) -> Result<()> {
+        self.iter().try_for_each(|parameter| parameter.set_wd_mult(mult))
+    }
+
+    /// Changes the element type of all.
+    ///
+    /// # Errors
+    /// As [`Parameter::cast`].
+    pub fn cast(&self, dtype: DType) -> Result<()> {
+        self.iter().try_for_each(|parameter| parameter.cast(dtype))
+    }
+}
+
+impl Index<&str> for ParameterDict {
+    type Output = Parameter;
+
+    /// # Panics
+    /// If there is no parameter of that name; [`ParameterDict::get`] returns a `Result`.
+    fn index(&self, name: &str) -> &Parameter {
+        match self.get(name) {
+            Ok(parameter) => parameter,
+            Err(error) => match error.hint() {
+                Some(hint) => panic!("{error}: {hint}"),
+                None => panic!("{error}"),
+            },
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a ParameterDict {
+    type Item = &'a Parameter;
+    type IntoIter = indexmap::map::Values<'a, ParamName, Parameter>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.values()
+    }
+}
+
+impl fmt::Display for ParameterDict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.prefix.is_empty() {
+            write!(f, "{} ", self.prefix)?;
+        }
+        f.write_str("(\n")?;
+        for (i, parameter) in self.iter().enumerate() {
+            let separator = if i > 0 { "\n" } else { "" };
+            write!(f, "{separator}  {parameter}")?;
+        }
+        f.write_str("\n)")
+    }
+}
+

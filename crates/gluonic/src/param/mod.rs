@@ -1,0 +1,24 @@
+//! Parameters: tensors with a name, a gradient, a rule for their initial values, and a life.
+//!
+//! ```text
+//!            initialize, shape known
+//! declared ───────────────────────────────► ready ◄─┐ set_data, load, initialize(Force),
+//!    │                                        ▲ └────┘ optimizer steps: in place
+//!    │ initialize, shape not known            │
+//!    └──────────────► deferred ───────────────┘
+//!                       first forward tells the shape
+//! ```
+//! `cast` alone gives a ready parameter new memory: the parameter and its ties follow, earlier
+//! array handles keep the old.
+
+mod dict;
+mod display;
+mod parameter;
+mod spec;
+mod state;
+
+pub use dict::ParameterDict;
+pub use parameter::Parameter;
+pub(crate) use parameter::Staged;
+pub use spec::ParamSpec;
+pub use state::{Kind, Provenance};

@@ -1,0 +1,639 @@
+//! The handle [`Parameter`] and everything it can do.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::spec::ParamSpec;
+use super::state::{Kind, Life, Plan, Provenance, Ready, State};
+use crate::array::{Buf, Cell, DType, Element, NdArray, View};
+use crate::autograd::{GradReq, Slot, Track};
+use crate::error::{Error, Result, UnknownShape};
+use crate::init::{InitDesc, Initializer, Reinit, default_initializer, sample};
+use crate::name::ParamName;
+use crate::random::{Address, next_key};
+use crate::shape::Shape;
+
+#[derive(Debug)]
+struct Inner {
+    name: ParamName,
+    kind: Kind,
+    state: RwLock<State>,
+}
+
+/// A named tensor with a gradient, an initializer and a life: see the [module](crate::param).
+///
+/// A cheap handle: `clone` is the same parameter, [`Parameter::deep_clone`] another one.
+///
+/// # Examples
+/// ```
+/// use gluonic::{Parameter, s};
+/// let weight = Parameter::new("fc_weight", (2, 3));
+/// weight.initialize()?;
+/// weight.data()?.set(s![0, 0], 42.0)?;
+/// assert_eq!(weight.data()?.to_vec::<f32>()?[0], 42.0);
+/// assert_eq!(weight.grad()?.to_vec::<f32>()?, [0.0; 6]);
+/// assert_eq!(weight.to_string(), "Parameter fc_weight (shape=(2, 3), dtype=float32)");
+/// # Ok::<(), gluonic::Error>(())
+/// ```
+#[doc(alias = "Var", alias = "Weight")]
+#[derive(Clone, Debug)]
+pub struct Parameter(Arc<Inner>);
+
+/// A value that is ready to be taken over by a parameter: everything that can fail has happened.
+pub(crate) struct Staged {
+    parameter: Parameter,
+    change: Change,
+}
+
+enum Change {
+    /// The parameter has a value and keeps it.
+    Keep,
+    Defer(Plan),
+    Value(NdArray, Option<Provenance>),
+}
+
+impl Parameter {
+    /// A trainable `f32` parameter. Sizes may be unknown.
+    pub fn new(name: impl Into<ParamName>, shape: impl Into<Shape>) -> Self {
+        Self::with_spec(name, &ParamSpec::new(shape).deferred())
+    }
+
+    /// A parameter with everything said.
+    pub fn with_spec(name: impl Into<ParamName>, spec: &ParamSpec) -> Self {
+        let differentiable = matches!(spec.kind, Kind::Weight | Kind::Bias);
+        let grad_req = spec.grad_req.unwrap_or_default();
+        let dtype = spec.dtype.unwrap_or(DType::F32);
+        let state = State {
+            shape: spec.shape.clone(),
+            dtype,
+            grad_req: if differentiable && dtype.is_float() { grad_req } else { GradReq::Null },
+            lr_mult: spec.lr_mult.unwrap_or(1.0),
+            wd_mult: spec.wd_mult.unwrap_or(1.0),
+            init: spec.init.clone(),
+            allow_deferred: spec.allow_deferred,
+            tags: Default::default(),
+            life: Life::Declared,
+            provenance: None,
+        };
+        Parameter(Arc::new(Inner {
+            name: name.into(),
+            kind: spec.kind,
+            state: RwLock::new(state),
+        }))
+    }
+
+    /// A parameter that training never changes, with its value as its own initializer.
+    ///
+    /// # Errors
+    /// [`Error::BeingEdited`] inside an edit of `value` by the same thread.
+    pub fn constant(name: impl Into<ParamName>, value: &NdArray) -> Result<Self> {
+        let value = value.deep_clone()?;
+        let spec = ParamSpec::new(value.dims())
+            .dtype(value.dtype())
+            .init(&crate::init::Constant::new(&value))
+            .kind(Kind::Constant);
+        Ok(Self::with_spec(name, &spec))
+    }
+
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.0.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
+        self.0.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gluon's global name.
+    #[inline]
+    pub fn name(&self) -> &ParamName {
+        &self.0.name
+    }
+
+    /// What it is for.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// Whether both handles are on one parameter.
+    pub fn ptr_eq(&self, other: &Parameter) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// A number that tells this parameter from all others alive.
+    pub(crate) fn id(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
+    /// The shape as far as it is known; `None` while not even the rank is.
+    pub fn shape(&self) -> Option<Shape> {
+        self.state().shape.clone()
+    }
+
+    /// The element type.
+    pub fn dtype(&self) -> DType {
+        self.state().dtype
+    }
+
+    /// What backward does to its gradient.
+    pub fn grad_req(&self) -> GradReq {
+        self.state().grad_req
+    }
+
+    /// The factor on the learning rate.
+    pub fn lr_mult(&self) -> f64 {
+        self.state().lr_mult
+    }
+
+    /// The factor on the weight decay.
+    pub fn wd_mult(&self) -> f64 {
+        self.state().wd_mult
+    }
+
+    /// Its own initializer, if it has one.
+    pub fn initializer(&self) -> Option<Arc<dyn Initializer>> {
+        self.state().init.clone()
+    }
+
+    /// Whether it has a value.
+    pub fn is_initialized(&self) -> bool {
+        matches!(self.state().life, Life::Ready(_))
+    }
+
+    /// Whether its initialization waits for its shape.
+    pub fn is_deferred(&self) -> bool {
+        matches!(self.state().life, Life::Deferred(_))
+    }
+
+    /// Where its initial value came from; `None` before it has one, or when it was set or loaded.
+    pub fn provenance(&self) -> Option<Provenance> {
+        self.state().provenance.clone()
+    }
+
+    /// Sets the factor on the learning rate.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if it is negative or not finite.
+    pub fn set_lr_mult(&self, mult: f64) -> Result<()> {
+        check_mult("lr_mult", mult).map_err(|error| error.at(self.name()))?;
+        self.state_mut().lr_mult = mult;
+        Ok(())
+    }
+
+    /// Sets the factor on the weight decay.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if it is negative or not finite.
+    pub fn set_wd_mult(&self, mult: f64) -> Result<()> {
+        check_mult("wd_mult", mult).map_err(|error| error.at(self.name()))?;
+        self.state_mut().wd_mult = mult;
+        Ok(())
+    }
+
+    /// Sets its own initializer, for the next `initialize`.
+    pub fn set_initializer(&self, init: Option<&dyn Initializer>) {
+        self.state_mut().init = init.map(|init| init.clone_initializer());
+    }
+
+    /// Adds a tag, a word of the user's.
+    pub fn tag(&self, tag: &str) {
+        self.state_mut().tags.insert(tag.into());
+    }
+
+    /// Takes a tag away; whether it was there.
+    pub fn untag(&self, tag: &str) -> bool {
+        self.state_mut().tags.remove(tag)
+    }
+
+    /// Its tags, sorted.
+    pub fn tags(&self) -> Vec<Box<str>> {
+        self.state().tags.iter().cloned().collect()
+    }
+
+    fn missing(&self, state: &State) -> Error {
+        match (&state.life, &state.shape) {
+            (Life::Deferred(_), Some(shape)) => Error::Deferred {
+                name: self.name().clone(),
+                shape: shape.clone(),
+                pending: Box::default(),
+            },
+            (Life::Deferred(_), None) => Error::UnknownShape {
+                name: self.name().clone(),
+                shape: UnknownShape(None),
+            },
+            _ => Error::Uninitialized { name: self.name().clone() },
+        }
+    }
+
+    /// The value: a handle on the parameter's own memory. Under `record`, operations on it are
+    /// differentiated.
+    ///
+    /// # Errors
+    /// [`Error::Uninitialized`] before `initialize`, [`Error::Deferred`] before the first forward.
+    pub fn data(&self) -> Result<NdArray> {
+        let state = self.state();
+        let Life::Ready(Ready { cell, dims, slot }) = &state.life else {
+            return Err(self.missing(&state));
+        };
+        let track = slot.as_ref().map_or(Track::None, |slot| Track::Leaf(slot.clone()));
+        Ok(NdArray::on(cell.clone(), View::new(dims.clone()), track))
+    }
+
+    /// The gradient: zeros before the first backward; the same memory ever after.
+    ///
+    /// # Errors
+    /// [`Error::NoGrad`] if its grad_req is null; else as [`Parameter::data`].
+    pub fn grad(&self) -> Result<NdArray> {
+        let state = self.state();
+        let Life::Ready(Ready { dims, slot, .. }) = &state.life else {
+            return Err(self.missing(&state));
+        };
+        let Some(slot) = slot else {
+            return Err(Error::NoGrad { name: Some(self.name().clone()) });
+        };
+        Ok(NdArray::on(slot.cell.clone(), View::new(dims.clone()), Track::None))
+    }
+
+    pub(crate) fn slot(&self) -> Option<Arc<Slot>> {
+        match &self.state().life {
+            Life::Ready(ready) => ready.slot.clone(),
+            _ => None,
+        }
+    }
+
+    /// Lends the value to `edit`: see [`NdArray::edit`].
+    ///
+    /// # Errors
+    /// As [`Parameter::data`] and [`NdArray::edit`].
+    pub fn edit<T: Element, R>(
+        &self,
+        edit: impl FnOnce(ndarray::ArrayViewMutD<'_, T>) -> R,
+    ) -> Result<R> {
+        self.data()?.edit(edit).map_err(|error| error.at(self.name()))
+    }
+
+    /// Says more about the shape.
+    ///
+    /// # Errors
+    /// [`Error::ShapeMismatch`] if it contradicts what is known, or says less.
+    pub fn set_shape(&self, shape: impl Into<Shape>) -> Result<()> {
+        let shape = shape.into();
+        let mut state = self.state_mut();
+        self.check_refines(&state, &shape)?;
+        state.shape = Some(shape);
+        Ok(())
+    }
+
+    fn check_refines(&self, state: &State, shape: &Shape) -> Result<()> {
+        match &state.shape {
+            Some(known) if !shape.refines(known) => Err(Error::ShapeMismatch {
+                name: self.name().clone(),
+                expected: known.clone(),
+                found: shape.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Replaces the value, in place, converted to the parameter's element type. Allowed at any
+    /// time, inside `record` too: what was recorded keeps the old value. For a deferred parameter
+    /// the value wins over the initializer when the first forward comes.
+    ///
+    /// # Errors
+    /// [`Error::Uninitialized`] before `initialize`; [`Error::ShapeMismatch`] if the sizes differ.
+    /// Then nothing has changed.
+    pub fn set_data(&self, value: &NdArray) -> Result<()> {
+        let mut state = self.state_mut();
+        let shape = Shape::from(value.dims());
+        match &state.life {
+            Life::Declared => return Err(Error::Uninitialized { name: self.name().clone() }),
+            Life::Ready(Ready { cell, dims, .. }) => {
+                self.check_refines(&state, &shape)?;
+                let own = NdArray::on(cell.clone(), View::new(dims.clone()), Track::None);
+                drop(state);
+                return own.assign(value).map_err(|error| error.at(self.name()));
+            }
+            Life::Deferred(plan) => {
+                self.check_refines(&state, &shape)?;
+                let pending = value.cast(state.dtype)?.detach();
+                state.life =
+                    Life::Deferred(Arc::new(Plan { pending: Some(pending), ..(**plan).clone() }));
+            }
+        }
+        state.shape = Some(shape);
+        Ok(())
+    }
+
+    /// Gives it a value by its own initializer, else by the default one; if it has one, a warning.
+    ///
+    /// # Errors
+    /// As [`Parameter::initialize_with`].
+    pub fn initialize(&self) -> Result<()> {
+        self.initialize_as(None, Reinit::Keep)
+    }
+
+    /// Gives it a value by an initializer, which wins over its own.
+    ///
+    /// # Randomness
+    /// The address is the next key of the process and the parameter's name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownShape`] if a size is not known and initialization cannot be deferred; what
+    /// the initializer returns. Then nothing has changed.
+    pub fn initialize_with(&self, init: &dyn Initializer, reinit: Reinit) -> Result<()> {
+        self.initialize_as(Some(init.clone_initializer()), reinit)
+    }
+
+    /// Gives it a value again by its own initializer, else by the default one, in place.
+    ///
+    /// # Errors
+    /// As [`Parameter::initialize_with`].
+    pub fn reinitialize(&self) -> Result<()> {
+        self.initialize_as(None, Reinit::Force)
+    }
+
+    fn initialize_as(&self, init: Option<Arc<dyn Initializer>>, reinit: Reinit) -> Result<()> {
+        let address = Address::new(next_key(), &**self.name());
+        self.stage(init, &default_initializer(), address, reinit)?.commit()
+    }
+
+    /// Everything of an initialization that can fail.
+    pub(crate) fn stage(
+        &self,
+        explicit: Option<Arc<dyn Initializer>>,
+        default: &Arc<dyn Initializer>,
+        address: Address,
+        reinit: Reinit,
+    ) -> Result<Staged> {
+        let state = self.state();
+        let staged = |change| Ok(Staged { parameter: self.clone(), change });
+        if let Life::Ready(Ready { cell, .. }) = &state.life {
+            if reinit == Reinit::Keep {
+                return staged(Change::Keep);
+            }
+            cell.refuse_own_edit().map_err(|error| error.at(self.name()))?;
+        }
+        let init = explicit.or_else(|| state.init.clone()).unwrap_or_else(|| default.clone());
+        let plan = Plan { init, address, pending: None };
+        let dims = match &state.shape {
+            Some(shape) => shape.dims(),
+            None => None,
+        };
+        let Some(dims) = dims else {
+            if state.allow_deferred {
+                return staged(Change::Defer(plan));
+            }
+            let shape = UnknownShape(state.shape.clone());
+            return Err(Error::UnknownShape { name: self.name().clone(), shape });
+        };
+        let desc = InitDesc { name: self.name().clone(), dims, dtype: state.dtype };
+        // The initializer is a user's code: it may look at this parameter.
+        drop(state);
+        let (value, provenance) = draw(&plan, &desc)?;
+        staged(Change::Value(value, Some(provenance)))
+    }
+
+    /// A value that replaces the parameter's, of the parameter's own element type.
+    pub(crate) fn stage_value(&self, value: NdArray) -> Staged {
+        Staged { parameter: self.clone(), change: Change::Value(value, None) }
+    }
+
+    /// Draws the value of a deferred parameter whose shape has become known. Does nothing in any
+    /// other state.
+    ///
+    /// # Errors
+    /// [`Error::Deferred`] if the shape is still not known; what the initializer returns.
+    pub fn finish_deferred(&self) -> Result<()> {
+        let state = self.state();
+        let Life::Deferred(plan) = &state.life else { return Ok(()) };
+        let plan = plan.clone();
+        let Some(dims) = state.shape.as_ref().and_then(Shape::dims) else {
+            return Err(self.missing(&state));
+        };
+        let desc = InitDesc { name: self.name().clone(), dims, dtype: state.dtype };
+        drop(state);
+        let (value, provenance) = match &plan.pending {
+            Some(pending) => (pending.clone(), None),
+            None => draw(&plan, &desc).map(|(value, provenance)| (value, Some(provenance)))?,
+        };
+        // Two threads may have drawn the same values; the first to come here wins.
+        let mut state = self.state_mut();
+        if let Life::Deferred(current) = &state.life
+            && Arc::ptr_eq(current, &plan)
+        {
+            self.become_ready(&mut state, value)?;
+            state.provenance = provenance;
+        }
+        Ok(())
+    }
+
+    /// Takes over an array nobody else has a handle on.
+    fn become_ready(&self, state: &mut State, value: NdArray) -> Result<()> {
+        let value =
+            if value.dtype() == state.dtype { value } else { value.cast(state.dtype)?.detach() };
+        state.shape = Some(value.dims().into());
+        let slot = new_slot(state, value.cell.len());
+        state.life = Life::Ready(Ready { dims: value.dims().clone(), cell: value.cell, slot });
+        Ok(())
+    }
+
+    /// Changes what backward does. Any change among `write`, `add` and `null` starts the gradient
+    /// over at zeros; statistics and constants stay at `null`.
+    pub fn set_grad_req(&self, req: GradReq) {
+        if !matches!(self.kind(), Kind::Weight | Kind::Bias) {
+            if req != GradReq::Null {
+                log::warn!(
+                    "{} parameter `{}` does not support grad_req other than null: {req} is ignored",
+                    self.kind(),
+                    self.name()
+                );
+            }
+            return;
+        }
+        let mut state = self.state_mut();
+        if state.grad_req == req || !state.dtype.is_float() {
+            return;
+        }
+        state.grad_req = req;
+        let n = match &state.life {
+            Life::Ready(ready) => ready.cell.len(),
+            _ => return,
+        };
+        let fresh = new_slot(&state, n);
+        if let Life::Ready(ready) = &mut state.life {
+            // A graph that was recorded before holds the old slot: nothing goes there any more.
+            if let Some(old) = &ready.slot {
+                old.set_req(GradReq::Null);
+            }
+            ready.slot = fresh;
+        }
+    }
+
+    /// Sets the gradient to zeros. Does nothing when there is none.
+    ///
+    /// # Errors
+    /// [`Error::BeingEdited`] inside an edit of the gradient by the same thread.
+    pub fn zero_grad(&self) -> Result<()> {
+        match self.slot() {
+            Some(_) => self.grad()?.fill(0.0),
+            None => Ok(()),
+        }
+    }
+
+    /// Changes the element type of value and gradient. A ready parameter gets new memory: earlier
+    /// array handles keep the old.
+    ///
+    /// # Errors
+    /// [`Error::BeingEdited`] inside an edit by the same thread.
+    pub fn cast(&self, dtype: DType) -> Result<()> {
+        let mut state = self.state_mut();
+        if state.dtype == dtype {
+            return Ok(());
+        }
+        if let Life::Ready(Ready { cell, dims, slot }) = state.life.clone() {
+            let buf = Arc::new(cell.snapshot()?.convert(dtype));
+            let slot = match slot {
+                Some(old) if dtype.is_float() => {
+                    let grad = Arc::new(old.cell.snapshot()?.convert(dtype));
+                    let new = Slot::new(old.req(), Arc::new(Cell::new(grad)));
+                    new.set_fresh(old.is_fresh());
+                    Some(Arc::new(new))
+                }
+                _ => None,
+            };
+            state.life = Life::Ready(Ready { cell: Arc::new(Cell::new(buf)), dims, slot });
+        }
+        state.dtype = dtype;
+        if !dtype.is_float() {
+            state.grad_req = GradReq::Null;
+        }
+        Ok(())
+    }
+
+    /// Another parameter with the same name, attributes, value and gradient.
+    ///
+    /// # Errors
+    /// [`Error::BeingEdited`] inside an edit by the same thread.
+    pub fn deep_clone(&self) -> Result<Parameter> {
+        let mut state = self.state().clone();
+        if let Life::Ready(ready) = &mut state.life {
+            ready.cell = Arc::new(Cell::new(ready.cell.snapshot()?));
+            if let Some(slot) = &ready.slot {
+                let grad = Arc::new(Cell::new(slot.cell.snapshot()?));
+                ready.slot = Some(Arc::new(Slot::new(slot.req(), grad)));
+            }
+        }
+        let inner = Inner { name: self.name().clone(), kind: self.kind(), state: RwLock::new(state) };
+        Ok(Parameter(Arc::new(inner)))
+    }
+
+    /// Compares with what another layer asks for, and learns from it what was not known.
+    pub(crate) fn unify(&self, spec: &ParamSpec) -> Result<()> {
+        let mut state = self.state_mut();
+        let clash = |attribute: &'static str, expected: String, found: String| Error::Attribute {
+            name: self.name().clone(),
+            attribute,
+            mismatch: Box::new(crate::error::Mismatch {
+                expected: expected.into(),
+                found: found.into(),
+            }),
+        };
+        let shape = match (&state.shape, &spec.shape) {
+            (Some(known), Some(wanted)) => Some(known.merge(wanted).ok_or_else(|| {
+                clash("shape", wanted.gluon().to_string(), known.gluon().to_string())
+            })?),
+            (known, wanted) => known.clone().or_else(|| wanted.clone()),
+        };
+        if let Some(dtype) = spec.dtype.filter(|dtype| *dtype != state.dtype) {
+            return Err(clash("dtype", dtype.to_string(), state.dtype.to_string()));
+        }
+        if let Some(req) = spec.grad_req.filter(|req| *req != state.grad_req) {
+            return Err(clash("grad_req", req.to_string(), state.grad_req.to_string()));
+        }
+        for (attribute, wanted, known) in [
+            ("lr_mult", spec.lr_mult, state.lr_mult),
+            ("wd_mult", spec.wd_mult, state.wd_mult),
+        ] {
+            if let Some(wanted) = wanted.filter(|wanted| *wanted != known) {
+                return Err(clash(attribute, wanted.to_string(), known.to_string()));
+            }
+        }
+        let init = match (&state.init, &spec.init) {
+            (Some(known), Some(wanted)) if known.dumps() != wanted.dumps() => {
+                return Err(clash("init", wanted.dumps(), known.dumps()));
+            }
+            (known, wanted) => known.clone().or_else(|| wanted.clone()),
+        };
+        state.shape = shape;
+        state.init = init;
+        Ok(())
+    }
+}
+
+impl Staged {
+    /// Puts the value in place. In an existing parameter, into the same memory; its gradient
+    /// becomes 0.
+    ///
+    /// # Errors
+    /// [`Error::BeingEdited`], which [`Parameter::stage`] has ruled out for this thread.
+    pub(crate) fn commit(self) -> Result<()> {
+        let Staged { parameter, change } = self;
+        match change {
+            Change::Keep => {
+                log::warn!(
+                    "parameter `{}` is already initialized, ignoring; use Reinit::Force to \
+                     initialize it again",
+                    parameter.name()
+                );
+            }
+            Change::Defer(plan) => {
+                let mut state = parameter.state_mut();
+                state.life = Life::Deferred(Arc::new(plan));
+                state.provenance = None;
+            }
+            Change::Value(value, provenance) => {
+                let mut state = parameter.state_mut();
+                if let Life::Ready(Ready { cell, slot, .. }) = &state.life {
+                    // It may have been cast since the value was staged.
+                    let buf = value.cell.snapshot()?;
+                    let same = buf.dtype() == cell.dtype();
+                    let buf = if same { buf } else { Arc::new(buf.convert(cell.dtype())) };
+                    cell.edit()?.replace(buf);
+                    // A load keeps the gradient, as Gluon's does; a new initial value does not.
+                    if provenance.is_some()
+                        && let Some(slot) = slot
+                    {
+                        let zeros = Buf::zeros(slot.cell.dtype(), slot.cell.len());
+                        slot.cell.edit()?.replace(Arc::new(zeros));
+                        slot.set_fresh(false);
+                    }
+                } else {
+                    parameter.become_ready(&mut state, value)?;
+                }
+                state.provenance = provenance;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_mult(setting: &'static str, mult: f64) -> Result<()> {
+    if mult.is_finite() && mult >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::Setting { setting, expected: "finite and not negative", found: mult.to_string().into() })
+}
+
+fn draw(plan: &Plan, desc: &InitDesc) -> Result<(NdArray, Provenance)> {
+    let value = sample(&*plan.init, desc, &plan.address)?;
+    let provenance =
+        Provenance { address: plan.address.clone(), initializer: plan.init.dumps() };
+    Ok((value, provenance))
+}
+
+/// A zeroed gradient slot, unless the state says that there is none.
+fn new_slot(state: &State, n: usize) -> Option<Arc<Slot>> {
+    if state.grad_req == GradReq::Null || !state.dtype.is_float() {
+        return None;
+    }
+    let cell = Cell::new(Arc::new(Buf::zeros(state.dtype, n)));
+    Some(Arc::new(Slot::new(state.grad_req, Arc::new(cell))))
+}
