@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::{env, io};
 
+mod conform;
 mod deep;
 mod lint;
 mod steps;
@@ -43,6 +44,11 @@ const CHORES: &[Chore] = &[
     },
     Chore { name: "lint", about: "formatting, tidy and clippy", run: lint::run },
     Chore { name: "test", about: "every test, doc test, example and the tour", run: test::run },
+    Chore {
+        name: "conform",
+        about: "run the values that MXNet computed, from fixtures/ or another folder",
+        run: conform::run,
+    },
     Chore { name: "deep", about: "the slow checks, before an issue is resolved", run: deep::run },
 ];
 

@@ -149,10 +149,17 @@ fn fmt_block(valid: &Valid<'_>) -> Option<TokenStream> {
 fn bounded(valid: &Valid<'_>) -> Generics {
     let mut generics = sendable(valid.item.generics);
     let params: Vec<Ident> = generics.type_params().map(|param| param.ident.clone()).collect();
-    for param in params {
-        if valid.walked.iter().any(|(field, _)| holds(&field.original.ty, &param)) {
+    for param in &params {
+        if valid.walked.iter().any(|(field, _)| holds(&field.original.ty, param)) {
             generics.make_where_clause().predicates.push(parse_quote!(#param: ::gluonic::nn::Walk));
         }
+    }
+    if !(params.is_empty() || valid.item.attrs.no_forward) {
+        // So the bounds of the forward need not be repeated on the struct.
+        let ident = valid.item.ident;
+        let (_, ty_generics, _) = valid.item.generics.split_for_impl();
+        let forward = parse_quote!(#ident #ty_generics: ::gluonic::nn::Forward);
+        generics.make_where_clause().predicates.push(forward);
     }
     generics
 }
@@ -199,4 +206,40 @@ fn holds(ty: &Type, param: &Ident) -> bool {
 
 fn is(ty: &Type, param: &Ident) -> bool {
     matches!(ty, Type::Path(path) if path.path.is_ident(param))
+}
+
+#[cfg(test)]
+mod tests {
+    use quote::{format_ident, quote};
+    use syn::parse_quote;
+
+    use super::{derive, holds};
+
+    #[test]
+    fn a_pointer_to_a_type_parameter_asks_nothing_of_it() {
+        let b = format_ident!("B");
+        for ty in [quote!(B), quote!(Vec<B>), quote!((u8, [B; 2])), quote!(Arc<Vec<B>>)] {
+            let ty = syn::parse2(ty).unwrap();
+            assert!(holds(&ty, &b), "{}", quote!(#ty));
+        }
+        for ty in
+            [quote!(Arc<B>), quote!(Vec<Box<B>>), quote!(x::B), quote!(B::C), quote!(&'static B)]
+        {
+            let ty = syn::parse2(ty).unwrap();
+            assert!(!holds(&ty, &b), "{}", quote!(#ty));
+        }
+    }
+
+    #[test]
+    fn the_traits_are_there_after_a_mistake_too() {
+        let good = derive(&parse_quote! { struct Net<B> { core: BlockCore, body: Vec<B> } });
+        let bad = derive(&parse_quote! { enum Net<B> { Body(B) } });
+        for (tokens, messages) in [(good, 0), (bad, 1)] {
+            let text = tokens.to_string();
+            for name in ["nn :: Block", "nn :: Walk", "fmt :: Display"] {
+                assert!(text.contains(&format!("{name} for Net < B > where B :")), "{text}");
+            }
+            assert_eq!(text.matches("compile_error").count(), messages, "{text}");
+        }
+    }
 }

@@ -51,7 +51,7 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// # Generics
 /// A type parameter that stands in a walked field gets the bound `Walk`, and each of them
-/// `Send + Sync + 'static`, as every block is. Only inside an `Arc` or a `Box`, where the block may
+/// `Send + Sync + 'static`, as every block is; what else `Forward` asks is asked. Only inside an `Arc` or a `Box`, where the block may
 /// be of unknown size, the bound is yours: `struct Residual<B: Block + ?Sized> { body: Arc<B>, … }`.
 ///
 /// # Errors

@@ -295,3 +295,130 @@ pub(crate) fn not_a_path(word: &Ident, value: &TokenStream) -> Error {
     let message = format!("`{word}` takes the path of a function, found `{value}`; {remedy}");
     error(value, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use proc_macro2::TokenStream;
+    use quote::quote;
+    use syn::DeriveInput;
+
+    use super::{Problems, Valid};
+    use crate::ast::Struct;
+
+    /// Compares the messages about an item up to their remedy; the whole of them, and their places,
+    /// are in `tests/ui`.
+    #[track_caller]
+    fn check(item: TokenStream, expected: &[&str]) {
+        let item: DeriveInput = syn::parse2(item).unwrap();
+        let mut problems = Problems::default();
+        if let Some(item) = Struct::from_syn(&item, &mut problems) {
+            Valid::new(&item, &mut problems);
+        }
+        let messages: Vec<_> = problems.into_error().into_iter().flatten().collect();
+        let messages: Vec<_> = messages.iter().map(ToString::to_string).collect();
+        let facts: Vec<_> = messages.iter().filter_map(|text| text.split("; ").next()).collect();
+        assert_eq!(facts, expected);
+    }
+
+    /// A struct with one field more, that is `hidden: Dense`.
+    #[track_caller]
+    fn check_field(attribute: TokenStream, expected: &[&str]) {
+        check(quote! { struct Net { core: BlockCore, #attribute hidden: Dense } }, expected);
+    }
+
+    #[test]
+    fn what_is_right_gives_no_message() {
+        check_field(quote!(), &[]);
+        check_field(quote!(#[block(skip)]), &[]);
+        check_field(quote!(#[block(key = "body",)]), &[]);
+        check_field(quote!(#[block(key = r"body")] #[serde(skip)] #[doc = "The body."]), &[]);
+        check(
+            quote! { #[block(no_forward)] #[block(display = f)] struct Net(nn::BlockCore); },
+            &[],
+        );
+        check(quote! { #[block(display = "a::b", collect = "c")] struct Net(BlockCore); }, &[]);
+    }
+
+    #[test]
+    fn only_structs_with_one_core_are_blocks() {
+        check(quote! { enum Net {} }, &["`enum Net` cannot derive `Block`, only a struct can"]);
+        let none = ["`Net` has no field of the type `BlockCore` to be its core"];
+        check(quote! { struct Net; }, &none);
+        check(quote! { struct Net(Box<BlockCore>); }, &none);
+        check(
+            quote! { struct Net(BlockCore, BlockCore, a::BlockCore); },
+            &["`1` is a second `BlockCore` after `0`", "`2` is a second `BlockCore` after `0`"],
+        );
+    }
+
+    #[test]
+    fn keys_differ_and_are_one_step_of_a_path() {
+        check_field(quote!(#[block(key = "")]), &["the key `\"\"` is empty"]);
+        check_field(
+            quote!(#[block(key = "a.b")]),
+            &["the key `a.b` contains a `.`, which separates the keys of a path"],
+        );
+        check(
+            quote! { struct Net(BlockCore, #[block(key = "2")] Dense, Dense); },
+            &["the key `2` is already that of the field `2`"],
+        );
+        check(
+            quote! {
+                struct Net(BlockCore, #[block(key = "a")] Dense, #[block(key = "a")] Dense);
+            },
+            &["the key `a` is already that of the field `1`"],
+        );
+        check(
+            quote! { struct Net(BlockCore, #[block(key = "2")] Dense, #[block(skip)] Dense); },
+            &[],
+        );
+        check(quote! { struct Net(BlockCore, #[block(key = "0")] Dense); }, &[]);
+    }
+
+    #[test]
+    fn words_have_their_form() {
+        check_field(quote!(#[block(skip())]), &["expected `,` after `skip`, found `()`"]);
+        check_field(quote!(#[block(skip, skip)]), &["`skip` is there already"]);
+        check_field(quote!(#[block(skip = )]), &["`skip` takes no value"]);
+        check_field(quote!(#[block(key = )]), &["`key` takes a string"]);
+        check_field(quote!(#[block(key = "a"x)]), &["`key` takes a string, found `\"a\"x`"]);
+        check_field(quote!(#[block(key = 3)]), &["`key` takes a string, found `3`"]);
+        check_field(quote!(#[block()]), &["`# [block ()]` has no words in parentheses"]);
+        check_field(
+            quote!(#[block = "skip"]),
+            &["`# [block = \"skip\"]` has no words in parentheses"],
+        );
+        check_field(quote!(#[block(,)]), &["expected a word, found `,`"]);
+        check_field(quote!(#[block(type)]), &["unknown word `type` in `#[block(…)]` on a field"]);
+        check(
+            quote! { #[block(display)] struct Net(BlockCore); },
+            &["`display` takes the path of a function"],
+        );
+        check(
+            quote! { #[block(collect = stringify!(f))] struct Net(BlockCore); },
+            &["`collect` takes the path of a function, found `stringify ! (f)`"],
+        );
+    }
+
+    #[test]
+    fn every_mistake_is_reported_once() {
+        check(
+            quote! {
+                #[block(deep)]
+                struct Net<'a> {
+                    #[block(core, skip, key = "")]
+                    core: BlockCore,
+                    text: &'a str,
+                }
+            },
+            &[
+                "unknown word `deep` in `#[block(…)]` on the struct",
+                "a block cannot have the lifetime parameter `'a`, since it owns what it consists of",
+                "`skip` cannot stand beside `key`, since what is skipped has no key",
+                "`skip` cannot stand beside `core`, since the core is never skipped",
+                "`key` cannot stand beside `core`, since the core has no key",
+                "the key `\"\"` is empty",
+            ],
+        );
+    }
+}

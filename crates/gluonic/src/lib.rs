@@ -1,26 +1,64 @@
-//! Parameter management for neural networks.
+//! Parameter management for neural networks: reach any parameter of any model by index, field,
+//! name, path or pattern; initialize, edit, tie, save, load and train it.
+//!
+//! ```
+//! use gluonic::prelude::*;
+//!
+//! let net = sequential![Dense::new(256).activation(Activation::Relu), Dense::new(10)];
+//! net.initialize()?;
+//! net.call(&ops::uniform(0.0, 1.0, (2, 20))?)?;
+//! assert_eq!(
+//!     net[0].params().to_string(),
+//!     "dense0_ (\n  \
+//!        Parameter dense0_weight (shape=(256, 20), dtype=float32)\n  \
+//!        Parameter dense0_bias (shape=(256,), dtype=float32)\n)"
+//! );
+//! let bias = net[1].bias()?;
+//! assert!(bias.ptr_eq(&net.collect_params()?["dense1_bias"]));
+//! assert_eq!(bias.grad()?.to_vec::<f32>()?, [0.0; 10]);
+//! # Ok::<(), gluonic::Error>(())
+//! ```
+//!
+//! # Words
+//!
+//! - A [`Parameter`] is a named tensor with a gradient and a rule for its initial value; a handle.
+//! - A [`Block`] is anything with parameters, children and a forward: a layer, a network. What can
+//!   be done with one is in [`BlockExt`] and [`Checkpoint`](checkpoint::Checkpoint).
+//! - A *name* (`dense0_weight`) is given to a parameter once; a *path* (`0.weight`) is its place in
+//!   a tree.
+//! - An [`NdArray`] is a handle on shared memory; editing it is seen by all.
+//!
+//! # What is not here
+//!
+//! GPUs, convolutions, recurrent layers, attention; optimizers other than SGD; file formats other
+//! than safetensors and MXNet's `.params`.
+//!
+//! # Features
+//!
+//! None yet: everything is on.
 #![deny(unsafe_code)]
 
+// The derive macro writes paths `::gluonic::…`, inside this crate too.
 extern crate self as gluonic;
 
-pub mod array;
-pub mod autograd;
-pub mod checkpoint;
-mod cpu;
-pub mod data;
-pub mod error;
-pub mod init;
-pub mod loss;
-pub mod name;
-pub mod nn;
-pub mod ops;
-pub mod optim;
 pub mod param;
+pub mod nn;
+pub mod init;
+pub mod checkpoint;
+pub mod autograd;
+pub mod loss;
+pub mod optim;
+mod trainer;
+pub mod array;
+pub mod ops;
+pub mod data;
 pub mod random;
+pub mod name;
+pub mod error;
+mod cpu;
 mod shape;
 mod storage;
 mod suggest;
-mod trainer;
 
 pub use array::{DType, Element, NdArray};
 pub use error::{Error, Result};
@@ -39,12 +77,19 @@ pub mod prelude {
     pub use crate::init::{self, Initializer};
     pub use crate::loss::{L2Loss, SoftmaxCrossEntropyLoss};
     pub use crate::nn::{
-        Activation, ActivationLayer, BlockCore, BlockExt, Dense, DenseConfig, Dropout,
-        Flatten, Forward, Identity, Sequential,
+        Activation, ActivationLayer, BlockCore, BlockExt, Dense, DenseConfig, Dropout, Flatten,
+        Forward, Identity, Sequential,
     };
     pub use crate::optim::{Optimizer, Sgd};
     pub use crate::{
         Block, DType, Dims, Error, NdArray, ParamSpec, Parameter, ParameterDict, Reinit, Result,
-        Shape, Trainer, name, ops, random, s, sequential,
+        Shape, Trainer, data, name, ops, random, s, sequential,
     };
+}
+
+/// The long texts of the repository, so that their examples are tested.
+#[cfg(doctest)]
+mod texts {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
 }

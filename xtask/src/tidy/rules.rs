@@ -6,7 +6,8 @@ use super::source::{Source, lines_with_word, paths};
 /// The files in which `unsafe` may stand, each with what it is needed for. The proofs are there.
 const UNSAFE: &[(&str, &str)] = &[
     ("crates/gluonic/src/array/pin.rs", "lends a slice that a pin keeps alive"),
-    ("crates/gluonic/src/ops/cpu/gemm.rs", "calls the matrix product, which takes pointers"),
+    ("crates/gluonic/src/array/cell.rs", "lends what a pin keeps alive, under the cell's lock"),
+    ("crates/gluonic/src/cpu/gemm.rs", "calls the matrix product, which takes pointers"),
 ];
 
 /// Crates with an engine inside, which `gluonic-formats` must not know.

@@ -6,10 +6,11 @@ use super::{Float, threads};
 /// Below this many operations a product runs on one thread: waking another costs more.
 const PARALLEL_FLOP: usize = 2_000_000;
 
-/// A matrix in a slice: element (i, j) is `data[i * row + j * col]`.
+/// A matrix in a slice: element (i, j) is `data[start + i * row + j * col]`. Strides may be negative.
 #[derive(Clone, Copy)]
 pub(crate) struct Matrix<'a, T> {
     pub(crate) data: &'a [T],
+    pub(crate) start: usize,
     pub(crate) row: isize,
     pub(crate) col: isize,
 }
@@ -17,7 +18,7 @@ pub(crate) struct Matrix<'a, T> {
 impl<'a, T> Matrix<'a, T> {
     /// A row-major matrix of `cols` columns.
     pub(crate) fn rows(data: &'a [T], cols: usize) -> Self {
-        Matrix { data, row: cols as isize, col: 1 }
+        Matrix { data, start: 0, row: cols as isize, col: 1 }
     }
 
     pub(crate) fn transposed(self) -> Self {
@@ -29,7 +30,7 @@ impl<'a, T> Matrix<'a, T> {
         if m == 0 || n == 0 {
             return true;
         }
-        let (mut low, mut high) = (0isize, 0isize);
+        let (mut low, mut high) = (self.start as isize, self.start as isize);
         for (size, stride) in [(m, self.row), (n, self.col)] {
             let Some(reach) = isize::try_from(size - 1).ok().and_then(|n| n.checked_mul(stride))
             else {
@@ -56,11 +57,11 @@ pub(crate) fn product<T: Float>(
         }
         return;
     }
-    let parallel = match threads() {
-        n_threads if n_threads > 1 && 2 * m * n * k >= PARALLEL_FLOP => {
-            gemm::Parallelism::Rayon(n_threads)
-        }
-        _ => gemm::Parallelism::None,
+    // The size first: a small product must not wake, or even start, the pool.
+    let parallel = if 2 * m * n * k >= PARALLEL_FLOP && threads() > 1 {
+        gemm::Parallelism::Rayon(threads())
+    } else {
+        gemm::Parallelism::None
     };
     // SAFETY: the assertion above proves that every element that the sizes and strides reach lies
     // in its slice; `out` is borrowed mutably, so it overlaps neither `a` nor `b`; `T` is `f32` or
@@ -74,10 +75,10 @@ pub(crate) fn product<T: Float>(
             1,
             n as isize,
             add,
-            a.data.as_ptr(),
+            a.data.as_ptr().wrapping_add(a.start),
             a.col,
             a.row,
-            b.data.as_ptr(),
+            b.data.as_ptr().wrapping_add(b.start),
             b.col,
             b.row,
             T::ONE,

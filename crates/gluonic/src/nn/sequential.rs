@@ -164,7 +164,7 @@ impl fmt::Debug for Sequential {
     }
 }
 
-/// A [`Sequential`] of the given blocks. They are built before it, outside its name scope, as in
+/// A [`Sequential`] of the given blocks. They are built after it, outside its name scope, as in
 /// Gluon's `net.add(…)`.
 ///
 /// # Examples

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Flat, compute_type, edges, output};
-use crate::array::{Buf, NdArray, for_float, unique};
+use crate::array::{Buf, NdArray, for_float};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::dense::{Act, activate, activate_grad, fill_rows};
 use crate::cpu::gemm::{Matrix, product};
@@ -39,7 +39,9 @@ impl Op for DenseNode {
         let (m, k, n) = (self.m, self.k, self.n);
         for_float!(grad.dtype(), T => {
             if let Some((act, y)) = &self.y {
-                activate_grad::<T>(*act, unique(&mut grad).slice_mut(), y.slice());
+                grad = Arc::new(Buf::new::<T>(grad.len(), |out| {
+                    activate_grad(*act, out, false, grad.slice(), y.slice());
+                }));
             }
             let g = grad.slice::<T>();
             // dW = gᵀ · x, db = Σ rows of g, dx = g · W, each straight into its destination.

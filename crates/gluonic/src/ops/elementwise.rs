@@ -1,5 +1,6 @@
 //! Operations that treat each element alike: functions of one array, and of two that broadcast.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Flat, Input, compute_type, edges, output};
@@ -238,11 +239,10 @@ struct ActNode {
 }
 
 impl Op for ActNode {
-    fn backward(&self, mut grad: Arc<Buf>, sinks: &mut Sinks<'_>) -> Result<()> {
-        for_float!(grad.dtype(), T => {
-            activate_grad::<T>(self.act, crate::array::unique(&mut grad).slice_mut(), self.y.slice());
-        });
-        sinks.pass(0, &grad)
+    fn backward(&self, grad: Arc<Buf>, sinks: &mut Sinks<'_>) -> Result<()> {
+        for_float!(grad.dtype(), T => sinks.write::<T>(0, grad.len(), |out, add| {
+            activate_grad(self.act, out, add, grad.slice(), self.y.slice());
+        }))
     }
 }
 
@@ -386,43 +386,50 @@ struct BinaryNode<B> {
 impl<B: Binary> Op for BinaryNode<B> {
     fn backward(&self, grad: Arc<Buf>, sinks: &mut Sinks<'_>) -> Result<()> {
         for_float!(grad.dtype(), T => {
-            for i in [0, 1].into_iter().filter(|&i| sinks.wanted(i)).collect::<smallvec::SmallVec<[_; 2]>>() {
-                let part = match &self.operands {
-                    None => self.part_without_operands::<T>(i, &grad),
-                    Some((x, y)) => Arc::new(self.part::<T>(i, &grad, x, y)),
-                };
-                let to = if i == 0 { &self.x_dims } else { &self.y_dims };
-                sum_to::<T>(sinks, i, &part, &self.dims, to)?;
-            }
-        });
-        Ok(())
+            self.side::<T>(0, &grad, sinks)?;
+            self.side::<T>(1, &grad, sinks)
+        })
     }
 }
 
 impl<B: Binary> BinaryNode<B> {
-    fn part_without_operands<T: Compute>(&self, i: usize, grad: &Arc<Buf>) -> Arc<Buf> {
-        let of = |g: T| if i == 0 { self.binary.dx(g, T::ZERO, T::ZERO) } else { self.binary.dy(g, T::ZERO, T::ZERO) };
-        // The gradient itself, when the derivative is one.
-        if of(T::of(2.0)) == T::of(2.0) {
-            return grad.clone();
+    fn side<T: Compute>(&self, i: usize, grad: &Arc<Buf>, sinks: &mut Sinks<'_>) -> Result<()> {
+        if !sinks.wanted(i) {
+            return Ok(());
         }
-        Arc::new(Buf::new::<T>(grad.len(), |out| kernel::map(out, grad.slice(), of)))
-    }
-
-    fn part<T: Compute>(&self, i: usize, grad: &Arc<Buf>, x: &Input, y: &Input) -> Buf {
-        let wide = |input: &Input| -> Vec<T> {
-            let view = input.view.broadcast(&self.dims).expect("broadcast in forward");
-            crate::array::gather(input.buf.slice::<T>(), &view)
+        let to = if i == 0 { &self.x_dims } else { &self.y_dims };
+        let of = |g: T, x: T, y: T| {
+            if i == 0 { self.binary.dx(g, x, y) } else { self.binary.dy(g, x, y) }
         };
-        let (xs, ys) = (wide(x), wide(y));
-        Buf::new::<T>(grad.len(), |out| {
-            if i == 0 {
-                kernel::zip3(out, false, grad.slice(), &xs, &ys, |g, x, y| self.binary.dx(g, x, y));
-            } else {
-                kernel::zip3(out, false, grad.slice(), &xs, &ys, |g, x, y| self.binary.dy(g, x, y));
+        // The derivative of a sum is one: the gradient goes on as it is.
+        if self.operands.is_none() && of(T::ONE, T::ZERO, T::ZERO) == T::ONE {
+            return sum_to::<T>(sinks, i, grad, &self.dims, to);
+        }
+        let fill = |out: &mut [T], add: bool| match &self.operands {
+            None => {
+                kernel::zip(out, add, grad.slice(), grad.slice(), |g, _| of(g, T::ZERO, T::ZERO));
             }
-        })
+            Some((x, y)) => {
+                let (x, y) = (wide(x, &self.dims), wide(y, &self.dims));
+                kernel::zip3(out, add, grad.slice(), &x, &y, of);
+            }
+        };
+        if self.dims == *to {
+            return sinks.write(i, grad.len(), fill);
+        }
+        let whole = Arc::new(Buf::new::<T>(grad.len(), |out| fill(out, false)));
+        sum_to::<T>(sinks, i, &whole, &self.dims, to)
     }
+}
+
+/// The elements of an operand broadcast to `dims`, one after another: where they lie, if they do.
+fn wide<'a, T: Compute>(input: &'a Input, dims: &Dims) -> Cow<'a, [T]> {
+    let all = input.buf.slice::<T>();
+    if input.view.dims == *dims && input.view.is_contiguous() {
+        return Cow::Borrowed(&all[input.view.offset..][..dims.elem_count()]);
+    }
+    let view = input.view.broadcast(dims).expect("forward has broadcast it");
+    Cow::Owned(crate::array::gather(all, &view))
 }
 
 fn binary<B: Binary>(x: &NdArray, y: &NdArray, binary: B) -> Result<NdArray> {

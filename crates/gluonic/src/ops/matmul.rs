@@ -75,7 +75,7 @@ impl MatmulNode {
         let fill = |out: &mut [T], add: bool| {
             for (s, start) in starts.iter().enumerate() {
                 let grad = Matrix::rows(&grad.slice::<T>()[s * m * n..], n);
-                let other = Matrix { data: &other[*start..], row, col }.transposed();
+                let other = Matrix { data: other, start: *start, row, col }.transposed();
                 let out = &mut out[s * size..(s + 1) * size];
                 if i == 0 {
                     product((m, k, n), out, add, grad, other);
@@ -145,8 +145,8 @@ impl NdArray {
             let (y_starts, y_row, y_col) = matrices(&y.view, stack);
             let (xs, ys) = (x.buf.slice::<T>(), y.buf.slice::<T>());
             for (i, (x0, y0)) in x_starts.into_iter().zip(y_starts).enumerate() {
-                let x = Matrix { data: xs.get(x0..).unwrap_or(&[]), row: x_row, col: x_col };
-                let y = Matrix { data: ys.get(y0..).unwrap_or(&[]), row: y_row, col: y_col };
+                let x = Matrix { data: xs, start: x0, row: x_row, col: x_col };
+                let y = Matrix { data: ys, start: y0, row: y_row, col: y_col };
                 product((m, n, k), &mut out[i * m * n..(i + 1) * m * n], false, x, y);
             }
         }));

@@ -1,0 +1,9 @@
+//! The tests of `gluonic` through its public API, by behavior.
+
+mod bounds;
+mod gradient_rules;
+mod gradients;
+mod handles;
+mod names;
+mod snapshots;
+mod support;
