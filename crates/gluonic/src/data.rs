@@ -33,7 +33,6 @@ pub fn shuffled_batches(
     }
     let order = permutation(n_samples);
     let n_batches = n_samples.div_ceil(batch_size);
-    Ok((0..n_batches).map(move |i| {
-        order[i * batch_size..((i + 1) * batch_size).min(n_samples)].to_vec()
-    }))
+    Ok((0..n_batches)
+        .map(move |i| order[i * batch_size..((i + 1) * batch_size).min(n_samples)].to_vec()))
 }

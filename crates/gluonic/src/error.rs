@@ -126,7 +126,9 @@ pub enum Error {
 
     // Initialization.
     /// An initializer cannot work on so few axes.
-    #[error("initializer `{init}` cannot be applied to shape {shape}: it needs rank {needed} or more")]
+    #[error(
+        "initializer `{init}` cannot be applied to shape {shape}: it needs rank {needed} or more"
+    )]
     InitRank {
         /// The initializer.
         init: &'static str,
@@ -410,9 +412,10 @@ fn named(name: Option<&ParamName>) -> String {
 
 /// Ten names, and how many more there are.
 fn list(names: &[Box<str>]) -> String {
-    let mut text = names.iter().take(10).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let mut text =
+        names.iter().take(10).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     if names.len() > 10 {
-        text.push_str(&format!(" and {} more", names.len() - 10));
+        return format!("{text} and {} more", names.len() - 10);
     }
     text
 }
@@ -493,11 +496,17 @@ impl Error {
             Error::UnknownParameter { nearest, .. }
             | Error::UnknownWord { nearest, .. }
             | Error::UnknownChild { nearest, .. } => return did_you_mean(nearest),
-            Error::DuplicateName { .. } => "give one of the blocks another prefix, or share one block",
+            Error::DuplicateName { .. } => {
+                "give one of the blocks another prefix, or share one block"
+            }
             Error::Prefix { .. } => "build the children inside `name_scope`, or save by path",
             Error::At { source, .. } | Error::In { source, .. } => return source.hint(),
-            Error::InitRank { .. } => "use `Uniform` or `Normal` for vectors, or give the parameter its own initializer",
-            Error::RandomDType { .. } => "use `Zero`, `One` or `Constant`, or cast the parameter to a floating-point type",
+            Error::InitRank { .. } => {
+                "use `Uniform` or `Normal` for vectors, or give the parameter its own initializer"
+            }
+            Error::RandomDType { .. } => {
+                "use `Zero`, `One` or `Constant`, or cast the parameter to a floating-point type"
+            }
             Error::DTypeMismatch { expected, .. } => {
                 return Some(format!("use `cast(DType::{expected:?})`"));
             }
@@ -506,9 +515,13 @@ impl Error {
             Error::BroadcastEdit { .. } => "edit the array it was made from, or a `deep_clone`",
             Error::NotWhole { .. } => "use `deep_clone` first",
             Error::StaleArray => "edit a `deep_clone`, or compute the array again after the edit",
-            Error::NotRecorded => "compute the loss inside `autograd::record`, from parameters whose grad_req is not null",
+            Error::NotRecorded => {
+                "compute the loss inside `autograd::record`, from parameters whose grad_req is not null"
+            }
             Error::GraphFreed => "use `Backward::new().retain_graph(true)` in the earlier backward",
-            Error::StaleGradients { .. } => "use all parameters in the forward, or call `step_ignoring_stale`",
+            Error::StaleGradients { .. } => {
+                "use all parameters in the forward, or call `step_ignoring_stale`"
+            }
             Error::Suffix { .. } => "use `.safetensors` or `.params`",
             Error::Load(report) => return report.hint(),
             Error::Format { source, .. } => return source.hint().map(std::borrow::Cow::into_owned),

@@ -41,24 +41,24 @@
 // The derive macro writes paths `::gluonic::…`, inside this crate too.
 extern crate self as gluonic;
 
-pub mod param;
-pub mod nn;
-pub mod init;
-pub mod checkpoint;
-pub mod autograd;
-pub mod loss;
-pub mod optim;
-mod trainer;
 pub mod array;
-pub mod ops;
-pub mod data;
-pub mod random;
-pub mod name;
-pub mod error;
+pub mod autograd;
+pub mod checkpoint;
 mod cpu;
+pub mod data;
+pub mod error;
+pub mod init;
+pub mod loss;
+pub mod name;
+pub mod nn;
+pub mod ops;
+pub mod optim;
+pub mod param;
+pub mod random;
 mod shape;
 mod storage;
 mod suggest;
+mod trainer;
 
 pub use array::{DType, Element, NdArray};
 pub use error::{Error, Result};

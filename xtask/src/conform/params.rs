@@ -15,6 +15,9 @@ use super::json::number;
 use super::net::{dims, list};
 use super::{Check, Problem, Tally, case_bytes, json_of, saved_net};
 
+/// What an `f64` may lose, relative, when its decimals are read.
+const DECIMALS: f64 = f64::EPSILON;
+
 pub(super) fn run(folder: &Path, tally: &mut Tally) -> Result<(), String> {
     let folder = folder.join("params");
     for stem in stems(&folder)? {
@@ -92,10 +95,9 @@ fn check_tensor(about: &Value, i: usize, tensor: &RawTensor<'_>) -> Check {
     let values = elements(tensor)?;
     let first = list(&about["first"]).map(number);
     for (k, expected) in first.enumerate() {
-        // Decimals lose the last digit of an `f64`.
         let expected = expected.unwrap_or(f64::NAN);
         let found = values.get(k).copied().unwrap_or(f64::NAN);
-        check_number(&format!("`{name}`[{k}]"), expected, found, f64::EPSILON * expected.abs())?;
+        check_number(&format!("`{name}`[{k}]"), expected, found, DECIMALS * expected.abs())?;
         if expected.is_sign_negative() != found.is_sign_negative() && !expected.is_nan() {
             return Err(Problem::Differs(format!(
                 "`{name}`[{k}]: expected {expected}, found {found}"
@@ -128,7 +130,11 @@ fn check_sparse(about: &Value, found: &mxnet_params::Value<'_>) -> Check {
         let Some(part) = part.filter(|_| !about[key].is_null()) else { continue };
         let (mut expected, found) = (Vec::new(), elements(part)?);
         numbers(&about[key], &mut expected);
-        same(&format!("{key} of `{}`", values.name()), &json!(expected), &json!(found))?;
+        let what = format!("{key} of `{}`", values.name());
+        same(&format!("number of {what}"), &json!(expected.len()), &json!(found.len()))?;
+        for (k, (expected, found)) in expected.into_iter().zip(found).enumerate() {
+            check_number(&format!("{what}, [{k}]"), expected, found, DECIMALS * expected.abs())?;
+        }
     }
     Ok(())
 }

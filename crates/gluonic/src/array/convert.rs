@@ -10,6 +10,7 @@ impl NdArray {
     ///
     /// # Errors
     /// As [`NdArray::to_vec`].
+    #[expect(clippy::missing_panics_doc, reason = "the sizes are those of the values")]
     pub fn to_ndarray<T: Element>(&self) -> Result<ArrayD<T>> {
         let array = ArrayD::from_shape_vec(IxDyn(self.dims()), self.to_vec()?);
         Ok(array.expect("as many elements as the sizes say"))
@@ -17,6 +18,7 @@ impl NdArray {
 
     /// An array of an `ndarray` array's elements. Memory in row-major order is taken over without
     /// a copy.
+    #[expect(clippy::missing_panics_doc, reason = "the sizes are those of the values")]
     pub fn from_ndarray<T: Element, D: ndarray::Dimension>(array: ndarray::Array<T, D>) -> NdArray {
         let dims = array.shape().to_vec();
         let values = if array.is_standard_layout() {
@@ -45,6 +47,9 @@ mod tests {
         let back = NdArray::from_ndarray(x.clone()).to_ndarray::<f32>().unwrap();
         assert_eq!(back, x.clone().into_dyn());
         let part = x.clone().reversed_axes().slice_move(s![1.., ..]);
-        assert_eq!(NdArray::from_ndarray(part.clone()).to_ndarray::<f32>().unwrap(), part.into_dyn());
+        assert_eq!(
+            NdArray::from_ndarray(part.clone()).to_ndarray::<f32>().unwrap(),
+            part.into_dyn()
+        );
     }
 }

@@ -52,7 +52,9 @@ fn view_mut<'a, T>(buf: &'a mut [T], view: &View) -> ArrayViewMutD<'a, T> {
     let shape = IxDyn(&view.dims).strides(IxDyn(&strides));
     let mut lent =
         ArrayViewMutD::from_shape(shape, &mut buf[low..]).expect("views lie in their buffer");
-    inverted.into_iter().for_each(|axis| lent.invert_axis(Axis(axis)));
+    for axis in inverted {
+        lent.invert_axis(Axis(axis));
+    }
     lent
 }
 
@@ -107,19 +109,23 @@ impl NdArray {
     /// # Errors
     /// [`Error::DTypeMismatch`] if `T` is not the element type; [`Error::BeingEdited`] inside an
     /// edit of this array by the same thread.
+    #[expect(clippy::missing_panics_doc, reason = "views lie in their buffers")]
     pub fn read<T: Element, R>(&self, read: impl FnOnce(ArrayViewD<'_, T>) -> R) -> Result<R> {
         self.expect_dtype(T::DTYPE)?;
         let buf = self.cell.snapshot()?;
         if self.view.repeats() || self.elem_count() == 0 {
             let values = gather(buf.slice::<T>(), &self.view);
-            let lent = ArrayViewD::from_shape(IxDyn(self.dims()), &values);
-            return Ok(read(lent.expect("as many values as the sizes say")));
+            let lent = ArrayViewD::from_shape(IxDyn(self.dims()), &values)
+                .expect("as many values as the sizes say");
+            return Ok(read(lent));
         }
         let (low, strides, inverted) = unsigned(&self.view);
         let shape = IxDyn(self.dims()).strides(IxDyn(&strides));
         let mut lent = ArrayViewD::from_shape(shape, &buf.slice::<T>()[low..])
             .expect("views lie in their buffer");
-        inverted.into_iter().for_each(|axis| lent.invert_axis(Axis(axis)));
+        for axis in inverted {
+            lent.invert_axis(Axis(axis));
+        }
         Ok(read(lent))
     }
 
@@ -183,11 +189,7 @@ impl NdArray {
     /// assert_eq!(x.to_vec::<f32>()?, [42.0, 0.0, 0.0, 1.0]);
     /// # Ok::<(), gluonic::Error>(())
     /// ```
-    pub fn set(
-        &self,
-        index: impl AsRef<[SliceInfoElem]>,
-        value: impl Into<Operand>,
-    ) -> Result<()> {
+    pub fn set(&self, index: impl AsRef<[SliceInfoElem]>, value: impl Into<Operand>) -> Result<()> {
         let part = self.with_view(self.view.slice(index.as_ref())?);
         match value.into() {
             Operand::Scalar(value) => part.fill(value),
@@ -296,9 +298,12 @@ impl NdArray {
         })?;
         // A snapshot: when both are one value, the edit below then writes to a copy.
         let source = other.cell.snapshot()?;
-        let converted = |source: &Buf| for_dtype!(source.dtype(), S => {
-            Buf::from_vec(gather(source.slice::<S>(), &view))
-        }).convert(self.dtype());
+        let converted = |source: &Buf| {
+            for_dtype!(source.dtype(), S => {
+                Buf::from_vec(gather(source.slice::<S>(), &view))
+            })
+            .convert(self.dtype())
+        };
         if f.is_none() && source.dtype() == self.dtype() {
             return for_dtype!(self.dtype(), T => {
                 let mut lock = self.cell.edit()?;

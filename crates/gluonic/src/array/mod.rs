@@ -20,11 +20,11 @@ pub(crate) use buffer::Buf;
 #[doc(hidden)]
 pub use buffer::Data;
 pub(crate) use cell::{Cell, thread_number, unique};
-pub use dtype::{DType, Element, Scalar};
 pub(crate) use dtype::{Compute, for_dtype, for_float};
+pub use dtype::{DType, Element, Scalar};
 pub use edit::Operand;
-pub use pin::Pin;
 pub(crate) use edit::{for_each_row, gather};
+pub use pin::Pin;
 pub(crate) use view::{View, broadcast_dims};
 
 use crate::autograd::Track;
@@ -274,4 +274,3 @@ impl fmt::Display for NdArray {
         shown.unwrap_or_else(|_| f.write_str("<being edited>"))
     }
 }
-

@@ -48,7 +48,8 @@ pub(crate) fn take<T: Element>(n: usize) -> Vec<T> {
         pool.bytes -= len * size_of::<T>();
         Some(data)
     });
-    let reused = found.ok().flatten().and_then(|mut data| T::vec_mut(&mut data).map(std::mem::take));
+    let reused =
+        found.ok().flatten().and_then(|mut data| T::vec_mut(&mut data).map(std::mem::take));
     reused.unwrap_or_else(|| vec![T::default(); len])
 }
 

@@ -132,11 +132,7 @@ impl View {
             self.dims.iter().zip(self.strides.iter()).filter(|(size, _)| **size != 1).map(|p| *p.1);
         let strides: Vec<isize> =
             dims.iter().map(|&d| if d == 1 { 0 } else { left.next().unwrap_or(0) }).collect();
-        Some(View {
-            offset: self.offset,
-            dims: dims.clone(),
-            strides: Short::from_slice(&strides),
-        })
+        Some(View { offset: self.offset, dims: dims.clone(), strides: Short::from_slice(&strides) })
     }
 
     /// The view repeated to `dims` by NumPy's broadcasting rule, if it applies.

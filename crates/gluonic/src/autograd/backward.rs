@@ -112,7 +112,10 @@ impl Backward {
         let claims = Claims::new(next_epoch(), Some(distinct.clone()));
         let found = self.walk(&[loss], claims)?.unwrap_or_default();
         let of_slot = |slot: &Arc<Slot>| {
-            distinct.iter().position(|known| Arc::ptr_eq(known, slot)).and_then(|i| found[i].clone())
+            distinct
+                .iter()
+                .position(|known| Arc::ptr_eq(known, slot))
+                .and_then(|i| found[i].clone())
         };
         slots
             .iter()
@@ -148,8 +151,7 @@ impl Backward {
             let Some(grad) = grad else { continue };
             let mut body = node.body.lock().unwrap_or_else(PoisonError::into_inner);
             let pass = |Body { op, edges }: &Body| {
-                let sinks =
-                    &mut Sinks { edges, frontier: &mut frontier, claims: &mut claims };
+                let sinks = &mut Sinks { edges, frontier: &mut frontier, claims: &mut claims };
                 op.backward(grad, sinks)
             };
             if self.retain {
@@ -166,17 +168,14 @@ impl Backward {
 
 fn head_buffer(head: &NdArray, loss: &NdArray) -> Result<Arc<Buf>> {
     if head.dims() != loss.dims() {
-        return Err(Error::HeadShape {
-            expected: loss.dims().into(),
-            found: head.dims().into(),
-        });
+        return Err(Error::HeadShape { expected: loss.dims().into(), found: head.dims().into() });
     }
-    let head = if head.is_contiguous() && head.view.offset == 0 && head.cell.len() == head.elem_count()
-    {
-        head.cell.snapshot()?
-    } else {
-        head.deep_clone()?.cell.snapshot()?
-    };
+    let head =
+        if head.is_contiguous() && head.view.offset == 0 && head.cell.len() == head.elem_count() {
+            head.cell.snapshot()?
+        } else {
+            head.deep_clone()?.cell.snapshot()?
+        };
     let compute = loss.dtype().compute().unwrap_or(loss.dtype());
     Ok(if head.dtype() == compute { head } else { Arc::new(head.convert(compute)) })
 }

@@ -116,14 +116,12 @@ impl<F: Function> Op for User<F> {
         for (i, (grad, dims)) in grads.into_iter().zip(&self.inputs).enumerate() {
             let Some(grad) = grad.filter(|_| wanted[i]) else { continue };
             if grad.dims() != dims {
-                return Err(Error::HeadShape {
-                    expected: dims.into(),
-                    found: grad.dims().into(),
-                });
+                return Err(Error::HeadShape { expected: dims.into(), found: grad.dims().into() });
             }
             let whole = if grad.is_whole() { grad } else { grad.deep_clone()? };
             let buf = whole.cell.snapshot()?;
-            checked.push((i, if buf.dtype() == compute { buf } else { buf.convert(compute).into() }));
+            checked
+                .push((i, if buf.dtype() == compute { buf } else { buf.convert(compute).into() }));
         }
         checked.iter().try_for_each(|(i, buf)| sinks.pass(*i, buf))
     }

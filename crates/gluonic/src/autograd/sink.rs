@@ -17,16 +17,18 @@ use crate::error::Result;
 /// Nodes still to be visited, the latest last, each with what has been summed for it so far.
 pub(crate) type Frontier = BTreeMap<(u64, usize), (Arc<Node>, Option<Arc<Buf>>)>;
 
-/// The slots that one backward has to do with.
+/// A slot, and a gradient that is collected for it apart from it.
+type Aside = Vec<(Arc<Slot>, Option<Arc<Buf>>)>;
 
+/// The slots that one backward has to do with.
 pub(crate) struct Claims {
     epoch: u64,
     /// Owned: written to directly.
     own: Vec<Arc<Slot>>,
     /// Owned by another backward right now: collected here and committed whole at the end.
-    late: Vec<(Arc<Slot>, Option<Arc<Buf>>)>,
+    late: Aside,
     /// For `autograd::grad`: gradients of these slots go here, of all others nowhere.
-    diverted: Option<Vec<(Arc<Slot>, Option<Arc<Buf>>)>>,
+    diverted: Option<Aside>,
 }
 
 impl Claims {
@@ -37,23 +39,21 @@ impl Claims {
 
     /// The buffer that collects for a slot which is not written to directly, if there is one.
     fn aside(&mut self, slot: &Arc<Slot>) -> Option<&mut Option<Arc<Buf>>> {
-        let list = match &mut self.diverted {
-            Some(diverted) => diverted,
-            None => {
-                if slot.owner.load(Ordering::Relaxed) == self.epoch {
+        let list = if let Some(diverted) = &mut self.diverted {
+            diverted
+        } else {
+            if slot.owner.load(Ordering::Relaxed) == self.epoch {
+                return None;
+            }
+            if !self.late.iter().any(|(late, _)| Arc::ptr_eq(late, slot)) {
+                let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
+                if slot.owner.compare_exchange(0, self.epoch, acquire, relaxed).is_ok() {
+                    self.own.push(slot.clone());
                     return None;
                 }
-                if !self.late.iter().any(|(late, _)| Arc::ptr_eq(late, slot)) {
-                    let claim =
-                        slot.owner.compare_exchange(0, self.epoch, Ordering::Acquire, Ordering::Relaxed);
-                    if claim.is_ok() {
-                        self.own.push(slot.clone());
-                        return None;
-                    }
-                    self.late.push((slot.clone(), None));
-                }
-                &mut self.late
+                self.late.push((slot.clone(), None));
             }
+            &mut self.late
         };
         list.iter_mut().find(|(known, _)| Arc::ptr_eq(known, slot)).map(|(_, buf)| buf)
     }
@@ -104,7 +104,11 @@ impl Drop for Claims {
 }
 
 /// Lends a slot's buffer in the compute type, converting for a half-precision slot.
-fn write_slot<T: Compute>(slot: &Slot, add: bool, write: impl FnOnce(&mut [T], bool)) -> Result<()> {
+fn write_slot<T: Compute>(
+    slot: &Slot,
+    add: bool,
+    write: impl FnOnce(&mut [T], bool),
+) -> Result<()> {
     let mut lock = slot.cell.edit()?;
     let buf = lock.buf();
     if buf.dtype() == T::DTYPE {
@@ -112,8 +116,7 @@ fn write_slot<T: Compute>(slot: &Slot, add: bool, write: impl FnOnce(&mut [T], b
         return Ok(());
     }
     let stored = buf.dtype();
-    let mut wide =
-        if add { buf.convert(T::DTYPE) } else { Buf::new::<T>(buf.len(), |_| ()) };
+    let mut wide = if add { buf.convert(T::DTYPE) } else { Buf::new::<T>(buf.len(), |_| ()) };
     write(wide.slice_mut(), add);
     lock.replace(Arc::new(wide.convert(stored)));
     Ok(())

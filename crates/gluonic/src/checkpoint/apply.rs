@@ -20,7 +20,7 @@ pub(super) fn load(
     let archive = gluonic_formats::read(&bytes, &Limits::default())
         .map_err(|source| Error::Format { path: file.to_owned(), source: Box::new(source) })?;
     let Plan { loads, mut report } = plan(candidates, &archive, options);
-    report.file = file.to_owned();
+    file.clone_into(&mut report.file);
     if !report.problems.is_empty() {
         return Err(Error::Load(Box::new(report)));
     }

@@ -78,7 +78,11 @@ pub trait Checkpoint: Block {
     /// misfit and may leave earlier parameters overwritten.
     fn load_parameters(&self, file: impl AsRef<Path>, options: &LoadOptions) -> Result<LoadReport> {
         let targets = tie::Targets::by_path(walk(self));
-        apply::load(targets.or_by_name(self.collect_params_for_names()?, self.core().prefix()), file.as_ref(), options)
+        apply::load(
+            targets.or_by_name(self.collect_params_for_names()?, self.core().prefix()),
+            file.as_ref(),
+            options,
+        )
     }
 
     #[doc(hidden)]

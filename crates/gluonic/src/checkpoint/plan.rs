@@ -17,7 +17,7 @@ use crate::suggest::nearest;
 /// # Source
 /// The arguments of MXNet 1.9.1's `Block.load_parameters`.
 #[doc(alias = "strict")]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadOptions {
     /// Whether parameters that the file does not have keep what they have.
     pub allow_missing: bool,
@@ -61,7 +61,8 @@ pub(super) fn plan(candidates: Candidates, archive: &Archive<'_>, options: &Load
     let aliases = aliases_of(archive);
     let alias_keys = aliases.keys().map(|alias| &**alias);
     let targets: Targets = candidates.best(keys.iter().copied().chain(alias_keys));
-    let positions: HashMap<&str, usize> = keys.iter().enumerate().map(|(i, key)| (*key, i)).collect();
+    let positions: HashMap<&str, usize> =
+        keys.iter().enumerate().map(|(i, key)| (*key, i)).collect();
     // A key stands for its own tensor, or for that of the key it is an alias of.
     let tensor_of = |key: &str| {
         let owner = || aliases.get(key).and_then(|owner| positions.get(&**owner));
@@ -85,7 +86,8 @@ pub(super) fn plan(candidates: Candidates, archive: &Archive<'_>, options: &Load
         for (other, position) in found {
             let same = &archive.tensors[position];
             if position != tensor
-                && (raw.dtype(), raw.shape(), raw.data()) != (same.dtype(), same.shape(), same.data())
+                && (raw.dtype(), raw.shape(), raw.data())
+                    != (same.dtype(), same.shape(), same.data())
             {
                 let (key, other) = (key.clone(), other.clone());
                 report.problems.push(Problem::Conflict { key, other });
@@ -100,10 +102,9 @@ pub(super) fn plan(candidates: Candidates, archive: &Archive<'_>, options: &Load
             continue;
         }
         let expected = target.parameter.dtype();
-        let (Some(from), true) = (
-            dtype_of(raw.dtype()),
-            options.cast_dtype || dtype_of(raw.dtype()) == Some(expected),
-        ) else {
+        let (Some(from), true) =
+            (dtype_of(raw.dtype()), options.cast_dtype || dtype_of(raw.dtype()) == Some(expected))
+        else {
             let (key, found) = (key.clone(), raw.dtype().name().into());
             report.problems.push(Problem::DType { key, expected, found });
             continue;
@@ -121,7 +122,8 @@ pub(super) fn plan(candidates: Candidates, archive: &Archive<'_>, options: &Load
     }
     for key in keys.iter().filter(|key| !targets.keys.contains_key(**key)) {
         // The owner of an alias that the model knows is no stranger.
-        if aliases.iter().any(|(alias, owner)| &**owner == *key && targets.keys.contains_key(alias)) {
+        if aliases.iter().any(|(alias, owner)| &**owner == *key && targets.keys.contains_key(alias))
+        {
             continue;
         }
         if options.ignore_extra {

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::storage;
 
 /// How a file is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SaveOptions {
     /// Whether a tied parameter is written once. A `.safetensors` file always does so, under the
     /// first path, and lists the others in its metadata; a `.params` file writes every path unless

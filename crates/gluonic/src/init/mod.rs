@@ -113,10 +113,8 @@ pub(crate) fn sample(
     address: &Address,
 ) -> Result<NdArray> {
     let data = NdArray::zeros(&desc.dims, desc.dtype)?;
-    crate::autograd::pause(|| {
-        with_address(address, || init.init_weight(desc, &data, address))
-    })
-    .map_err(|error| error.at(&desc.name))?;
+    crate::autograd::pause(|| with_address(address, || init.init_weight(desc, &data, address)))
+        .map_err(|error| error.at(&desc.name))?;
     Ok(data)
 }
 
@@ -163,7 +161,11 @@ fn check_scale(setting: &'static str, value: f64) -> Result<()> {
     if value.is_finite() && value >= 0.0 {
         return Ok(());
     }
-    Err(Error::Setting { setting, expected: "finite and not negative", found: value.to_string().into() })
+    Err(Error::Setting {
+        setting,
+        expected: "finite and not negative",
+        found: value.to_string().into(),
+    })
 }
 
 /// A number as Python's `json.dumps` writes it.

@@ -85,7 +85,7 @@ impl Initializer for Xavier {
         check_scale("magnitude", self.magnitude)?;
         let Fan { fan_in, fan_out } = Fan::of("xavier", &desc.dims)?;
         let factor = match self.factor {
-            Factor::Avg => (fan_in + fan_out) / 2.0,
+            Factor::Avg => f64::midpoint(fan_in, fan_out),
             Factor::In => fan_in,
             Factor::Out => fan_out,
         };

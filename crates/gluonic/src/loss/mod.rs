@@ -35,12 +35,10 @@ fn weighted_mean(
 
 /// A label in the sizes of its prediction.
 fn label_like(pred: &NdArray, label: &NdArray) -> Result<NdArray> {
-    let label = if label.dtype() == pred.dtype() { label.clone() } else { label.cast(pred.dtype())? };
+    let label =
+        if label.dtype() == pred.dtype() { label.clone() } else { label.cast(pred.dtype())? };
     if label.elem_count() != pred.elem_count() {
-        return Err(Error::LabelShape {
-            expected: pred.dims().into(),
-            found: label.dims().into(),
-        });
+        return Err(Error::LabelShape { expected: pred.dims().into(), found: label.dims().into() });
     }
     label.reshape(pred.dims())
 }

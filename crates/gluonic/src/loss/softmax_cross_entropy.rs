@@ -63,19 +63,28 @@ impl SoftmaxCrossEntropyLoss {
         sample_weight: Option<&NdArray>,
     ) -> Result<NdArray> {
         let axis = crate::ops::resolve_axis("softmax_cross_entropy", self.axis, pred.rank())?;
+        let one_each = pred.rank() == 2 && axis == 1 && self.batch_axis == 0;
         let loss = if self.sparse_label {
-            self.sparse(pred, label, axis)?
+            let loss = self.sparse(pred, label, axis)?;
+            if one_each && sample_weight.is_none() && self.weight.is_none() {
+                return Ok(loss);
+            }
+            loss.expand_dims(axis as isize)?
         } else {
-            let log =
-                if self.from_logits { pred.clone() } else { pred.log_softmax(self.axis)? };
+            let log = if self.from_logits { pred.clone() } else { pred.log_softmax(self.axis)? };
             let products = (&log * &label_like(pred, label)?)?;
             products.sum_axes(&[self.axis], true)?.neg()?
         };
-        let one_each = loss.rank() == 1 && self.batch_axis == 0;
-        if one_each && sample_weight.is_none() && self.weight.is_none() {
-            return Ok(loss);
-        }
-        weighted_mean(&loss, self.weight.unwrap_or(1.0), sample_weight, self.batch_axis)
+        // The axis of the classes is still there, of size 1: `batch_axis` counts it, and a sample
+        // weight may have it or not.
+        let sample_weight = match sample_weight {
+            Some(weight) if weight.rank() + 1 == pred.rank() => {
+                Some(weight.expand_dims(axis as isize)?)
+            }
+            other => other.cloned(),
+        };
+        let weight = self.weight.unwrap_or(1.0);
+        weighted_mean(&loss, weight, sample_weight.as_ref(), self.batch_axis)
     }
 
     /// The classes last, so that the fused operation applies.
@@ -86,7 +95,8 @@ impl SoftmaxCrossEntropyLoss {
         let moved = if axis == last { pred.clone() } else { pred.permute(&order)? };
         let labels: Vec<usize> = moved.dims()[..last].to_vec();
         // A label with a class axis of 1 says the same as one without.
-        let label = if label.rank() == pred.rank() { label.reshape(labels)? } else { label.clone() };
+        let label =
+            if label.rank() == pred.rank() { label.reshape(labels)? } else { label.clone() };
         if self.from_logits {
             return moved.pick_last(&label)?.neg();
         }

@@ -257,7 +257,8 @@ pub trait BlockExt: Block {
     /// # Errors
     /// [`Error::DuplicateName`] if two different parameters have one name.
     fn collect_params(&self) -> Result<ParameterDict> {
-        let mut params = ParameterDict::new(self.core().with_params(|own| own.prefix().to_owned()).as_str());
+        let mut params =
+            ParameterDict::new(self.core().with_params(|own| own.prefix().to_owned()).as_str());
         self.collect_into(&mut params)?;
         Ok(params)
     }

@@ -150,12 +150,8 @@ impl Dense {
         if !config.dtype.is_float() {
             return fail("dtype", "a floating-point type", config.dtype.to_string());
         }
-        let core = BlockCore::with(
-            "Dense",
-            "dense",
-            config.prefix.as_deref(),
-            config.params.as_ref(),
-        );
+        let core =
+            BlockCore::with("Dense", "dense", config.prefix.as_deref(), config.params.as_ref());
         let weight = ParamSpec::new([Some(config.units), config.in_units])
             .dtype(config.dtype)
             .init_opt(config.weight_initializer)
@@ -196,10 +192,9 @@ impl Dense {
     /// Tells the parameters the input width, and gives them their values if that was all they were
     /// waiting for.
     fn infer(&self, in_units: usize) -> Result<()> {
-        self.weight.set_shape(Shape::from([Some(self.units), Some(in_units)]))?;
-        self.weight.finish_deferred()?;
+        self.weight.finish_deferred(&Shape::from((self.units, in_units)))?;
         match &self.bias {
-            Some(bias) => bias.finish_deferred(),
+            Some(bias) => bias.finish_deferred(&Shape::from(self.units)),
             None => Ok(()),
         }
     }

@@ -54,8 +54,9 @@ pub(crate) fn create(
     params: Option<&ParameterDict>,
 ) -> (Box<str>, ParameterDict) {
     CURRENT.with_borrow(|current| {
-        let shared =
-            |params: &ParameterDict| ParameterDict::sharing(params.prefix(), Some(Arc::new(params.clone())));
+        let shared = |params: &ParameterDict| {
+            ParameterDict::sharing(params.prefix(), Some(Arc::new(params.clone())))
+        };
         let Some(parent) = current else {
             let prefix = prefix.map_or_else(|| format!("{}_", next_of(hint)), str::to_owned);
             let params = params.map_or_else(|| ParameterDict::new(&prefix), shared);

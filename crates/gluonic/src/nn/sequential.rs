@@ -30,8 +30,11 @@ use crate::error::Result;
 pub struct Sequential {
     core: BlockCore,
     /// Grows only, and its elements never move: `net[0]` lends one while another is added.
-    children: Arc<boxcar::Vec<(Box<str>, Arc<dyn Block>)>>,
+    children: Arc<boxcar::Vec<Child>>,
 }
+
+/// A key and a block.
+type Child = (Box<str>, Arc<dyn Block>);
 
 impl Sequential {
     /// With no children yet.

@@ -80,11 +80,7 @@ impl<T: Walk> Walk for Option<T> {
     }
 }
 
-fn walk_list<'a, T: Walk>(
-    list: &'a [T],
-    key: &str,
-    visit: &mut dyn FnMut(&str, Member<'a>),
-) {
+fn walk_list<'a, T: Walk>(list: &'a [T], key: &str, visit: &mut dyn FnMut(&str, Member<'a>)) {
     for (i, item) in list.iter().enumerate() {
         item.walk(&format!("{key}.{i}"), visit);
     }

@@ -13,11 +13,8 @@ use crate::shape::Dims;
 
 /// The shape rule: rows, input width, output width.
 fn plan(x: &Dims, weight: &Dims, bias: Option<&Dims>) -> Result<(usize, usize, usize)> {
-    let fail = || Error::Dense {
-        input: x.into(),
-        weight: weight.into(),
-        bias: bias.map(Into::into),
-    };
+    let fail =
+        || Error::Dense { input: x.into(), weight: weight.into(), bias: bias.map(Into::into) };
     let ([lead @ .., width], [units, in_units]) = (&**x, &**weight) else { return Err(fail()) };
     if width != in_units || bias.is_some_and(|bias| **bias != [*units]) {
         return Err(fail());

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Flat, Input, compute_type, edges, output};
-use crate::array::{Buf, Compute, DType, NdArray, View, broadcast_dims, for_dtype, for_each_row, for_float};
+use crate::array::{
+    Buf, Compute, DType, NdArray, View, broadcast_dims, for_dtype, for_each_row, for_float,
+};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::dense::{Act, activate, activate_grad};
 use crate::cpu::{elementwise as kernel, reduce};

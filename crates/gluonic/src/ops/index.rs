@@ -75,7 +75,9 @@ impl NdArray {
         let taken = for_dtype!(self.dtype(), T => {
             let all = gather(buf.slice::<T>(), &self.view);
             let mut out = Vec::with_capacity(rows.len() * width);
-            rows.iter().for_each(|row| out.extend_from_slice(&all[row * width..][..width]));
+            for row in rows {
+                out.extend_from_slice(&all[row * width..][..width]);
+            }
             Buf::from_vec(out)
         });
         let mut dims = self.dims().to_vec();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::elementwise::sum_to;
 use super::{Input, compute_type, edges, output};
-use crate::array::{Buf, Compute, NdArray, View, broadcast_dims, for_float, for_each_row};
+use crate::array::{Buf, Compute, NdArray, View, broadcast_dims, for_each_row, for_float};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::gemm::{Matrix, product};
 use crate::error::{Error, Result};
@@ -90,8 +90,7 @@ impl MatmulNode {
         }
         let whole = Arc::new(Buf::new::<T>(total, |out| fill(out, false)));
         let rank = own.view.dims.len();
-        let wide: Vec<usize> =
-            stack.iter().chain(&own.view.dims[rank - 2..]).copied().collect();
+        let wide: Vec<usize> = stack.iter().chain(&own.view.dims[rank - 2..]).copied().collect();
         sum_to::<T>(sinks, i, &whole, &wide.into(), &own.view.dims)
     }
 }
@@ -119,12 +118,12 @@ impl NdArray {
     /// ```
     #[doc(alias = "dot", alias = "mm", alias = "bmm")]
     pub fn matmul(&self, other: &NdArray) -> Result<NdArray> {
-        let fail =
-            || Error::Matmul { left: self.dims().into(), right: other.dims().into() };
+        let fail = || Error::Matmul { left: self.dims().into(), right: other.dims().into() };
         match (self.rank(), other.rank()) {
             (0, _) | (_, 0) => return Err(fail()),
             (1, _) => {
-                let row = self.reshape((1, self.elem_count()))?.matmul(other).map_err(|_| fail())?;
+                let row =
+                    self.reshape((1, self.elem_count()))?.matmul(other).map_err(|_| fail())?;
                 let axis = row.rank().saturating_sub(if other.rank() == 1 { 1 } else { 2 });
                 return row.squeeze(axis as isize);
             }

@@ -22,8 +22,8 @@ pub(crate) use elementwise::activation;
 pub use random::{dropout, integers, normal, permutation, uniform};
 
 use crate::array::{Buf, DType, NdArray, View, for_dtype, gather};
-pub(crate) use crate::autograd::{edges, track};
 use crate::autograd::{Edges, Op};
+pub(crate) use crate::autograd::{edges, track};
 use crate::error::{Error, Result};
 use crate::shape::Dims;
 
@@ -101,4 +101,3 @@ pub(crate) fn resolve_axis(op: &'static str, axis: isize, rank: usize) -> Result
     let resolved = if axis < 0 { axis + rank as isize } else { axis };
     usize::try_from(resolved).ok().filter(|axis| *axis < rank).ok_or(Error::Axis { op, axis, rank })
 }
-

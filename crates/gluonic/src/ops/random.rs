@@ -8,7 +8,9 @@ use crate::array::{Buf, NdArray, for_float};
 use crate::autograd::{Op, Sinks, is_training};
 use crate::cpu::elementwise as kernel;
 use crate::error::{Error, Result};
-use crate::random::{self, current_stream, fill_bernoulli, fill_integers, fill_normal, fill_uniform};
+use crate::random::{
+    self, current_stream, fill_bernoulli, fill_integers, fill_normal, fill_uniform,
+};
 use crate::shape::Dims;
 
 fn drawn(dims: Dims, fill: impl FnOnce(&mut [f32])) -> Result<NdArray> {

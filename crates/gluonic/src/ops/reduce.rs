@@ -205,7 +205,10 @@ impl NdArray {
                 let x = moved.as_deref().unwrap_or(flat.slice());
                 kernel::sum_axis(out, false, x, plan.n, plan.inner);
                 if mean {
-                    out.iter_mut().for_each(|out| *out = *out / T::of(plan.n as f64));
+                    let n = T::of(plan.n as f64);
+                    for out in out {
+                        *out /= n;
+                    }
                 }
             })
         });

@@ -43,7 +43,11 @@ fn check(setting: &'static str, value: f64) -> Result<f64> {
     if value.is_finite() && value >= 0.0 {
         return Ok(value);
     }
-    Err(Error::Setting { setting, expected: "finite and not negative", found: value.to_string().into() })
+    Err(Error::Setting {
+        setting,
+        expected: "finite and not negative",
+        found: value.to_string().into(),
+    })
 }
 
 impl Sgd {

@@ -159,7 +159,9 @@ impl ParameterDict {
                 Ok(())
             }
             indexmap::map::Entry::Occupied(entry) if entry.get().ptr_eq(parameter) => Ok(()),
-            _ => Err(Error::DuplicateName { name: parameter.name().clone() }),
+            indexmap::map::Entry::Occupied(_) => {
+                Err(Error::DuplicateName { name: parameter.name().clone() })
+            }
         }
     }
 
@@ -325,4 +327,3 @@ impl fmt::Display for ParameterDict {
         f.write_str("\n)")
     }
 }
-

@@ -7,7 +7,7 @@ use super::state::{Kind, Life, Plan, Provenance, Ready, State};
 use crate::array::{Buf, Cell, DType, Element, NdArray, View};
 use crate::autograd::{GradReq, Slot, Track};
 use crate::error::{Error, Result, UnknownShape};
-use crate::init::{InitDesc, Initializer, Reinit, default_initializer, sample};
+use crate::init::{CloneInitializer, InitDesc, Initializer, Reinit, default_initializer, sample};
 use crate::name::ParamName;
 use crate::random::{Address, next_key};
 use crate::shape::Shape;
@@ -70,15 +70,11 @@ impl Parameter {
             wd_mult: spec.wd_mult.unwrap_or(1.0),
             init: spec.init.clone(),
             allow_deferred: spec.allow_deferred,
-            tags: Default::default(),
+            tags: std::collections::BTreeSet::new(),
             life: Life::Declared,
             provenance: None,
         };
-        Parameter(Arc::new(Inner {
-            name: name.into(),
-            kind: spec.kind,
-            state: RwLock::new(state),
-        }))
+        Parameter(Arc::new(Inner { name: name.into(), kind: spec.kind, state: RwLock::new(state) }))
     }
 
     /// A parameter that training never changes, with its value as its own initializer.
@@ -190,7 +186,7 @@ impl Parameter {
 
     /// Sets its own initializer, for the next `initialize`.
     pub fn set_initializer(&self, init: Option<&dyn Initializer>) {
-        self.state_mut().init = init.map(|init| init.clone_initializer());
+        self.state_mut().init = init.map(CloneInitializer::clone_initializer);
     }
 
     /// Adds a tag, a word of the user's.
@@ -215,10 +211,9 @@ impl Parameter {
                 shape: shape.clone(),
                 pending: Box::default(),
             },
-            (Life::Deferred(_), None) => Error::UnknownShape {
-                name: self.name().clone(),
-                shape: UnknownShape(None),
-            },
+            (Life::Deferred(_), None) => {
+                Error::UnknownShape { name: self.name().clone(), shape: UnknownShape(None) }
+            }
             _ => Error::Uninitialized { name: self.name().clone() },
         }
     }
@@ -240,7 +235,7 @@ impl Parameter {
     /// The gradient: zeros before the first backward; the same memory ever after.
     ///
     /// # Errors
-    /// [`Error::NoGrad`] if its grad_req is null; else as [`Parameter::data`].
+    /// [`Error::NoGrad`] if its `grad_req` is null; else as [`Parameter::data`].
     pub fn grad(&self) -> Result<NdArray> {
         let state = self.state();
         let Life::Ready(Ready { dims, slot, .. }) = &state.life else {
@@ -301,6 +296,9 @@ impl Parameter {
     /// [`Error::Uninitialized`] before `initialize`; [`Error::ShapeMismatch`] if the sizes differ.
     /// Then nothing has changed.
     pub fn set_data(&self, value: &NdArray) -> Result<()> {
+        // Before the lock is taken: whoever edits `value` may be asking this parameter something.
+        let pending =
+            if self.is_deferred() { Some(value.cast(self.dtype())?.detach()) } else { None };
         let mut state = self.state_mut();
         let shape = Shape::from(value.dims());
         match &state.life {
@@ -313,9 +311,7 @@ impl Parameter {
             }
             Life::Deferred(plan) => {
                 self.check_refines(&state, &shape)?;
-                let pending = value.cast(state.dtype)?.detach();
-                state.life =
-                    Life::Deferred(Arc::new(Plan { pending: Some(pending), ..(**plan).clone() }));
+                state.life = Life::Deferred(Arc::new(Plan { pending, ..(**plan).clone() }));
             }
         }
         state.shape = Some(shape);
@@ -396,16 +392,18 @@ impl Parameter {
         Staged { parameter: self.clone(), change: Change::Value(value, None) }
     }
 
-    /// Draws the value of a deferred parameter whose shape has become known. Does nothing in any
-    /// other state.
+    /// Draws the value of a deferred parameter whose shape has become known: it is learned with the
+    /// value or, if drawing fails, not at all. Does nothing in any other state.
     ///
     /// # Errors
-    /// [`Error::Deferred`] if the shape is still not known; what the initializer returns.
-    pub fn finish_deferred(&self) -> Result<()> {
+    /// [`Error::ShapeMismatch`] if the shape contradicts what is known; [`Error::Deferred`] if it
+    /// is not fully known; what the initializer returns.
+    pub(crate) fn finish_deferred(&self, shape: &Shape) -> Result<()> {
         let state = self.state();
         let Life::Deferred(plan) = &state.life else { return Ok(()) };
         let plan = plan.clone();
-        let Some(dims) = state.shape.as_ref().and_then(Shape::dims) else {
+        self.check_refines(&state, shape)?;
+        let Some(dims) = shape.dims() else {
             return Err(self.missing(&state));
         };
         let desc = InitDesc { name: self.name().clone(), dims, dtype: state.dtype };
@@ -419,14 +417,14 @@ impl Parameter {
         if let Life::Deferred(current) = &state.life
             && Arc::ptr_eq(current, &plan)
         {
-            self.become_ready(&mut state, value)?;
+            Self::become_ready(&mut state, value)?;
             state.provenance = provenance;
         }
         Ok(())
     }
 
     /// Takes over an array nobody else has a handle on.
-    fn become_ready(&self, state: &mut State, value: NdArray) -> Result<()> {
+    fn become_ready(state: &mut State, value: NdArray) -> Result<()> {
         let value =
             if value.dtype() == state.dtype { value } else { value.cast(state.dtype)?.detach() };
         state.shape = Some(value.dims().into());
@@ -484,28 +482,31 @@ impl Parameter {
     /// # Errors
     /// [`Error::BeingEdited`] inside an edit by the same thread.
     pub fn cast(&self, dtype: DType) -> Result<()> {
-        let mut state = self.state_mut();
-        if state.dtype == dtype {
-            return Ok(());
-        }
-        if let Life::Ready(Ready { cell, dims, slot }) = state.life.clone() {
-            let buf = Arc::new(cell.snapshot()?.convert(dtype));
-            let slot = match slot {
-                Some(old) if dtype.is_float() => {
-                    let grad = Arc::new(old.cell.snapshot()?.convert(dtype));
-                    let new = Slot::new(old.req(), Arc::new(Cell::new(grad)));
-                    new.set_fresh(old.is_fresh());
-                    Some(Arc::new(new))
-                }
+        // Values are converted without the parameter's lock: whoever edits them at the same time
+        // may be asking the parameter something.
+        loop {
+            let life = self.state().life.clone();
+            let converted = match &life {
+                Life::Ready(ready) => Some(ready.convert(dtype)?),
                 _ => None,
             };
-            state.life = Life::Ready(Ready { cell: Arc::new(Cell::new(buf)), dims, slot });
+            let mut state = self.state_mut();
+            if state.dtype == dtype {
+                return Ok(());
+            }
+            match (&state.life, &life, converted) {
+                (Life::Ready(now), Life::Ready(then), Some(converted)) if now.is(then) => {
+                    state.life = Life::Ready(converted);
+                }
+                (Life::Ready(_), _, _) => continue,
+                _ => {}
+            }
+            state.dtype = dtype;
+            if !dtype.is_float() {
+                state.grad_req = GradReq::Null;
+            }
+            return Ok(());
         }
-        state.dtype = dtype;
-        if !dtype.is_float() {
-            state.grad_req = GradReq::Null;
-        }
-        Ok(())
     }
 
     /// Another parameter with the same name, attributes, value and gradient.
@@ -521,7 +522,8 @@ impl Parameter {
                 ready.slot = Some(Arc::new(Slot::new(slot.req(), grad)));
             }
         }
-        let inner = Inner { name: self.name().clone(), kind: self.kind(), state: RwLock::new(state) };
+        let inner =
+            Inner { name: self.name().clone(), kind: self.kind(), state: RwLock::new(state) };
         Ok(Parameter(Arc::new(inner)))
     }
 
@@ -548,10 +550,9 @@ impl Parameter {
         if let Some(req) = spec.grad_req.filter(|req| *req != state.grad_req) {
             return Err(clash("grad_req", req.to_string(), state.grad_req.to_string()));
         }
-        for (attribute, wanted, known) in [
-            ("lr_mult", spec.lr_mult, state.lr_mult),
-            ("wd_mult", spec.wd_mult, state.wd_mult),
-        ] {
+        for (attribute, wanted, known) in
+            [("lr_mult", spec.lr_mult, state.lr_mult), ("wd_mult", spec.wd_mult, state.wd_mult)]
+        {
             if let Some(wanted) = wanted.filter(|wanted| *wanted != known) {
                 return Err(clash(attribute, wanted.to_string(), known.to_string()));
             }
@@ -590,24 +591,16 @@ impl Staged {
                 state.provenance = None;
             }
             Change::Value(value, provenance) => {
-                let mut state = parameter.state_mut();
-                if let Life::Ready(Ready { cell, slot, .. }) = &state.life {
-                    // It may have been cast since the value was staged.
-                    let buf = value.cell.snapshot()?;
-                    let same = buf.dtype() == cell.dtype();
-                    let buf = if same { buf } else { Arc::new(buf.convert(cell.dtype())) };
-                    cell.edit()?.replace(buf);
-                    // A load keeps the gradient, as Gluon's does; a new initial value does not.
-                    if provenance.is_some()
-                        && let Some(slot) = slot
-                    {
-                        let zeros = Buf::zeros(slot.cell.dtype(), slot.cell.len());
-                        slot.cell.edit()?.replace(Arc::new(zeros));
-                        slot.set_fresh(false);
-                    }
-                } else {
-                    parameter.become_ready(&mut state, value)?;
+                // The cell is written without the parameter's lock: whoever edits it at the same
+                // time may be asking the parameter something.
+                let life = parameter.state().life.clone();
+                if let Life::Ready(ready) = life {
+                    ready.overwrite(&value, provenance.is_some())?;
+                    parameter.state_mut().provenance = provenance;
+                    return Ok(());
                 }
+                let mut state = parameter.state_mut();
+                Parameter::become_ready(&mut state, value)?;
                 state.provenance = provenance;
             }
         }
@@ -619,13 +612,16 @@ fn check_mult(setting: &'static str, mult: f64) -> Result<()> {
     if mult.is_finite() && mult >= 0.0 {
         return Ok(());
     }
-    Err(Error::Setting { setting, expected: "finite and not negative", found: mult.to_string().into() })
+    Err(Error::Setting {
+        setting,
+        expected: "finite and not negative",
+        found: mult.to_string().into(),
+    })
 }
 
 fn draw(plan: &Plan, desc: &InitDesc) -> Result<(NdArray, Provenance)> {
     let value = sample(&*plan.init, desc, &plan.address)?;
-    let provenance =
-        Provenance { address: plan.address.clone(), initializer: plan.init.dumps() };
+    let provenance = Provenance { address: plan.address.clone(), initializer: plan.init.dumps() };
     Ok((value, provenance))
 }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::array::{Cell, DType, NdArray};
+use crate::array::{Buf, Cell, DType, NdArray};
 use crate::autograd::{GradReq, Slot};
+use crate::error::Result;
 use crate::init::Initializer;
 use crate::random::Address;
 use crate::shape::{Dims, Shape};
@@ -65,8 +66,48 @@ pub(crate) struct Plan {
 pub(crate) struct Ready {
     pub(crate) cell: Arc<Cell>,
     pub(crate) dims: Dims,
-    /// None while grad_req is null.
+    /// None while `grad_req` is null.
     pub(crate) slot: Option<Arc<Slot>>,
+}
+
+impl Ready {
+    /// Whether both are on the same memory.
+    pub(crate) fn is(&self, other: &Ready) -> bool {
+        Arc::ptr_eq(&self.cell, &other.cell)
+    }
+
+    /// Puts another value into the same memory. With `restart` the gradient becomes 0: a load
+    /// keeps it, as Gluon's does, a new initial value does not.
+    pub(crate) fn overwrite(&self, value: &NdArray, restart: bool) -> Result<()> {
+        let mut buf = value.cell.snapshot()?;
+        // The parameter may have been cast since the value was made.
+        if buf.dtype() != self.cell.dtype() {
+            buf = Arc::new(buf.convert(self.cell.dtype()));
+        }
+        self.cell.edit()?.replace(buf);
+        if restart && let Some(slot) = &self.slot {
+            let zeros = Buf::zeros(slot.cell.dtype(), slot.cell.len());
+            slot.cell.edit()?.replace(Arc::new(zeros));
+            slot.set_fresh(false);
+        }
+        Ok(())
+    }
+
+    /// The value and the gradient in another element type, in new memory.
+    pub(crate) fn convert(&self, dtype: DType) -> Result<Ready> {
+        let convert = |cell: &Cell| -> Result<Arc<Cell>> {
+            Ok(Arc::new(Cell::new(Arc::new(cell.snapshot()?.convert(dtype)))))
+        };
+        let slot = match &self.slot {
+            Some(old) if dtype.is_float() => {
+                let new = Slot::new(old.req(), convert(&old.cell)?);
+                new.set_fresh(old.is_fresh());
+                Some(Arc::new(new))
+            }
+            _ => None,
+        };
+        Ok(Ready { cell: convert(&self.cell)?, dims: self.dims.clone(), slot })
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -27,7 +27,8 @@ pub(crate) fn write_atomically(
     let target = resolve_links(path).map_err(fail)?;
     let old = match fs::metadata(&target) {
         Ok(metadata) if !metadata.is_file() => {
-            let problem = if metadata.is_dir() { "it is a folder" } else { "it is no regular file" };
+            let problem =
+                if metadata.is_dir() { "it is a folder" } else { "it is no regular file" };
             return Err(fail(IoError::other(problem)));
         }
         Ok(metadata) => Some(metadata),

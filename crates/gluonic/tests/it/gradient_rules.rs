@@ -190,11 +190,9 @@ fn half_and_single_precision_gradients_agree_with_double() -> Result<()> {
         Ok([x.grad()?.to_f64_vec()?, w.grad()?.to_f64_vec()?].concat())
     };
     let exact = run(DType::F64)?;
-    for (dtype, tolerance) in [
-        (DType::F32, F32_TOLERANCE),
-        (DType::F16, F16_TOLERANCE),
-        (DType::BF16, BF16_TOLERANCE),
-    ] {
+    for (dtype, tolerance) in
+        [(DType::F32, F32_TOLERANCE), (DType::F16, F16_TOLERANCE), (DType::BF16, BF16_TOLERANCE)]
+    {
         for (found, exact) in run(dtype)?.iter().zip(&exact) {
             let error = (found - exact).abs() / exact.abs().max(1.0);
             assert!(error <= tolerance, "{dtype}: expected {exact}, found {found}");
@@ -217,14 +215,16 @@ fn a_gradient_goes_through_a_cast_between_floats_and_stops_at_integers() -> Resu
 #[test]
 fn a_dense_layer_with_each_activation_has_the_gradients_of_its_parts() -> Result<()> {
     for act in Activation::ALL {
-        let layer = |activation| Dense::with(DenseConfig {
-            units: 3,
-            in_units: Some(4),
-            activation,
-            dtype: DType::F64,
-            bias_initializer: None,
-            ..DenseConfig::default()
-        });
+        let layer = |activation| {
+            Dense::with(DenseConfig {
+                units: 3,
+                in_units: Some(4),
+                activation,
+                dtype: DType::F64,
+                bias_initializer: None,
+                ..DenseConfig::default()
+            })
+        };
         let (fused, plain) = (layer(Some(act))?, layer(None)?);
         fused.initialize()?;
         plain.initialize()?;
@@ -278,7 +278,8 @@ impl Function for Broken {
 }
 
 #[test]
-fn a_users_function_that_breaks_its_promise_is_an_error_and_leaves_no_fresh_gradient() -> Result<()> {
+fn a_users_function_that_breaks_its_promise_is_an_error_and_leaves_no_fresh_gradient() -> Result<()>
+{
     let weight = Parameter::new("weight", 2);
     weight.initialize_with(&init::One, Reinit::Keep)?;
     let cases: [(&str, fn(&NdArray) -> Result<Vec<Option<NdArray>>>); 3] = [

@@ -178,14 +178,50 @@ fn products() -> Vec<Row> {
         row("matrix · vector", &[&[3, 4], &[4]], scalars, Works(&[&[3, 0], &[0]]), matmul),
         row("vector · matrix", &[&[4], &[4, 2]], scalars, Works(&[&[4], &[4, 0]]), matmul),
         row("stacks", &[&[2, 3, 4], &[2, 4, 2]], scalars, Works(&[&[0, 3, 4], &[0, 4, 2]]), matmul),
-        row("broadcast stacks", &[&[2, 1, 3, 4], &[3, 4, 2]], scalars, Works(&[&[0, 3, 4], &[4, 2]]), matmul),
-        row("stack · matrix", &[&[3, 2, 4], &[4, 2]], scalars, Works(&[&[2, 0, 4], &[4, 2]]), matmul),
+        row(
+            "broadcast stacks",
+            &[&[2, 1, 3, 4], &[3, 4, 2]],
+            scalars,
+            Works(&[&[0, 3, 4], &[4, 2]]),
+            matmul,
+        ),
+        row(
+            "stack · matrix",
+            &[&[3, 2, 4], &[4, 2]],
+            scalars,
+            Works(&[&[2, 0, 4], &[4, 2]]),
+            matmul,
+        ),
         row("stack · vector", &[&[2, 3, 4], &[4]], scalars, Works(&[&[2, 3, 0], &[0]]), matmul),
         row("vector · stack", &[&[4], &[2, 4, 3]], scalars, Works(&[&[4], &[0, 4, 3]]), matmul),
-        row("dense", &[&[3, 4], &[2, 4]], Fails(&[&[], &[2, 4]], "Dense"), Works(&[&[0, 4], &[2, 4]]), dense),
-        row("dense with bias", &[&[3, 4], &[2, 4], &[2]], no_scalars, Works(&[&[0, 4], &[2, 4], &[2]]), dense),
-        row("dense of width 0", &[&[1, 1], &[2, 1], &[2]], no_scalars, Works(&[&[3, 0], &[2, 0], &[2]]), dense),
-        row("dense of many axes", &[&[2, 3, 4], &[5, 4], &[5]], no_scalars, Works(&[&[2, 0, 4], &[5, 4], &[5]]), dense),
+        row(
+            "dense",
+            &[&[3, 4], &[2, 4]],
+            Fails(&[&[], &[2, 4]], "Dense"),
+            Works(&[&[0, 4], &[2, 4]]),
+            dense,
+        ),
+        row(
+            "dense with bias",
+            &[&[3, 4], &[2, 4], &[2]],
+            no_scalars,
+            Works(&[&[0, 4], &[2, 4], &[2]]),
+            dense,
+        ),
+        row(
+            "dense of width 0",
+            &[&[1, 1], &[2, 1], &[2]],
+            no_scalars,
+            Works(&[&[3, 0], &[2, 0], &[2]]),
+            dense,
+        ),
+        row(
+            "dense of many axes",
+            &[&[2, 3, 4], &[5, 4], &[5]],
+            no_scalars,
+            Works(&[&[2, 0, 4], &[5, 4], &[5]]),
+            dense,
+        ),
     ]
 }
 
@@ -196,7 +232,13 @@ fn shapes() -> Vec<Row> {
     let (any, empty) = (Works(&[&[]]), Works(&[&[0, 4]]));
     vec![
         row("reshape", FLAT, any, empty, |x| x[0].reshape(x[0].elem_count())),
-        row("reshape to other sizes", FLAT, Fails(&[&[]], "ElemCount"), Fails(&[&[0, 4]], "ElemCount"), |x| x[0].reshape((2, 6))),
+        row(
+            "reshape to other sizes",
+            FLAT,
+            Fails(&[&[]], "ElemCount"),
+            Fails(&[&[0, 4]], "ElemCount"),
+            |x| x[0].reshape((2, 6)),
+        ),
         row("flatten", CUBE, axis, Works(&[&[2, 0, 3]]), |x| x[0].flatten()),
         row("squeeze", &[&[3, 1, 2]], axis, Works(&[&[0, 1, 2]]), |x| x[0].squeeze(1)),
         row("expand_dims", FLAT, any, empty, |x| x[0].expand_dims(-1)),
@@ -206,11 +248,21 @@ fn shapes() -> Vec<Row> {
             let dims = [&[2][..], x[0].dims()].concat();
             x[0].broadcast_to(dims)
         }),
-        row("slice with a step", CUBE, index, Works(&[&[2, 3, 0]]), |x| x[0].slice(s![1.., ..;2, 1..-1])),
-        row("slice backwards", CUBE, index, Works(&[&[2, 3, 0]]), |x| x[0].slice(s![..;-1, 1..;-2, ..;-3])),
-        row("slice to an element", CUBE, index, Fails(&[&[2, 3, 0]], "Index"), |x| x[0].slice(s![-1, 0, 2])),
-        row("slice out of nothing", CUBE, index, Works(&[&[2, 0, 3]]), |x| x[0].slice(s![1, .., 2])),
-        row("slice with new axes", FLAT, index, Works(&[&[3, 0]]), |x| x[0].slice(s![NewAxis, 1, NewAxis, ..])),
+        row("slice with a step", CUBE, index, Works(&[&[2, 3, 0]]), |x| {
+            x[0].slice(s![1.., ..;2, 1..-1])
+        }),
+        row("slice backwards", CUBE, index, Works(&[&[2, 3, 0]]), |x| {
+            x[0].slice(s![..;-1, 1..;-2, ..;-3])
+        }),
+        row("slice to an element", CUBE, index, Fails(&[&[2, 3, 0]], "Index"), |x| {
+            x[0].slice(s![-1, 0, 2])
+        }),
+        row("slice out of nothing", CUBE, index, Works(&[&[2, 0, 3]]), |x| {
+            x[0].slice(s![1, .., 2])
+        }),
+        row("slice with new axes", FLAT, index, Works(&[&[3, 0]]), |x| {
+            x[0].slice(s![NewAxis, 1, NewAxis, ..])
+        }),
         row("row", FLAT, index, Fails(&[&[0, 4]], "Index"), |x| x[0].row(-1)),
         row("row of nothing", FLAT, index, Works(&[&[3, 0]]), |x| x[0].row(2)),
         row("take", FLAT, index, Fails(&[&[0, 4]], "Index"), |x| x[0].take(&[2, 0, 2])),
@@ -226,50 +278,89 @@ fn losses() -> Vec<Row> {
     let empty = Works(&[&[0, 4]]);
     let no_class = Fails(&[&[3, 0]], "Label");
     vec![
-        row("softmax_cross_entropy", FLAT, axis, empty, |x| x[0].softmax_cross_entropy(&labels(&x[0])?)),
-        row("cross entropy of many axes", &[&[2, 3, 4]], axis, no_class, |x| x[0].softmax_cross_entropy(&labels(&x[0])?)),
+        row("softmax_cross_entropy", FLAT, axis, empty, |x| {
+            x[0].softmax_cross_entropy(&labels(&x[0])?)
+        }),
+        row("cross entropy of many axes", &[&[2, 3, 4]], axis, no_class, |x| {
+            x[0].softmax_cross_entropy(&labels(&x[0])?)
+        }),
         row("pick_last", FLAT, axis, empty, |x| x[0].pick_last(&labels(&x[0])?)),
         row("L2", TWO, Fails(&[&[], &[]], "Axis"), Works(&[&[0, 4], &[0, 4]]), |x| {
             L2Loss::default().call(&x[0], &x[1], None)
         }),
-        row("weighted L2", WEIGHTED, Fails(&[&[], &[], &[]], "Axis"), Works(&[&[0, 4], &[0, 4], &[0, 1]]), |x| {
-            L2Loss { weight: 0.3, batch_axis: 0 }.call(&x[0], &x[1], Some(&x[2]))
-        }),
+        row(
+            "weighted L2",
+            WEIGHTED,
+            Fails(&[&[], &[], &[]], "Axis"),
+            Works(&[&[0, 4], &[0, 4], &[0, 1]]),
+            |x| L2Loss { weight: 0.3, batch_axis: 0 }.call(&x[0], &x[1], Some(&x[2])),
+        ),
         row("L2 along axis 1", TWO, Fails(&[&[], &[]], "Axis"), Works(&[&[3, 0], &[3, 0]]), |x| {
             L2Loss { weight: 1.0, batch_axis: 1 }.call(&x[0], &x[1], None)
         }),
         row("sparse cross entropy", FLAT, axis, empty, |x| {
             SoftmaxCrossEntropyLoss::default().call(&x[0], &labels(&x[0])?, None)
         }),
-        row("sparse cross entropy along axis 1", &[&[2, 3, 4]], axis, Fails(&[&[2, 0, 4]], "Label"), |x| {
-            let label = NdArray::arange::<f32>(8).map_below(3)?.reshape((2, 4))?;
-            SoftmaxCrossEntropyLoss { axis: 1, ..Default::default() }.call(&x[0], &label, None)
-        }),
-        row("weighted sparse cross entropy", &[&[3, 4], &[3]], Fails(&[&[], &[]], "Axis"), Works(&[&[0, 4], &[0]]), |x| {
-            let loss = SoftmaxCrossEntropyLoss { weight: Some(0.7), ..Default::default() };
-            loss.call(&x[0], &labels(&x[0])?, Some(&x[1]))
-        }),
+        row(
+            "sparse cross entropy along axis 1",
+            &[&[2, 3, 4]],
+            axis,
+            Fails(&[&[2, 0, 4]], "Label"),
+            |x| {
+                let label = NdArray::arange::<f32>(8).map_below(3)?.reshape((2, 4))?;
+                SoftmaxCrossEntropyLoss { axis: 1, ..Default::default() }.call(&x[0], &label, None)
+            },
+        ),
+        row(
+            "weighted sparse cross entropy",
+            &[&[3, 4], &[3]],
+            Fails(&[&[], &[]], "Axis"),
+            Works(&[&[0, 4], &[0]]),
+            |x| {
+                let loss = SoftmaxCrossEntropyLoss { weight: Some(0.7), ..Default::default() };
+                loss.call(&x[0], &labels(&x[0])?, Some(&x[1]))
+            },
+        ),
         row("sparse cross entropy from logits", FLAT, axis, empty, |x| {
             let loss = SoftmaxCrossEntropyLoss { from_logits: true, ..Default::default() };
             loss.call(&x[0].log_softmax(-1)?, &labels(&x[0])?, None)
         }),
-        row("dense cross entropy", TWO, Fails(&[&[], &[]], "Axis"), Works(&[&[0, 4], &[0, 4]]), |x| {
-            let loss = SoftmaxCrossEntropyLoss { sparse_label: false, ..Default::default() };
-            loss.call(&x[0], &x[1], None)
-        }),
-        row("dense cross entropy along axis 1", &[&[2, 3, 4], &[2, 3, 4]], Fails(&[&[], &[]], "Axis"), Works(&[&[0, 3, 2], &[0, 3, 2]]), |x| {
-            let loss = SoftmaxCrossEntropyLoss { sparse_label: false, axis: 1, ..Default::default() };
-            loss.call(&x[0], &x[1], None)
-        }),
-        row("weighted dense cross entropy from logits", WEIGHTED, Fails(&[&[], &[], &[]], "Axis"), Works(&[&[0, 4], &[0, 4], &[0, 1]]), |x| {
-            let loss = SoftmaxCrossEntropyLoss {
-                sparse_label: false,
-                from_logits: true,
-                weight: Some(2.0),
-                ..Default::default()
-            };
-            loss.call(&x[0], &x[1], Some(&x[2]))
-        }),
+        row(
+            "dense cross entropy",
+            TWO,
+            Fails(&[&[], &[]], "Axis"),
+            Works(&[&[0, 4], &[0, 4]]),
+            |x| {
+                let loss = SoftmaxCrossEntropyLoss { sparse_label: false, ..Default::default() };
+                loss.call(&x[0], &x[1], None)
+            },
+        ),
+        row(
+            "dense cross entropy along axis 1",
+            &[&[2, 3, 4], &[2, 3, 4]],
+            Fails(&[&[], &[]], "Axis"),
+            Works(&[&[0, 3, 2], &[0, 3, 2]]),
+            |x| {
+                let loss =
+                    SoftmaxCrossEntropyLoss { sparse_label: false, axis: 1, ..Default::default() };
+                loss.call(&x[0], &x[1], None)
+            },
+        ),
+        row(
+            "weighted dense cross entropy from logits",
+            WEIGHTED,
+            Fails(&[&[], &[], &[]], "Axis"),
+            Works(&[&[0, 4], &[0, 4], &[0, 1]]),
+            |x| {
+                let loss = SoftmaxCrossEntropyLoss {
+                    sparse_label: false,
+                    from_logits: true,
+                    weight: Some(2.0),
+                    ..Default::default()
+                };
+                loss.call(&x[0], &x[1], Some(&x[2]))
+            },
+        ),
     ]
 }
 
@@ -309,7 +400,9 @@ fn layouts(n: usize) -> Vec<Vec<Layout>> {
 fn check_table(rows: &[Row]) {
     for Row { name, sizes, scalar, empty, domain, f } in rows {
         let all = [Works(sizes), *scalar, *empty];
-        for (with, layouts) in all.iter().flat_map(|with| layouts(sizes.len()).into_iter().map(move |l| (with, l))) {
+        for (with, layouts) in
+            all.iter().flat_map(|with| layouts(sizes.len()).into_iter().map(move |l| (with, l)))
+        {
             let (sizes, expected) = match with {
                 Works(sizes) => (sizes, "Ok"),
                 Fails(sizes, error) => (sizes, *error),

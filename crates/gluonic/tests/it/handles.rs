@@ -61,7 +61,8 @@ impl Watched {
         let rows: Vec<f64> = value(&self.weight);
         assert!(now.same_memory(&self.data), "step {step}");
         let at = |i: usize, j: usize| rows[i * 3 + j];
-        let pick = |indices: &[(usize, usize)]| indices.iter().map(|&(i, j)| at(i, j)).collect::<Vec<_>>();
+        let pick =
+            |indices: &[(usize, usize)]| indices.iter().map(|&(i, j)| at(i, j)).collect::<Vec<_>>();
         let seen = |array: &NdArray| array.to_f64_vec().unwrap();
         assert_eq!(seen(&self.data), rows, "step {step}");
         assert_eq!(seen(&self.row), pick(&[(2, 0), (2, 1), (2, 2)]), "step {step}");
@@ -108,7 +109,11 @@ fn a_pinned_buffer_keeps_its_address_over_a_hundred_random_changes() -> Result<(
         watched.change(&mut trainer, &mut rng, &file)?;
         watched.check(step);
         assert_eq!(watched.weight.data()?.pin()?.as_mut_ptr(), pin.as_mut_ptr(), "step {step}");
-        assert_eq!(watched.weight.grad()?.pin()?.as_mut_ptr(), grad_pin.as_mut_ptr(), "step {step}");
+        assert_eq!(
+            watched.weight.grad()?.pin()?.as_mut_ptr(),
+            grad_pin.as_mut_ptr(),
+            "step {step}"
+        );
         drop(loss);
     }
     let address = pin.as_mut_ptr();

@@ -52,7 +52,10 @@ fn in_a_thousand_random_nested_blocks_names_are_distinct_and_every_way_leads_to_
         let params = root.collect_params().unwrap();
         let names: HashSet<_> = named.iter().map(|(_, p)| p.name().clone()).collect();
         let paths: HashSet<_> = named.iter().map(|(path, _)| path.clone()).collect();
-        assert_eq!((names.len(), paths.len(), params.len()), (named.len(), named.len(), named.len()));
+        assert_eq!(
+            (names.len(), paths.len(), params.len()),
+            (named.len(), named.len(), named.len())
+        );
         let in_order: Vec<_> = params.names().cloned().collect();
         assert_eq!(in_order, named.iter().map(|(_, p)| p.name().clone()).collect::<Vec<_>>());
         for (path, parameter) in &named {
@@ -97,12 +100,15 @@ fn a_scope_counts_within_its_block_and_puts_its_prefix_in_front() {
         let params = net.collect_params().unwrap();
         let names: Vec<_> = params.names().map(ToString::to_string).collect();
         let weights: Vec<_> = names.iter().filter(|name| name.ends_with("weight")).collect();
-        assert_eq!(weights, [
-            "sequential0_dense0_weight",
-            "sequential0_out_weight",
-            "sequential0_dense1_weight",
-            "sequential0_sequential0_dense0_weight",
-        ]);
+        assert_eq!(
+            weights,
+            [
+                "sequential0_dense0_weight",
+                "sequential0_out_weight",
+                "sequential0_dense1_weight",
+                "sequential0_sequential0_dense0_weight",
+            ]
+        );
     });
 }
 
@@ -139,7 +145,8 @@ fn a_layer_that_shares_parameters_has_its_own_name_and_the_others_parameters() -
         assert!(tied.weight()?.ptr_eq(&first.weight()?) && tied.bias()?.ptr_eq(&first.bias()?));
         assert_eq!(Dense::new(1).name(), "dense2");
         let net = sequential![tied, first];
-        let paths: Vec<_> = net.named_parameters().iter().map(|(path, _)| path.to_string()).collect();
+        let paths: Vec<_> =
+            net.named_parameters().iter().map(|(path, _)| path.to_string()).collect();
         assert_eq!(paths, ["0.weight", "0.bias", "1.weight", "1.bias"]);
         assert_eq!(net.collect_params()?.len(), 2);
         let refused = error(Dense::sharing(9, &net[1].params()));
@@ -165,7 +172,10 @@ fn two_parameters_of_one_name_are_refused_by_name_and_reached_by_path() -> Resul
     let net = sequential![Dense::with_prefix("a_", 1), Dense::with_prefix("a_", 1)];
     for result in [net.collect_params().map(|_| ()), net.initialize(), net.cast(DType::F64)] {
         let error = error(result);
-        assert_eq!((variant(&error).as_str(), error.name().unwrap()), ("DuplicateName", &"a_weight".into()));
+        assert_eq!(
+            (variant(&error).as_str(), error.name().unwrap()),
+            ("DuplicateName", &"a_weight".into())
+        );
     }
     assert!(!net.find_param("0.weight")?.ptr_eq(&net.find_param("1.weight")?));
     assert!(!net[0].weight()?.is_initialized());

@@ -52,6 +52,12 @@ impl Tour {
         }
     }
 
+    /// The heading of it all.
+    pub(super) fn title(&mut self, title: &str) {
+        let title = self.style.bold(title);
+        self.line(&title);
+    }
+
     /// Begins a step: its heading, and a line or two on what it shows.
     pub(super) fn step(&mut self, title: &'static str, about: &str) {
         self.step = title;
@@ -216,7 +222,7 @@ fn wrap(line: &str, width: usize) -> Vec<String> {
 
 /// Shows a line of code and runs it.
 macro_rules! run {
-    ($tour:expr, let $name:ident = $value:expr) => {
+    ($tour:expr, let $name:pat = $value:expr) => {
         $tour.code(concat!("let ", stringify!($name), " = ", stringify!($value), ";"));
         let $name = $value;
     };

@@ -111,8 +111,7 @@ pub(crate) fn check(
             };
             // What is repeated no times has no influence, even on a mean that is NaN.
             let empty = dims[i].contains(&0);
-            let expected =
-                if empty { 0.0 } else { (moved(STEP)? - moved(-STEP)?) / (2.0 * STEP) };
+            let expected = if empty { 0.0 } else { (moved(STEP)? - moved(-STEP)?) / (2.0 * STEP) };
             let size = found.abs().max(expected.abs()).max(FLOOR);
             let error = (found - expected).abs() / size;
             assert!(
