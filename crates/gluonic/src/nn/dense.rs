@@ -192,9 +192,9 @@ impl Dense {
     /// Tells the parameters the input width, and gives them their values if that was all they were
     /// waiting for.
     fn infer(&self, in_units: usize) -> Result<()> {
-        self.weight.finish_deferred(&Shape::from((self.units, in_units)))?;
+        self.weight.finish_deferred((self.units, in_units))?;
         match &self.bias {
-            Some(bias) => bias.finish_deferred(&Shape::from(self.units)),
+            Some(bias) => bias.finish_deferred(self.units),
             None => Ok(()),
         }
     }

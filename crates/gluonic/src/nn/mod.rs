@@ -35,6 +35,10 @@ use crate::error::Result;
 
 /// The forward of a block whose other half is derived: see
 /// [`derive(Block)`](macro@crate::Block).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no forward",
+    note = "implement `Forward` for it, or put `#[block(no_forward)]` on the struct"
+)]
 pub trait Forward {
     /// Computes the output from the input.
     ///

@@ -66,7 +66,7 @@ impl<B: Block + ?Sized> Walk for Arc<B> {
     }
 }
 
-impl Walk for Box<dyn Block> {
+impl<B: Block + ?Sized> Walk for Box<B> {
     fn walk<'a>(&'a self, key: &str, visit: &mut dyn FnMut(&str, Member<'a>)) {
         visit(key, Member::Block((**self).as_dyn()));
     }

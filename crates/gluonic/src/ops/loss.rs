@@ -32,7 +32,7 @@ fn class_numbers(labels: &NdArray, classes: usize) -> Result<Buf> {
             let number = label.to_f64();
             // A fraction truncates, as in MXNet; below 0 or NaN is no class.
             if !(number >= 0.0 && number < classes as f64) {
-                return Err(Error::Label { index: i, label, classes });
+                return Err(Error::Label { index: i, label: label.to_string().into(), classes });
             }
             *out = number as u32;
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::elementwise::sum_to;
+use super::binary::sum_to;
 use super::{Input, compute_type, edges, output};
 use crate::array::{Buf, Compute, NdArray, View, broadcast_dims, for_each_row, for_float};
 use crate::autograd::{Op, Sinks};

@@ -4,8 +4,9 @@
 //! All are methods of [`NdArray`] (or free functions where no operand comes first) and return
 //! [`Result`]. Both operands have one element type; half-precision ones are computed in `f32`.
 
+mod binary;
+mod compare;
 pub(crate) mod dense;
-mod elementwise;
 mod index;
 mod loss;
 mod matmul;
@@ -14,11 +15,13 @@ mod random;
 mod reduce;
 mod shape;
 mod softmax;
+mod unary;
 
 use std::sync::Arc;
 
 pub use dense::dense;
-pub(crate) use elementwise::activation;
+pub(crate) use unary::activation;
+
 pub use random::{dropout, integers, normal, permutation, uniform};
 
 use crate::array::{Buf, DType, NdArray, View, for_dtype, gather};

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::elementwise::sum_to;
+use super::binary::sum_to;
 use super::{edges, resolve_axis, track};
 use crate::array::{Buf, NdArray, View, for_dtype, for_float, gather};
 use crate::autograd::{Op, Sinks};

@@ -13,12 +13,14 @@
 
 mod dict;
 mod display;
+mod initialize;
 mod parameter;
 mod spec;
 mod state;
 
 pub use dict::ParameterDict;
+pub(crate) use initialize::Staged;
 pub use parameter::Parameter;
-pub(crate) use parameter::Staged;
+
 pub use spec::ParamSpec;
 pub use state::{Kind, Provenance};

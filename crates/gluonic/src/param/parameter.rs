@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::initialize::new_slot;
 use super::spec::ParamSpec;
 use super::state::{Kind, Life, Plan, Provenance, Ready, State};
-use crate::array::{Buf, Cell, DType, Element, NdArray, View};
+use crate::array::{Cell, DType, Element, NdArray, View};
 use crate::autograd::{GradReq, Slot, Track};
 use crate::error::{Error, Result, UnknownShape};
-use crate::init::{CloneInitializer, InitDesc, Initializer, Reinit, default_initializer, sample};
+use crate::init::{CloneInitializer, Initializer};
 use crate::name::ParamName;
-use crate::random::{Address, next_key};
 use crate::shape::Shape;
 
 #[derive(Debug)]
@@ -37,19 +37,6 @@ struct Inner {
 #[doc(alias = "Var", alias = "Weight")]
 #[derive(Clone, Debug)]
 pub struct Parameter(Arc<Inner>);
-
-/// A value that is ready to be taken over by a parameter: everything that can fail has happened.
-pub(crate) struct Staged {
-    parameter: Parameter,
-    change: Change,
-}
-
-enum Change {
-    /// The parameter has a value and keeps it.
-    Keep,
-    Defer(Plan),
-    Value(NdArray, Option<Provenance>),
-}
 
 impl Parameter {
     /// A trainable `f32` parameter. Sizes may be unknown.
@@ -90,11 +77,11 @@ impl Parameter {
         Ok(Self::with_spec(name, &spec))
     }
 
-    fn state(&self) -> RwLockReadGuard<'_, State> {
+    pub(super) fn state(&self) -> RwLockReadGuard<'_, State> {
         self.0.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
+    pub(super) fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
         self.0.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -204,7 +191,7 @@ impl Parameter {
         self.state().tags.iter().cloned().collect()
     }
 
-    fn missing(&self, state: &State) -> Error {
+    pub(super) fn missing(&self, state: &State) -> Error {
         match (&state.life, &state.shape) {
             (Life::Deferred(_), Some(shape)) => Error::Deferred {
                 name: self.name().clone(),
@@ -277,7 +264,7 @@ impl Parameter {
         Ok(())
     }
 
-    fn check_refines(&self, state: &State, shape: &Shape) -> Result<()> {
+    pub(super) fn check_refines(&self, state: &State, shape: &Shape) -> Result<()> {
         match &state.shape {
             Some(known) if !shape.refines(known) => Err(Error::ShapeMismatch {
                 name: self.name().clone(),
@@ -315,121 +302,6 @@ impl Parameter {
             }
         }
         state.shape = Some(shape);
-        Ok(())
-    }
-
-    /// Gives it a value by its own initializer, else by the default one; if it has one, a warning.
-    ///
-    /// # Errors
-    /// As [`Parameter::initialize_with`].
-    pub fn initialize(&self) -> Result<()> {
-        self.initialize_as(None, Reinit::Keep)
-    }
-
-    /// Gives it a value by an initializer, which wins over its own.
-    ///
-    /// # Randomness
-    /// The address is the next key of the process and the parameter's name.
-    ///
-    /// # Errors
-    /// [`Error::UnknownShape`] if a size is not known and initialization cannot be deferred; what
-    /// the initializer returns. Then nothing has changed.
-    pub fn initialize_with(&self, init: &dyn Initializer, reinit: Reinit) -> Result<()> {
-        self.initialize_as(Some(init.clone_initializer()), reinit)
-    }
-
-    /// Gives it a value again by its own initializer, else by the default one, in place.
-    ///
-    /// # Errors
-    /// As [`Parameter::initialize_with`].
-    pub fn reinitialize(&self) -> Result<()> {
-        self.initialize_as(None, Reinit::Force)
-    }
-
-    fn initialize_as(&self, init: Option<Arc<dyn Initializer>>, reinit: Reinit) -> Result<()> {
-        let address = Address::new(next_key(), &**self.name());
-        self.stage(init, &default_initializer(), address, reinit)?.commit()
-    }
-
-    /// Everything of an initialization that can fail.
-    pub(crate) fn stage(
-        &self,
-        explicit: Option<Arc<dyn Initializer>>,
-        default: &Arc<dyn Initializer>,
-        address: Address,
-        reinit: Reinit,
-    ) -> Result<Staged> {
-        let state = self.state();
-        let staged = |change| Ok(Staged { parameter: self.clone(), change });
-        if let Life::Ready(Ready { cell, .. }) = &state.life {
-            if reinit == Reinit::Keep {
-                return staged(Change::Keep);
-            }
-            cell.refuse_own_edit().map_err(|error| error.at(self.name()))?;
-        }
-        let init = explicit.or_else(|| state.init.clone()).unwrap_or_else(|| default.clone());
-        let plan = Plan { init, address, pending: None };
-        let dims = match &state.shape {
-            Some(shape) => shape.dims(),
-            None => None,
-        };
-        let Some(dims) = dims else {
-            if state.allow_deferred {
-                return staged(Change::Defer(plan));
-            }
-            let shape = UnknownShape(state.shape.clone());
-            return Err(Error::UnknownShape { name: self.name().clone(), shape });
-        };
-        let desc = InitDesc { name: self.name().clone(), dims, dtype: state.dtype };
-        // The initializer is a user's code: it may look at this parameter.
-        drop(state);
-        let (value, provenance) = draw(&plan, &desc)?;
-        staged(Change::Value(value, Some(provenance)))
-    }
-
-    /// A value that replaces the parameter's, of the parameter's own element type.
-    pub(crate) fn stage_value(&self, value: NdArray) -> Staged {
-        Staged { parameter: self.clone(), change: Change::Value(value, None) }
-    }
-
-    /// Draws the value of a deferred parameter whose shape has become known: it is learned with the
-    /// value or, if drawing fails, not at all. Does nothing in any other state.
-    ///
-    /// # Errors
-    /// [`Error::ShapeMismatch`] if the shape contradicts what is known; [`Error::Deferred`] if it
-    /// is not fully known; what the initializer returns.
-    pub(crate) fn finish_deferred(&self, shape: &Shape) -> Result<()> {
-        let state = self.state();
-        let Life::Deferred(plan) = &state.life else { return Ok(()) };
-        let plan = plan.clone();
-        self.check_refines(&state, shape)?;
-        let Some(dims) = shape.dims() else {
-            return Err(self.missing(&state));
-        };
-        let desc = InitDesc { name: self.name().clone(), dims, dtype: state.dtype };
-        drop(state);
-        let (value, provenance) = match &plan.pending {
-            Some(pending) => (pending.clone(), None),
-            None => draw(&plan, &desc).map(|(value, provenance)| (value, Some(provenance)))?,
-        };
-        // Two threads may have drawn the same values; the first to come here wins.
-        let mut state = self.state_mut();
-        if let Life::Deferred(current) = &state.life
-            && Arc::ptr_eq(current, &plan)
-        {
-            Self::become_ready(&mut state, value)?;
-            state.provenance = provenance;
-        }
-        Ok(())
-    }
-
-    /// Takes over an array nobody else has a handle on.
-    fn become_ready(state: &mut State, value: NdArray) -> Result<()> {
-        let value =
-            if value.dtype() == state.dtype { value } else { value.cast(state.dtype)?.detach() };
-        state.shape = Some(value.dims().into());
-        let slot = new_slot(state, value.cell.len());
-        state.life = Life::Ready(Ready { dims: value.dims().clone(), cell: value.cell, slot });
         Ok(())
     }
 
@@ -569,45 +441,6 @@ impl Parameter {
     }
 }
 
-impl Staged {
-    /// Puts the value in place. In an existing parameter, into the same memory; its gradient
-    /// becomes 0.
-    ///
-    /// # Errors
-    /// [`Error::BeingEdited`], which [`Parameter::stage`] has ruled out for this thread.
-    pub(crate) fn commit(self) -> Result<()> {
-        let Staged { parameter, change } = self;
-        match change {
-            Change::Keep => {
-                log::warn!(
-                    "parameter `{}` is already initialized, ignoring; use Reinit::Force to \
-                     initialize it again",
-                    parameter.name()
-                );
-            }
-            Change::Defer(plan) => {
-                let mut state = parameter.state_mut();
-                state.life = Life::Deferred(Arc::new(plan));
-                state.provenance = None;
-            }
-            Change::Value(value, provenance) => {
-                // The cell is written without the parameter's lock: whoever edits it at the same
-                // time may be asking the parameter something.
-                let life = parameter.state().life.clone();
-                if let Life::Ready(ready) = life {
-                    ready.overwrite(&value, provenance.is_some())?;
-                    parameter.state_mut().provenance = provenance;
-                    return Ok(());
-                }
-                let mut state = parameter.state_mut();
-                Parameter::become_ready(&mut state, value)?;
-                state.provenance = provenance;
-            }
-        }
-        Ok(())
-    }
-}
-
 fn check_mult(setting: &'static str, mult: f64) -> Result<()> {
     if mult.is_finite() && mult >= 0.0 {
         return Ok(());
@@ -617,19 +450,4 @@ fn check_mult(setting: &'static str, mult: f64) -> Result<()> {
         expected: "finite and not negative",
         found: mult.to_string().into(),
     })
-}
-
-fn draw(plan: &Plan, desc: &InitDesc) -> Result<(NdArray, Provenance)> {
-    let value = sample(&*plan.init, desc, &plan.address)?;
-    let provenance = Provenance { address: plan.address.clone(), initializer: plan.init.dumps() };
-    Ok((value, provenance))
-}
-
-/// A zeroed gradient slot, unless the state says that there is none.
-fn new_slot(state: &State, n: usize) -> Option<Arc<Slot>> {
-    if state.grad_req == GradReq::Null || !state.dtype.is_float() {
-        return None;
-    }
-    let cell = Cell::new(Arc::new(Buf::zeros(state.dtype, n)));
-    Some(Arc::new(Slot::new(state.grad_req, Arc::new(cell))))
 }

@@ -1,0 +1,287 @@
+//! Functions of one array that treat each element alike: arithmetic with a number, powers,
+//! exponentials, activations.
+
+use std::sync::Arc;
+
+use super::{Flat, compute_type, edges, output};
+use crate::array::{Buf, Compute, NdArray, for_float};
+use crate::autograd::{Op, Sinks};
+use crate::cpu::dense::{Act, activate, activate_grad};
+use crate::cpu::elementwise as kernel;
+use crate::error::Result;
+
+/// A differentiable function of one number.
+trait Unary: Copy + Send + Sync + 'static {
+    const NAME: &'static str;
+    /// Whether the derivative is written in terms of the result, not of the argument.
+    const BY_RESULT: bool = false;
+
+    fn f<T: Compute>(self, x: T) -> T;
+    /// The derivative at `x`, or at the `x` whose result is given, as `BY_RESULT` says.
+    fn df<T: Compute>(self, x_or_y: T) -> T;
+}
+
+struct UnaryNode<U> {
+    unary: U,
+    kept: Flat,
+}
+
+impl<U: Unary> Op for UnaryNode<U> {
+    fn backward(&self, grad: Arc<Buf>, sinks: &mut Sinks<'_>) -> Result<()> {
+        for_float!(grad.dtype(), T => sinks.write::<T>(0, grad.len(), |out, add| {
+            kernel::zip(out, add, grad.slice(), self.kept.slice(), |g, x| g * self.unary.df(x));
+        }))
+    }
+}
+
+fn unary<U: Unary>(x: &NdArray, unary: U) -> Result<NdArray> {
+    let compute = compute_type(U::NAME, &[x])?;
+    let edges = edges(&[x])?;
+    let flat = Flat::new(x)?;
+    let buf = for_float!(compute, T => Buf::new::<T>(x.elem_count(), |out| {
+        kernel::map(out, flat.slice(), |x| unary.f(x));
+    }));
+    let buf = Arc::new(buf);
+    let kept = if U::BY_RESULT { Flat::whole(&buf) } else { flat };
+    Ok(output(buf, x.dtype(), x.dims().clone(), edges, || Box::new(UnaryNode { unary, kept })))
+}
+
+macro_rules! unary {
+    ($($(#[$doc:meta])* $method:ident $type:ident $name:literal $by:ident,
+        |$x:ident| $f:expr, |$y:ident| $df:expr;)*) => {
+        $(
+            #[derive(Clone, Copy)]
+            struct $type;
+            impl Unary for $type {
+                const NAME: &'static str = $name;
+                const BY_RESULT: bool = unary!(@$by);
+                #[inline(always)]
+                fn f<T: Compute>(self, $x: T) -> T { $f }
+                #[inline(always)]
+                fn df<T: Compute>(self, $y: T) -> T { $df }
+            }
+        )*
+        impl NdArray {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// [`Error::NoArithmetic`] if the element type is not a floating-point one.
+                pub fn $method(&self) -> Result<NdArray> {
+                    unary(self, $type)
+                }
+            )*
+        }
+    };
+    (@by_x) => { false };
+    (@by_y) => { true };
+}
+
+unary! {
+    /// `-x`.
+    neg Neg "neg" by_x, |x| -x, |_x| -T::ONE;
+    /// `|x|`; the derivative at 0 is 0, as in MXNet and PyTorch.
+    abs Abs "abs" by_x, |x| x.abs(),
+        |x| if x > T::ZERO { T::ONE } else if x < T::ZERO { -T::ONE } else { x * T::ZERO };
+    /// `eˣ`.
+    exp Exp "exp" by_y, |x| x.exp(), |y| y;
+    /// The natural logarithm.
+    log Log "log" by_x, |x| x.ln(), |x| T::ONE / x;
+    /// The square root.
+    sqrt Sqrt "sqrt" by_y, |x| x.sqrt(), |y| T::of(0.5) / y;
+    /// `x²`.
+    square Square "square" by_x, |x| x * x, |x| x + x;
+    /// The sine of an angle in radians.
+    sin Sin "sin" by_x, |x| x.sin(), |x| x.cos();
+    /// The cosine of an angle in radians.
+    cos Cos "cos" by_x, |x| x.cos(), |x| -x.sin();
+}
+
+#[derive(Clone, Copy)]
+struct AddScalar(f64);
+impl Unary for AddScalar {
+    const NAME: &'static str = "add";
+    #[inline(always)]
+    fn f<T: Compute>(self, x: T) -> T {
+        x + T::of(self.0)
+    }
+    #[inline(always)]
+    fn df<T: Compute>(self, _x: T) -> T {
+        T::ONE
+    }
+}
+
+#[derive(Clone, Copy)]
+struct MulScalar(f64);
+impl Unary for MulScalar {
+    const NAME: &'static str = "mul";
+    #[inline(always)]
+    fn f<T: Compute>(self, x: T) -> T {
+        x * T::of(self.0)
+    }
+    #[inline(always)]
+    fn df<T: Compute>(self, _x: T) -> T {
+        T::of(self.0)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct DivScalar(f64);
+impl Unary for DivScalar {
+    const NAME: &'static str = "div";
+    #[inline(always)]
+    fn f<T: Compute>(self, x: T) -> T {
+        x / T::of(self.0)
+    }
+    #[inline(always)]
+    fn df<T: Compute>(self, _x: T) -> T {
+        T::ONE / T::of(self.0)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct ScalarSub(f64);
+impl Unary for ScalarSub {
+    const NAME: &'static str = "sub";
+    #[inline(always)]
+    fn f<T: Compute>(self, x: T) -> T {
+        T::of(self.0) - x
+    }
+    #[inline(always)]
+    fn df<T: Compute>(self, _x: T) -> T {
+        -T::ONE
+    }
+}
+
+#[derive(Clone, Copy)]
+struct ScalarDiv(f64);
+impl Unary for ScalarDiv {
+    const NAME: &'static str = "div";
+    #[inline(always)]
+    fn f<T: Compute>(self, x: T) -> T {
+        T::of(self.0) / x
+    }
+    #[inline(always)]
+    fn df<T: Compute>(self, x: T) -> T {
+        -T::of(self.0) / (x * x)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct PowScalar(f64);
+impl Unary for PowScalar {
+    const NAME: &'static str = "powf";
+    #[inline(always)]
+    fn f<T: Compute>(self, x: T) -> T {
+        x.powf(T::of(self.0))
+    }
+    #[inline(always)]
+    fn df<T: Compute>(self, x: T) -> T {
+        // x⁰ is constant, also at 0, where 0 · 0⁻¹ would be NaN.
+        if self.0 == 0.0 { T::ZERO } else { T::of(self.0) * x.powf(T::of(self.0 - 1.0)) }
+    }
+}
+
+impl NdArray {
+    /// `x + value`.
+    ///
+    /// # Errors
+    /// [`Error::NoArithmetic`] if the element type is not a floating-point one.
+    pub fn add_scalar(&self, value: f64) -> Result<NdArray> {
+        unary(self, AddScalar(value))
+    }
+
+    /// `x · value`.
+    ///
+    /// # Errors
+    /// As [`NdArray::add_scalar`].
+    pub fn mul_scalar(&self, value: f64) -> Result<NdArray> {
+        unary(self, MulScalar(value))
+    }
+
+    /// `x / value`.
+    ///
+    /// # Errors
+    /// As [`NdArray::add_scalar`].
+    pub fn div_scalar(&self, value: f64) -> Result<NdArray> {
+        unary(self, DivScalar(value))
+    }
+
+    /// `value - x`.
+    ///
+    /// # Errors
+    /// As [`NdArray::add_scalar`].
+    pub fn scalar_sub(&self, value: f64) -> Result<NdArray> {
+        unary(self, ScalarSub(value))
+    }
+
+    /// `value / x`.
+    ///
+    /// # Errors
+    /// As [`NdArray::add_scalar`].
+    pub fn scalar_div(&self, value: f64) -> Result<NdArray> {
+        unary(self, ScalarDiv(value))
+    }
+
+    /// `x` to the power `value`.
+    ///
+    /// # Errors
+    /// As [`NdArray::add_scalar`].
+    pub fn powf(&self, value: f64) -> Result<NdArray> {
+        unary(self, PowScalar(value))
+    }
+}
+
+struct ActNode {
+    act: Act,
+    y: Arc<Buf>,
+}
+
+impl Op for ActNode {
+    fn backward(&self, grad: Arc<Buf>, sinks: &mut Sinks<'_>) -> Result<()> {
+        for_float!(grad.dtype(), T => sinks.write::<T>(0, grad.len(), |out, add| {
+            activate_grad(self.act, out, add, grad.slice(), self.y.slice());
+        }))
+    }
+}
+
+pub(crate) fn activation(x: &NdArray, act: Act, name: &'static str) -> Result<NdArray> {
+    let compute = compute_type(name, &[x])?;
+    let edges = edges(&[x])?;
+    let flat = Flat::new(x)?;
+    let y = Arc::new(for_float!(compute, T => Buf::new::<T>(x.elem_count(), |out| {
+        out.copy_from_slice(flat.slice());
+        activate(act, out);
+    })));
+    Ok(output(y.clone(), x.dtype(), x.dims().clone(), edges, || Box::new(ActNode { act, y })))
+}
+
+macro_rules! activations {
+    ($($(#[$doc:meta])* $method:ident $act:ident;)*) => {
+        impl NdArray {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// [`Error::NoArithmetic`] if the element type is not a floating-point one.
+                pub fn $method(&self) -> Result<NdArray> {
+                    activation(self, Act::$act, stringify!($method))
+                }
+            )*
+        }
+    };
+}
+
+activations! {
+    /// `max(x, 0)`; the derivative at 0 is 0, and a NaN stays one.
+    relu Relu;
+    /// `1 / (1 + e⁻ˣ)`.
+    sigmoid Sigmoid;
+    /// The hyperbolic tangent.
+    tanh Tanh;
+    /// `log(1 + eˣ)`, MXNet's `softrelu`.
+    #[doc(alias = "softrelu")]
+    softplus SoftRelu;
+    /// `x / (1 + |x|)`.
+    softsign SoftSign;
+}
