@@ -18,10 +18,10 @@ pub(super) fn same(what: &str, expected: &Value, found: &Value) -> Check {
         _ if expected == found => Ok(()),
         (Value::String(expected), Value::String(found)) => same_text(what, expected, found),
         (Value::Array(expected), Value::Array(found)) if expected.len() == found.len() => {
-            let pairs = expected.iter().zip(found).enumerate();
-            pairs
-                .map(|(i, (expected, found))| same(&format!("{what}[{i}]"), expected, found))
-                .collect()
+            let mut pairs = expected.iter().zip(found).enumerate();
+            pairs.try_for_each(|(i, (expected, found))| {
+                same(&format!("{what}[{i}]"), expected, found)
+            })
         }
         _ => Err(Problem::Differs(format!("{what}: expected {expected}, found {found}"))),
     }

@@ -22,7 +22,10 @@ pub(super) fn run(folder: &Path, tally: &mut Tally) -> Result<(), String> {
     Ok(())
 }
 
-const SECTIONS: [(&str, fn(&Value) -> Check); 4] = [
+/// A part of the file and what checks one of its entries.
+type Section = (&'static str, fn(&Value) -> Check);
+
+const SECTIONS: [Section; 4] = [
     ("deterministic", check_values),
     ("random", check_moments),
     ("dumps", check_dumps),

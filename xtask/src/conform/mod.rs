@@ -92,13 +92,13 @@ impl Tally {
     fn lines(&self, kind: &str) -> Vec<String> {
         let later: usize = self.later.values().sum();
         let total = self.passed + later + self.failed.len();
-        let mut first = format!("{kind} {}/{total}", self.passed);
-        if later > 0 {
-            first += &format!(", later {later}");
-        }
-        let mut lines = vec![first];
-        if later > 0 {
+        let first = format!("{kind} {}/{total}", self.passed);
+        let mut lines = Vec::new();
+        if later == 0 {
+            lines.push(first);
+        } else {
             let waiting = self.later.iter().map(|(what, n)| format!("{what} ({n})"));
+            lines.push(format!("{first}, later {later}"));
             lines.push(format!("  later: {}", waiting.collect::<Vec<_>>().join(", ")));
         }
         lines.extend(self.failed.iter().map(|(name, text)| format!("  {name}: {text}")));

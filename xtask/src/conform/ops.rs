@@ -21,6 +21,7 @@ pub(super) fn run(folder: &Path, tally: &mut Tally) -> Result<(), String> {
 fn check(entry: &Value, file: &Path) -> Check {
     let layer = gluonic::name::manager(|| Builder::default().build(&entry["layer"]))?;
     let npz = Npz::open(file)?;
+    npz.get("y")?;
     let found = outputs(layer.as_dyn(), entry, &npz)?;
     let normalizes = text(&entry["layer"]["t"])? == "batchnorm";
     for (key, expected) in npz.iter() {

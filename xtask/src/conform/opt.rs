@@ -74,6 +74,9 @@ fn check_updates(entry: &Value, file: &Path) -> Check {
         parameter.set_wd_mult(number(&entry["wd_mult"][name]).unwrap_or(1.0))?;
         params.insert(&parameter)?;
     }
+    if params.is_empty() {
+        return Err(Problem::differs("the case has no parameters"));
+    }
     let mut trainer = trainer(&params, entry)?;
     for step in 1..=steps {
         for parameter in &params {

@@ -145,7 +145,7 @@ fn numbers(value: &Value, out: &mut Vec<f64>) {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(bytes))
 }
 
 /// The elements of a tensor as numbers.

@@ -1,6 +1,6 @@
 //! Parameters to and from files.
 //!
-//! Loading has three steps: a [plan](plan) says for every parameter what will happen and lists
+//! Loading has three steps: a plan says for every parameter what will happen and lists
 //! every problem at once; everything that will change is staged; then it is committed. A failure
 //! before the last step changes nothing, and the last step does not fail.
 //!

@@ -12,7 +12,6 @@ use crate::error::{Error, Result};
 use crate::init::{Initializer, Zero};
 use crate::ops::dense::dense_act;
 use crate::param::{Kind, ParamSpec, Parameter, ParameterDict};
-use crate::shape::Shape;
 
 /// The options of a [`Dense`] layer that decide about its parameters.
 #[derive(Clone, Debug)]

@@ -66,7 +66,7 @@ macro_rules! unary {
                 $(#[$doc])*
                 ///
                 /// # Errors
-                /// [`Error::NoArithmetic`] if the element type is not a floating-point one.
+                /// [`Error::NoArithmetic`](crate::Error::NoArithmetic) if the element type is not a floating-point one.
                 pub fn $method(&self) -> Result<NdArray> {
                     unary(self, $type)
                 }
@@ -186,7 +186,7 @@ impl NdArray {
     /// `x + value`.
     ///
     /// # Errors
-    /// [`Error::NoArithmetic`] if the element type is not a floating-point one.
+    /// [`Error::NoArithmetic`](crate::Error::NoArithmetic) if the element type is not a floating-point one.
     pub fn add_scalar(&self, value: f64) -> Result<NdArray> {
         unary(self, AddScalar(value))
     }
@@ -263,7 +263,7 @@ macro_rules! activations {
                 $(#[$doc])*
                 ///
                 /// # Errors
-                /// [`Error::NoArithmetic`] if the element type is not a floating-point one.
+                /// [`Error::NoArithmetic`](crate::Error::NoArithmetic) if the element type is not a floating-point one.
                 pub fn $method(&self) -> Result<NdArray> {
                     activation(self, Act::$act, stringify!($method))
                 }
