@@ -98,6 +98,9 @@ pub(crate) fn usage(error: &clap::Error) -> ExitStatus {
             first.clone_into(&mut message);
         }
     }
+    if hints.is_empty() {
+        hints.push("`--help` tells what can be said here".to_owned());
+    }
     say(&message, &hints)
 }
 

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
+use super::text::{short, unfold, wrap};
 use crate::error::{Error, Result};
 use crate::output::Style;
 
@@ -69,21 +70,22 @@ impl Tour {
 
     /// A paragraph.
     pub(super) fn text(&mut self, text: &str) {
-        for line in wrap(text, WIDTH - 4) {
+        for line in wrap(text, WIDTH - 4, 0) {
             self.line(&format!("    {line}"));
         }
     }
 
     /// Code as it was written.
     pub(super) fn code(&mut self, code: &str) {
-        for line in code.lines().flat_map(|line| wrap(line, WIDTH - 6)) {
-            self.line(&format!("  {}", self.style.cyan(&format!("> {line}"))));
+        let code = unfold(code, WIDTH - 4);
+        for line in code.lines().flat_map(|line| wrap(line, WIDTH - 4, 4)) {
+            self.line(&format!("  {}", self.style.cyan(format!("> {line}").trim_end())));
         }
     }
 
     /// What the code gave.
     pub(super) fn value(&mut self, value: &dyn Display) {
-        for line in value.to_string().lines() {
+        for line in value.to_string().lines().flat_map(|line| wrap(line, WIDTH - 4, 0)) {
             self.line(format!("    {line}").trim_end());
         }
     }
@@ -124,7 +126,7 @@ impl Tour {
             (true, false) => format!("{what}: {found} (expected {expected})"),
             (false, _) => format!("{what}: expected {expected}, found {found}"),
         };
-        for (i, line) in wrap(&told, WIDTH - 6).into_iter().enumerate() {
+        for (i, line) in wrap(&told, WIDTH - 6, 0).into_iter().enumerate() {
             let mark = if i == 0 { mark.as_str() } else { " " };
             self.line(&format!("    {mark} {line}"));
         }
@@ -190,69 +192,37 @@ impl Tour {
     }
 }
 
-/// A number with four digits that count.
-fn short(value: f64) -> String {
-    if value == 0.0 || value.fract() == 0.0 && value.abs() < 1e6 {
-        return format!("{value}");
-    }
-    if value.abs() < 1e-3 {
-        return format!("{value:.2e}");
-    }
-    let decimals = (3 - value.abs().log10().floor() as i32).clamp(0, 6) as usize;
-    format!("{value:.decimals$}")
-}
-
-/// Cuts a line at spaces; what follows the first cut keeps the indentation.
-fn wrap(line: &str, width: usize) -> Vec<String> {
-    let indent = line.len() - line.trim_start().len();
-    let (mut lines, mut current) = (Vec::new(), " ".repeat(indent));
-    for word in line.split_whitespace() {
-        let used = current.chars().count();
-        if used > indent && used + 1 + word.chars().count() > width {
-            lines.push(std::mem::replace(&mut current, " ".repeat(indent)));
-        }
-        if current.chars().count() > indent {
-            current.push(' ');
-        }
-        current.push_str(word);
-    }
-    lines.push(current);
-    lines
-}
-
-/// Shows a line of code and runs it.
+/// Shows a statement and runs it.
 macro_rules! run {
-    ($tour:expr, let $name:pat = $value:expr) => {
-        $tour.code(concat!("let ", stringify!($name), " = ", stringify!($value), ";"));
-        let $name = $value;
-    };
-    ($tour:expr, $code:expr) => {
-        $tour.code(concat!(stringify!($code), ";"));
-        $code;
+    ($tour:expr, $($code:tt)*) => {
+        $tour.code(concat!(stringify!($($code)*), ";"));
+        $($code)*;
     };
 }
 
-/// Shows an expression and what it gives.
+/// Shows an expression, or a name that it is given, and what it gives.
 macro_rules! show {
-    ($tour:expr, let $name:ident = $value:expr) => {
-        $tour.code(concat!("let ", stringify!($name), " = ", stringify!($value), ";"));
-        let $name = $value;
+    ($tour:expr, let $name:ident = $($code:tt)*) => {
+        $tour.code(concat!("let ", stringify!($name), " = ", stringify!($($code)*), ";"));
+        let $name = $($code)*;
         $tour.value(&$name);
     };
-    ($tour:expr, $code:expr) => {
-        $tour.code(stringify!($code));
-        $tour.value(&$code);
+    ($tour:expr, $($code:tt)*) => {
+        $tour.code(stringify!($($code)*));
+        $tour.value(&$($code)*);
     };
 }
 
 /// Shows an expression that fails, and its error.
 macro_rules! fails {
-    ($tour:expr, $code:expr) => {{
-        $tour.code(stringify!($code));
-        let error = $code.err();
+    ($tour:expr, $($code:tt)*) => {{
+        $tour.code(stringify!($($code)*));
+        let error = $($code)*.err();
         if let Some(error) = &error {
             $tour.value(&format!("error: {error}"));
-            $tour.value(&format!("hint: {}", error.hint().unwrap_or_default()));
+            if let Some(hint) = error.hint() {
+                $tour.value(&format!("hint: {hint}"));
+            }
         }
         error
     }};
@@ -263,18 +233,6 @@ pub(super) use {fails, run, show};
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_keep_the_digits_that_count() {
-        let shown = [0.0, 42.0, 0.04, 0.040_415, 7.501_23, 1.234_56e-5, -0.25].map(short);
-        assert_eq!(shown, ["0", "42", "0.04000", "0.04042", "7.501", "1.23e-5", "-0.2500"]);
-    }
-
-    #[test]
-    fn long_lines_are_cut_at_spaces_and_keep_their_indentation() {
-        assert_eq!(wrap("  one two three", 9), ["  one two", "  three"]);
-        assert_eq!(wrap("", 9), [""]);
-    }
 
     #[test]
     fn a_check_that_fails_is_counted_and_told() {

@@ -19,7 +19,8 @@ pub(super) fn shapes(tour: &mut Tour, digits: &Digits) -> Result<()> {
     run!(tour, net.initialize()?);
     show!(tour, net);
     show!(tour, weight);
-    show!(tour, paths(&net.pending()));
+    tour.code("net.pending()");
+    tour.value(&paths(&net.pending()));
     let error = fails!(tour, weight.data());
     let hint = error.as_ref().and_then(Error::hint).unwrap_or_default();
     tour.holds("before the first forward: refused", matches!(error, Some(Error::Deferred { .. })));

@@ -122,7 +122,7 @@ mod tests {
     fn a_split_divides_each_digit_in_one_proportion_and_follows_the_seed() {
         let digits = Digits::load().unwrap();
         let (train, held_out) = digits.split(0).unwrap();
-        assert_eq!((train.len(), held_out.len()), (1437, 360));
+        assert_eq!((train.len(), held_out.len()), (1438, 359));
         let labels = held_out.labels.to_vec::<i64>().unwrap();
         for digit in 0..10 {
             let n = labels.iter().filter(|label| **label == digit).count();

@@ -28,7 +28,10 @@ pub(super) fn directly(tour: &mut Tour, digits: &Digits) -> Result<()> {
     run!(tour, data.set(s![0, 0], 42.0)?);
     show!(tour, data.slice(s![0, 0..6])?);
     tour.equal("[0, 0] is 42", 42.0, weight.data()?.slice(s![0, 0])?.to_scalar::<f32>()?);
-    tour.holds("and nothing else changed", same_bits(&data.slice(s![1.., ..])?, &sum.slice(s![1.., ..])?)?);
+    tour.holds(
+        "and nothing else changed",
+        same_bits(&data.slice(s![1.., ..])?, &sum.slice(s![1.., ..])?)?,
+    );
 
     run!(tour, data.set(s![1, ..], &NdArray::arange::<f32>(64))?);
     show!(tour, data.slice(s![1, 0..6])?);
@@ -80,9 +83,15 @@ pub(super) fn while_recording(tour: &mut Tour, digits: &Digits) -> Result<()> {
     run!(tour, loss.backward()?);
     show!(tour, net[1].weight()?.grad()?.slice(s![0, 0..6])?);
     show!(tour, net[1].weight()?.data()?.slice(s![0, 0..6])?);
-    tour.holds("net[1]'s gradient is that without the edit", same_bits(&second, &net[1].weight()?.grad()?)?);
+    tour.holds(
+        "net[1]'s gradient is that without the edit",
+        same_bits(&second, &net[1].weight()?.grad()?)?,
+    );
     // The gradient of the first layer goes through the second layer's weight as it was.
-    tour.holds("net[0]'s too, which goes through the other weight", same_bits(&first, &net[0].weight()?.grad()?)?);
+    tour.holds(
+        "net[0]'s too, which goes through the other weight",
+        same_bits(&first, &net[0].weight()?.grad()?)?,
+    );
     tour.holds("and it is not zero", !all_are(&first, 0.0)?);
     tour.holds("the edit stays", all_are(&net[1].weight()?.data()?, 0.0)?);
     Ok(())

@@ -4,9 +4,7 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
-use gluonic::prelude::{
-    BlockExt, Checkpoint, Dense, LoadOptions, NdArray, Sequential, sequential,
-};
+use gluonic::prelude::{BlockExt, Checkpoint, Dense, LoadOptions, NdArray, sequential};
 
 use super::check::{Tour, fails, run, show};
 use super::digit_net::{digit_net, features};
@@ -42,7 +40,7 @@ pub(super) fn other_process(
     tour.value(&format!("digits.safetensors: {once} bytes, digits.params: {twice} bytes"));
     let tied = 4.0 * (64.0 * 64.0 + 64.0);
     tour.at_least(
-        "bytes saved since .safetensors holds the tied layer once",
+        "bytes saved by .safetensors, which holds tied layers once",
         0.9 * tied,
         twice as f64 - once as f64,
     );
@@ -63,6 +61,8 @@ fn check_outputs(
     file: &Path,
     kind: &str,
 ) -> Result<()> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    tour.code(&format!("$ gluonic tour-predict {name} --seed {seed}"));
     let failed = |source| Error::Io { action: "start a second process", source };
     let program = env::current_exe().map_err(failed)?;
     let child = Command::new(program)
@@ -76,9 +76,10 @@ fn check_outputs(
         return Err(Error::Child { status: child.status, stderr });
     }
     let outputs = trained.net.call(&trained.held_out.images)?;
-    let values = child.stdout.chunks_exact(4).map(|bytes| {
-        bytes.iter().rev().fold(0, |bits, byte| bits << 8 | u32::from(*byte))
-    });
+    let values = child
+        .stdout
+        .chunks_exact(4)
+        .map(|bytes| bytes.iter().rev().fold(0, |bits, byte| bits << 8 | u32::from(*byte)));
     let theirs: Vec<f32> = values.map(f32::from_bits).collect();
     let theirs = NdArray::from_vec(theirs, child.stdout.len() / 4)?;
     let what = format!("outputs from {kind} with the same bits");
@@ -110,21 +111,22 @@ pub(super) fn other_net(tour: &mut Tour, trained: &Trained, folder: &Path) -> Re
     show!(tour, let loaded = other[0].load_parameters(&file, &LoadOptions::default())?.loaded.join(" "));
     show!(tour, other);
     tour.equal("loaded", "0.weight 0.bias 1.weight 1.bias", loaded.as_str());
-    tour.holds("the part computes what it did there", same_bits(&learned.call(x)?, &other[0].call(x)?)?);
-    tour.holds("with new parameters, not those of the old net", !other[0][0].weight()?.ptr_eq(&net[0].weight()?));
+    tour.holds(
+        "the part computes what it did there",
+        same_bits(&learned.call(x)?, &other[0].call(x)?)?,
+    );
+    tour.holds(
+        "with new parameters, not those of the old net",
+        !other[0][0].weight()?.ptr_eq(&net[0].weight()?),
+    );
     tour.holds("tied as before", other[0][1].weight()?.ptr_eq(&other[0][2].weight()?));
     tour.holds("the rest still waits for its first forward", other[1].weight()?.is_deferred());
     show!(tour, other.call(x)?.dims());
 
     tour.text("A file that does not fit changes nothing; all that is wrong is told at once.");
     let before = net[3].weight()?.data()?.deep_clone()?;
-    let error = misfit(tour, net, &file);
+    let error = fails!(tour, net.load_parameters(&file, &LoadOptions::default()));
     tour.holds("refused", matches!(error, Some(gluonic::Error::Load(_))));
     tour.holds("and nothing changed", same_bits(&before, &net[3].weight()?.data()?)?);
     Ok(())
-}
-
-/// Tries to load the file of a part as if it were that of the whole.
-fn misfit(tour: &mut Tour, net: &Sequential, file: &Path) -> Option<gluonic::Error> {
-    fails!(tour, net.load_parameters(file, &LoadOptions::default()))
 }

@@ -27,23 +27,29 @@ pub(super) fn built_in(tour: &mut Tour, digits: &Digits) -> Result<()> {
     show!(tour, weight.slice(s![0, 0..6])?);
     let found = Moments::of(&weight)?;
     let bounds = weight.to_vec::<f32>()?.iter().all(|w| (-0.07..0.07).contains(w));
-    uniform(tour, "by default", 0.07, &found);
-    tour.holds("by default all weights are in [-0.07, 0.07)", bounds);
+    uniform(tour, "default", 0.07, &found);
+    tour.holds("default weights are all in [-0.07, 0.07)", bounds);
     let zero = all_are(&net[0].bias()?.data()?, 0.0)? && all_are(&net[1].bias()?.data()?, 0.0)?;
-    tour.holds("by default all biases are zero", zero);
+    tour.holds("default biases are all zero", zero);
 
     run!(tour, net.initialize_with(&init::Normal::new(0.01), Reinit::Force)?);
     show!(tour, weight.slice(s![0, 0..6])?);
     let found = Moments::of(&weight)?;
-    tour.near("Normal(0.01): mean", 0.0, found.mean, found.mean_tolerance(0.01));
-    tour.near("Normal(0.01): deviation", 0.01, found.std, found.std_tolerance(0.01, NORMAL));
-    tour.holds("a new value comes into the old memory", weight.same_memory(&net[0].weight()?.data()?));
+    tour.near("Normal(0.01), mean", 0.0, found.mean, found.mean_tolerance(0.01));
+    tour.near("Normal(0.01), deviation", 0.01, found.std, found.std_tolerance(0.01, NORMAL));
+    tour.holds(
+        "a new value comes into the old memory",
+        weight.same_memory(&net[0].weight()?.data()?),
+    );
 
     run!(tour, net.initialize_with(&init::Constant::new(1.0), Reinit::Force)?);
     show!(tour, weight.slice(s![0, 0..6])?);
     let ones = all_are(&weight, 1.0)? && all_are(&net[1].weight()?.data()?, 1.0)?;
     tour.holds("Constant(1): all weights are 1", ones);
-    tour.holds("but a bias keeps its own initializer, zero", all_are(&net[0].bias()?.data()?, 0.0)?);
+    tour.holds(
+        "but a bias keeps its own initializer, zero",
+        all_are(&net[0].bias()?.data()?, 0.0)?,
+    );
     run!(tour, net.initialize_with(&init::Constant::new(7.0), Reinit::Keep)?);
     tour.holds("Reinit::Keep leaves what has a value", all_are(&weight, 1.0)?);
 
@@ -51,20 +57,33 @@ pub(super) fn built_in(tour: &mut Tour, digits: &Digits) -> Result<()> {
     run!(tour, net[1].initialize_with(&init::Constant::new(42.0), Reinit::Force)?);
     show!(tour, net[0].weight()?.data()?.slice(s![0, 0..6])?);
     show!(tour, net[1].weight()?.data()?.slice(s![0, 0])?);
-    tour.holds("Constant(42) on one block: its weights are 42", all_are(&net[1].weight()?.data()?, 42.0)?);
-    let bound = (3.0 / ((64.0 + 256.0) / 2.0_f64)).sqrt();
+    tour.holds(
+        "Constant(42) on one block: its weights are 42",
+        all_are(&net[1].weight()?.data()?, 42.0)?,
+    );
+    // The mean of 64 inputs and 256 outputs is 160.
+    let bound = (3.0 / 160.0_f64).sqrt();
     let found = Moments::of(&weight)?;
     uniform(tour, "Xavier", bound, &found);
-    tour.at_most("Xavier: largest |w|, √(3 / mean of 64 and 256)", f64::from(bound as f32), found.max_abs);
-    tour.at_least("Xavier: and the bound is reached, nearly", 0.99 * bound, found.max_abs);
+    tour.at_most(
+        "Xavier weights, largest, bound √(3 / 160)",
+        f64::from(bound as f32),
+        found.max_abs,
+    );
+    tour.at_least("Xavier weights come close to the bound", 0.99 * bound, found.max_abs);
     Ok(())
 }
 
 /// Claims that values have the moments of U[-bound, bound).
 fn uniform(tour: &mut Tour, what: &str, bound: f64, found: &Moments) {
     let std = bound / 3.0_f64.sqrt();
-    tour.near(&format!("{what}: mean"), 0.0, found.mean, found.mean_tolerance(std));
-    tour.near(&format!("{what}: deviation"), std, found.std, found.std_tolerance(std, UNIFORM));
+    tour.near(&format!("{what} weights, mean"), 0.0, found.mean, found.mean_tolerance(std));
+    tour.near(
+        &format!("{what} weights, deviation"),
+        std,
+        found.std,
+        found.std_tolerance(std, UNIFORM),
+    );
 }
 
 pub(super) fn custom(tour: &mut Tour, digits: &Digits) -> Result<()> {

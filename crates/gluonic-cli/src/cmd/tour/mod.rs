@@ -18,6 +18,7 @@ mod initialize;
 mod my_init;
 mod nested;
 mod numbers;
+mod text;
 mod tie;
 mod train;
 
@@ -62,7 +63,8 @@ pub(crate) fn run(args: &TourArgs) -> Result<ExitStatus> {
     }
     let trained = name::manager(|| train::train(&mut tour, &digits, args.seed))?;
     let folder = tempfile::Builder::new().prefix("gluonic-tour-").tempdir();
-    let folder = folder.map_err(|source| Error::Io { action: "make a temporary folder", source })?;
+    let folder =
+        folder.map_err(|source| Error::Io { action: "make a temporary folder", source })?;
     name::manager(|| file::other_process(&mut tour, &trained, args.seed, folder.path()))?;
     name::manager(|| file::other_net(&mut tour, &trained, folder.path()))?;
     folder.close().map_err(|source| Error::Io { action: "remove a temporary folder", source })?;

@@ -4,7 +4,7 @@ use gluonic::init::InitDesc;
 use gluonic::prelude::*;
 use gluonic::random::Address;
 
-/// A quarter of the weights is drawn from U[5, 10], a quarter from U[-10, -5]; half is zero.
+/// A quarter from U[5, 10], a quarter from U[-10, -5], and half zeros.
 #[derive(Clone, Debug)]
 pub(super) struct MyInit;
 

@@ -27,7 +27,7 @@ pub(super) fn blocks(tour: &mut Tour, digits: &Digits) -> Result<()> {
     let bias = rgnet[0][1][0].bias()?;
     tour.equal("the name of rgnet[0][1][0].bias()", "dense2_bias", bias.name());
     tour.holds("its path is 0.1.0.bias", bias.ptr_eq(&rgnet.find_param("0.1.0.bias")?));
-    tour.equal("its shape", "(32)", &bias.data()?.dims().to_string());
+    tour.equal("its shape", "(32,)", &bias.data()?.dims().to_string());
     tour.holds("a new bias is zero", all_are(&bias.data()?, 0.0)?);
     tour.equal("blocks inside rgnet[0]", 4, rgnet[0].children().len());
     tour.equal("parameters of rgnet", 18, rgnet.collect_params()?.len());

@@ -44,25 +44,28 @@ pub(super) fn layers(tour: &mut Tour, digits: &Digits) -> Result<()> {
         copy.set_data(&own.data()?)?;
     }
     tour.holds("the twin computes the same", same_bits(&net.call(&x)?, &twin.call(&x)?)?);
-    let loss_fn = SoftmaxCrossEntropyLoss::default();
-    for model in [&net, &twin] {
-        run!(tour, let loss = autograd::record(|| loss_fn.call(&model.call(&x)?, &labels, None))?);
-        run!(tour, loss.backward()?);
-    }
+    run!(tour, let loss_fn = SoftmaxCrossEntropyLoss::default());
+    run!(tour, let loss = autograd::record(|| loss_fn.call(&net.call(&x)?, &labels, None))?);
+    run!(tour, loss.backward()?);
+    run!(tour, let loss = autograd::record(|| loss_fn.call(&twin.call(&x)?, &labels, None))?);
+    run!(tour, loss.backward()?);
+    show!(tour, twin[1].weight()?.grad()?.slice(s![0, 0..4])?);
+    show!(tour, twin[2].weight()?.grad()?.slice(s![0, 0..4])?);
+    show!(tour, net[1].weight()?.grad()?.slice(s![0, 0..4])?);
     for key in ["weight", "bias"] {
         let (first, second) = (twin[1].param(key)?.grad()?, twin[2].param(key)?.grad()?);
         let (shared, sum) = (net[1].param(key)?.grad()?, (&first + &second)?);
-        if key == "weight" {
-            show!(tour, first.slice(s![0, 0..4])?);
-            show!(tour, second.slice(s![0, 0..4])?);
-            show!(tour, shared.slice(s![0, 0..4])?);
-        }
         let both = !all_are(&first, 0.0)? && !all_are(&second, 0.0)?;
         tour.holds(&format!("both uses of the {key} have a gradient"), both);
         // The two sides add the same products in another order.
         let tolerance = 1e-6 * Moments::of(&sum)?.max_abs;
         let difference = Moments::of(&(&shared - &sum)?)?.max_abs;
-        tour.near(&format!("the tied {key}'s gradient minus their sum"), 0.0, difference, tolerance);
+        tour.near(
+            &format!("the tied {key}'s gradient minus their sum"),
+            0.0,
+            difference,
+            tolerance,
+        );
     }
     Ok(())
 }

@@ -62,14 +62,14 @@ pub(super) fn train(tour: &mut Tour, digits: &Digits, seed: u64) -> Result<Train
             continue;
         }
         let accuracy = n_correct(&net, &held_out)? as f64 / m as f64;
-        let mut row = format!("{number:5}  {loss:6.4}    {accuracy:.4}");
+        let mut row = vec![format!("{number:5}  {loss:6.4}    {accuracy:.4}")];
         for layer in [0, 1, 3] {
             let weight = net[layer].weight()?;
             let (data, grad) = (norm(&weight.data()?)?, norm(&weight.grad()?)?);
             finite &= data.is_finite() && grad.is_finite();
-            row.push_str(&format!("  {data:6.3}  {grad:6.3}"));
+            row.push(format!("{data:6.3}  {grad:6.3}"));
         }
-        bar.suspend(|| tour.value(&row));
+        bar.suspend(|| tour.value(&row.join("  ")));
     }
     bar.finish_and_clear();
 
@@ -79,12 +79,12 @@ pub(super) fn train(tour: &mut Tour, digits: &Digits, seed: u64) -> Result<Train
     tour.holds("every norm was a number", finite);
     let (first, last) = (losses.first().copied(), losses.last().copied());
     let (first, last) = (first.unwrap_or(f64::NAN), last.unwrap_or(f64::NAN));
-    tour.at_most("the loss, from that of the first epoch to a tenth of it or less", 0.1 * first, last);
+    tour.at_most("last loss, against a tenth of the first", 0.1 * first, last);
     let (one, two) = (trained.net[1].weight()?, trained.net[2].weight()?);
     tour.holds("training did not untie the layers", one.ptr_eq(&two));
     tour.holds("their values are one", same_bits(&one.data()?, &two.data()?)?);
     tour.at_least("accuracy on the held-out digits", LEAST_ACCURACY, trained.accuracy());
-    tour.text(&format!("{correct} of {m} held-out digits read rightly. Wrong, for example:"));
+    tour.text(&format!("{correct} of {m} held-out digits read rightly."));
     mistakes(tour, &trained)?;
     Ok(trained)
 }
@@ -101,7 +101,12 @@ fn mistakes(tour: &mut Tour, trained: &Trained) -> Result<()> {
     let labels = held_out.labels.to_vec::<i64>()?;
     let mut wrong: Vec<usize> = (0..labels.len()).filter(|i| guesses[*i] != labels[*i]).collect();
     wrong.truncate(4);
-    let titles = wrong.iter().map(|i| format!("{:<18}", format!("{}, read as {}", labels[*i], guesses[*i])));
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    tour.text("Among those that were misread:");
+    let titles =
+        wrong.iter().map(|i| format!("{:<18}", format!("{}, read as {}", labels[*i], guesses[*i])));
     tour.value(&titles.collect::<String>());
     tour.value(&held_out.draw(&wrong)?);
     Ok(())

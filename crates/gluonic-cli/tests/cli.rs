@@ -1,0 +1,190 @@
+//! The program as its users run it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::process::{Command, Output};
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+fn gluonic(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_gluonic")).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// Exit status, stdout and stderr on one page.
+fn page(output: &Output) -> String {
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    format!("status {:?}\n--- stdout\n{stdout}--- stderr\n{stderr}", output.status.code())
+}
+
+#[track_caller]
+fn json(args: &[&str]) -> (Vec<u8>, Value) {
+    let output = gluonic(args);
+    assert_eq!(output.status.code(), Some(0), "{}", page(&output));
+    assert_eq!(text(&output.stderr), "");
+    let value = serde_json::from_slice(&output.stdout).unwrap();
+    (output.stdout, value)
+}
+
+#[test]
+fn the_tour_passes_all_of_its_checks_and_reads_the_digits() {
+    let (_, report) = json(&["tour", "--json", "--seed", "3"]);
+    let keys: Vec<&String> = report.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["checks", "accuracy"]);
+    let checks = report["checks"].as_array().unwrap();
+    assert!(checks.len() >= 40, "{}", checks.len());
+    for check in checks {
+        let keys: Vec<&String> = check.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["step", "what", "expected", "found", "ok"]);
+        assert_eq!(check["ok"], true, "{check}");
+    }
+    let accuracy = &report["accuracy"];
+    let keys: Vec<&String> = accuracy.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["correct", "total", "value", "seed"]);
+    assert_eq!(accuracy["seed"], 3);
+    let (correct, total) = (accuracy["correct"].as_f64(), accuracy["total"].as_f64());
+    assert_eq!(accuracy["value"].as_f64().unwrap(), correct.unwrap() / total.unwrap());
+    assert!(accuracy["value"].as_f64().unwrap() >= 0.95, "{accuracy}");
+}
+
+#[test]
+fn every_check_of_the_tour_says_something_different() {
+    let (_, report) = json(&["tour", "--json"]);
+    let mut claims: Vec<String> = report["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|check| format!("{}: {}", check["step"], check["what"]))
+        .collect();
+    let n = claims.len();
+    claims.sort();
+    claims.dedup();
+    assert_eq!(claims.len(), n);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
+    let (first, _) = json(&["tour", "--json", "--seed", "1"]);
+    let (again, _) = json(&["tour", "--json", "--seed", "1"]);
+    let (other, _) = json(&["tour", "--json", "--seed", "2"]);
+    assert_eq!(text(&first), text(&again));
+    assert_ne!(text(&first), text(&other));
+}
+
+#[test]
+fn five_seeds_read_more_than_96_of_100_digits_on_average() {
+    let accuracy = |seed: &&str| {
+        let (_, report) = json(&["tour", "--json", "--seed", seed]);
+        report["accuracy"]["value"].as_f64().unwrap()
+    };
+    let mean = ["0", "1", "2", "3", "4"].iter().map(accuracy).sum::<f64>() / 5.0;
+    assert!(mean >= 0.96, "{mean}");
+}
+
+#[test]
+fn a_pipe_gets_plain_text_of_80_columns_and_no_bar() {
+    let output = gluonic(&["tour"]);
+    assert_eq!(output.status.code(), Some(0), "{}", page(&output));
+    assert_eq!(text(&output.stderr), "");
+    let stdout = text(&output.stdout);
+    assert!(!stdout.contains('\x1b'), "escape codes in a pipe");
+    assert!(stdout.contains("UCI Machine Learning Repository"), "no citation");
+    for line in stdout.lines() {
+        assert!(line.chars().count() <= 80, "longer than 80 columns: {line}");
+        assert_eq!(line, line.trim_end(), "ends in a space");
+    }
+    for step in 1..=13 {
+        let heading = format!("{step:2}  ");
+        assert!(stdout.lines().any(|line| line.starts_with(&heading)), "no step {step}");
+    }
+}
+
+#[test]
+fn the_tour_leaves_no_file_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_gluonic"))
+        .args(["tour", "--json"])
+        .envs([("TMPDIR", folder.path()), ("TMP", folder.path())])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", page(&output));
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+}
+
+#[test]
+fn a_wrong_flag_is_an_error_with_a_hint() {
+    assert_snapshot!(page(&gluonic(&["tour", "--sed", "3"])), @r"
+    status Some(2)
+    --- stdout
+    --- stderr
+    error: unexpected argument '--sed' found
+    hint: a similar argument exists: '--seed'
+    hint: the usage is `gluonic tour --seed <N>`
+    ");
+    assert_snapshot!(page(&gluonic(&["tour", "--seed", "many"])), @r"
+    status Some(2)
+    --- stdout
+    --- stderr
+    error: invalid value 'many' for '--seed <N>': invalid digit found in string
+    hint: `--help` tells what can be said here
+    ");
+    assert_snapshot!(page(&gluonic(&["tuor"])), @r"
+    status Some(2)
+    --- stdout
+    --- stderr
+    error: unrecognized subcommand 'tuor'
+    hint: a similar subcommand exists: 'tour'
+    hint: the usage is `gluonic <COMMAND>`
+    ");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_an_error() {
+    assert_snapshot!(page(&gluonic(&["tour-predict", "no.params", "--seed", "0"])), @r"
+    status Some(2)
+    --- stdout
+    --- stderr
+    error: cannot read `no.params`
+      because No such file or directory (os error 2)
+    ");
+}
+
+#[test]
+fn help_goes_to_stdout_when_asked_for_and_to_stderr_when_needed() {
+    assert_snapshot!(page(&gluonic(&["--help"])), @r"
+    status Some(0)
+    --- stdout
+    Parameter management for neural networks
+
+    Usage: gluonic <COMMAND>
+
+    Commands:
+      tour  Walk through parameter management on real data, and check every claim
+      help  Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help     Print help
+      -V, --version  Print version
+    --- stderr
+    ");
+    assert_snapshot!(page(&gluonic(&["tour", "--help"])), @r"
+    status Some(0)
+    --- stdout
+    Walk through parameter management on real data, and check every claim
+
+    Usage: gluonic tour [OPTIONS]
+
+    Options:
+          --seed <N>  The seed of every random value and of the choice of held-out digits [default: 0]
+          --json      Print the checks and the accuracy as JSON, and nothing else
+      -h, --help      Print help
+    --- stderr
+    ");
+    let bare = gluonic(&[]);
+    assert_eq!(bare.status.code(), Some(2));
+    assert_eq!(text(&bare.stdout), "");
+    assert_eq!(bare.stderr, gluonic(&["--help"]).stdout);
+}
