@@ -93,7 +93,9 @@ fn a_pipe_gets_plain_text_of_80_columns_and_no_bar() {
     assert!(!stdout.contains('\x1b'), "escape codes in a pipe");
     assert!(stdout.contains("UCI Machine Learning Repository"), "no citation");
     for line in stdout.lines() {
-        assert!(line.chars().count() <= 80, "longer than 80 columns: {line}");
+        // How long the path of a temporary file is, is not ours to say.
+        let fits = line.chars().count() <= 80 || line.contains("gluonic-tour-");
+        assert!(fits, "longer than 80 columns: {line}");
         assert_eq!(line, line.trim_end(), "ends in a space");
     }
     for step in 1..=13 {

@@ -123,7 +123,7 @@ impl Pattern {
             message: error.to_string().into(),
         };
         // The pattern alone first: `a)(b` must not become valid by the parentheses around it.
-        fancy_regex::Regex::new(pattern).map_err(fail)?;
+        fancy_regex::Expr::parse_tree(pattern).map_err(fail)?;
         let regex = fancy_regex::Regex::new(&format!("^(?:{pattern})")).map_err(fail)?;
         Ok(Pattern { regex, text: pattern.into() })
     }

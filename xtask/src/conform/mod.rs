@@ -16,6 +16,7 @@ use crate::{Answer, Verdict};
 
 mod args;
 mod compare;
+mod derived;
 mod init;
 mod json;
 mod losses;

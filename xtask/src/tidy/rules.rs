@@ -126,7 +126,7 @@ mod tests {
     fn unsafe_stands_only_in_listed_files() {
         let code = "fn f() { unsafe { g() } }";
         check_file("crates/gluonic/src/array/pin.rs", code, &[]);
-        check_file("crates/gluonic/src/array/cell.rs", code, &["cell.rs:2: `unsafe` outside"]);
+        check_file("crates/gluonic/src/array/view.rs", code, &["view.rs:2: `unsafe` outside"]);
         let stale = [Source::new("crates/gluonic/src/array/pin.rs", "//! Not unsafe.\n")];
         let mut findings = Vec::new();
         check_unsafe_list(&stale, &mut findings);

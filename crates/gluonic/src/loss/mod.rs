@@ -23,6 +23,14 @@ fn weighted_mean(
     }
     let mut loss = loss.clone();
     if let Some(sample_weight) = sample_weight {
+        // Of fewer axes, it would be aligned at the last one, which is not the batch.
+        if sample_weight.rank() != loss.rank() {
+            return Err(Error::Broadcast {
+                op: "sample_weight",
+                left: loss.dims().into(),
+                right: sample_weight.dims().into(),
+            });
+        }
         loss = (&loss * sample_weight)?;
     }
     if weight != 1.0 {

@@ -62,14 +62,17 @@ pub trait Block: Any + Send + Sync {
     /// # Errors
     /// [`Error::DuplicateName`] if two different parameters have one name.
     fn collect_into(&self, params: &mut ParameterDict) -> Result<()> {
-        self.core().with_params(|own| params.update(own))?;
         let mut result = Ok(());
-        self.visit(&mut |_, member| {
-            if result.is_ok()
-                && let Member::Parameter(parameter) = member
-            {
-                result = params.insert(parameter);
-            }
+        self.core().with_params(|own| {
+            result = params.extend(own);
+            self.visit(&mut |_, member| {
+                if result.is_ok()
+                    && let Member::Parameter(parameter) = member
+                    && !own.holds(parameter)
+                {
+                    result = params.insert(parameter);
+                }
+            });
         });
         self.visit(&mut |_, member| {
             if result.is_ok()
@@ -257,10 +260,7 @@ pub trait BlockExt: Block {
     /// # Errors
     /// [`Error::DuplicateName`] if two different parameters have one name.
     fn collect_params(&self) -> Result<ParameterDict> {
-        let mut params =
-            ParameterDict::new(self.core().with_params(|own| own.prefix().to_owned()).as_str());
-        self.collect_into(&mut params)?;
-        Ok(params)
+        self.select_params("")
     }
 
     /// Those of [`collect_params`](BlockExt::collect_params) whose names a pattern matches from the
@@ -270,7 +270,10 @@ pub trait BlockExt: Block {
     /// [`Error::Pattern`] if it is not a regular expression, [`Error::DuplicateName`] if two
     /// different parameters have one name.
     fn select_params(&self, pattern: &str) -> Result<ParameterDict> {
-        self.collect_params()?.select(pattern)
+        let prefix = self.core().with_params(|own| own.prefix().to_owned());
+        let mut params = ParameterDict::filtered(&prefix, pattern)?;
+        self.collect_into(&mut params)?;
+        Ok(params.collected())
     }
 
     /// Every path in the tree with its parameter: own ones first, then those of the children,

@@ -38,6 +38,8 @@ pub struct ParameterDict {
     entries: Entries,
     /// Where parameters are looked for before they are made.
     shared: Option<Arc<ParameterDict>>,
+    /// While a tree is collected: names that it does not match are passed over.
+    filter: Option<Arc<Pattern>>,
 }
 
 impl ParameterDict {
@@ -47,7 +49,18 @@ impl ParameterDict {
     }
 
     pub(crate) fn sharing(prefix: &str, shared: Option<Arc<ParameterDict>>) -> Self {
-        ParameterDict { prefix: prefix.into(), entries: Entries::default(), shared }
+        ParameterDict { prefix: prefix.into(), entries: Entries::default(), shared, filter: None }
+    }
+
+    /// An empty set that takes only what the pattern matches, until [`ParameterDict::collected`].
+    pub(crate) fn filtered(prefix: &str, pattern: &str) -> Result<Self> {
+        let filter = if pattern.is_empty() { None } else { Some(Arc::new(Pattern::new(pattern)?)) };
+        Ok(ParameterDict { filter, ..Self::new(prefix) })
+    }
+
+    /// The set as users see it, once everything has been offered to it.
+    pub(crate) fn collected(self) -> Self {
+        ParameterDict { filter: None, ..self }
     }
 
     pub(crate) fn shared(&self) -> Option<&Arc<ParameterDict>> {
@@ -153,6 +166,11 @@ impl ParameterDict {
     /// # Errors
     /// [`Error::DuplicateName`] if another parameter has its name.
     pub fn insert(&mut self, parameter: &Parameter) -> Result<()> {
+        if let Some(filter) = &self.filter
+            && !filter.matches(parameter.name())?
+        {
+            return Ok(());
+        }
         match self.entries.entry(parameter.name().clone()) {
             indexmap::map::Entry::Vacant(entry) => {
                 entry.insert(parameter.clone());
@@ -163,6 +181,16 @@ impl ParameterDict {
                 Err(Error::DuplicateName { name: parameter.name().clone() })
             }
         }
+    }
+
+    /// Adds all parameters of another set, up to the first whose name is taken.
+    pub(crate) fn extend(&mut self, own: &ParameterDict) -> Result<()> {
+        own.iter().try_for_each(|parameter| self.insert(parameter))
+    }
+
+    /// Whether this very parameter is in the set; for small sets.
+    pub(crate) fn holds(&self, parameter: &Parameter) -> bool {
+        self.iter().any(|own| own.ptr_eq(parameter))
     }
 
     /// Adds all parameters of another set. One that is in both keeps its place.
@@ -186,18 +214,9 @@ impl ParameterDict {
     /// # Errors
     /// [`Error::Pattern`] if it is not a regular expression.
     pub fn select(&self, pattern: &str) -> Result<ParameterDict> {
-        let mut selected = ParameterDict::new(&self.prefix);
-        if pattern.is_empty() {
-            selected.entries.clone_from(&self.entries);
-            return Ok(selected);
-        }
-        let pattern = Pattern::new(pattern)?;
-        for (name, parameter) in &self.entries {
-            if pattern.matches(name)? {
-                selected.entries.insert(name.clone(), parameter.clone());
-            }
-        }
-        Ok(selected)
+        let mut selected = Self::filtered(&self.prefix, pattern)?;
+        selected.extend(self)?;
+        Ok(selected.collected())
     }
 
     /// The values by name.

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::text::{short, unfold, wrap};
+use super::text::{layout, short, wrap};
 use crate::error::{Error, Result};
 use crate::output::Style;
 
@@ -75,12 +75,16 @@ impl Tour {
         }
     }
 
-    /// Code as it was written.
-    pub(super) fn code(&mut self, code: &str) {
-        let code = unfold(code, WIDTH - 4);
+    /// A piece of a source file.
+    pub(super) fn listing(&mut self, code: &str) {
         for line in code.lines().flat_map(|line| wrap(line, WIDTH - 4, 4)) {
             self.line(&format!("  {}", self.style.cyan(format!("> {line}").trim_end())));
         }
+    }
+
+    /// One statement or expression, laid out anew.
+    pub(super) fn code(&mut self, code: &str) {
+        self.listing(&layout(code, WIDTH - 4));
     }
 
     /// What the code gave.

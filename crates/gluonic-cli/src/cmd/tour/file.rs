@@ -45,8 +45,8 @@ pub(super) fn other_process(
         twice as f64 - once as f64,
     );
     run!(tour, let again = digit_net()?);
-    show!(tour, let report = again.load_parameters(&digits, &LoadOptions::default())?.loaded.join(" "));
-    tour.equal("paths loaded", 6, report.split(' ').count());
+    show!(tour, let loaded = again.load_parameters(&digits, &LoadOptions::default())?.loaded.join(" "));
+    tour.equal("paths loaded", 6, loaded.split(' ').count());
     tour.holds("a loaded net keeps its ties", again[1].weight()?.ptr_eq(&again[2].weight()?));
     let outputs = (net.call(&held_out.images)?, again.call(&held_out.images)?);
     tour.holds("and computes the same in this process too", same_bits(&outputs.0, &outputs.1)?);

@@ -92,7 +92,7 @@ pub(super) fn custom(tour: &mut Tour, digits: &Digits) -> Result<()> {
         "A type with one method. What it draws depends only on seed and path, so it repeats as \
          the built-in ones do.",
     );
-    tour.code(&source(include_str!("my_init.rs")));
+    tour.listing(&source(include_str!("my_init.rs")));
     run!(tour, let x = digits.images.slice(s![0..2, ..])?);
     run!(tour, let net = sequential![Dense::new(256).activation(Relu), Dense::new(10)]);
     run!(tour, net.initialize_with(&MyInit, Reinit::Keep)?);

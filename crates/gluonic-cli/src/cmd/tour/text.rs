@@ -28,10 +28,12 @@ pub(super) fn wrap(line: &str, width: usize, more: usize) -> Vec<String> {
     lines
 }
 
-/// Code that came without its line breaks: blocks that do not fit on a line get them back.
-pub(super) fn unfold(code: &str, width: usize) -> String {
-    if code.contains('\n') || code.len() <= width || !code.contains("{ ") || !code.contains("; ") {
-        return code.to_owned();
+/// One statement as `stringify!` gives it, with breaks where it likes them, laid out anew: on one
+/// line, or a block that does not fit with a line for each of its statements.
+pub(super) fn layout(code: &str, width: usize) -> String {
+    let code = code.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    if code.len() <= width || !(code.contains("{ ") && code.contains("; ")) {
+        return code;
     }
     code.replace("{ ", "{\n    ").replace("; ", ";\n    ").replace(" }", "\n}")
 }
@@ -57,8 +59,8 @@ mod tests {
     #[test]
     fn a_block_that_is_too_long_for_a_line_gets_its_lines_back() {
         let code = "let y = f(|| { one()?; two()?; three() });";
-        assert_eq!(unfold(code, 80), code);
+        assert_eq!(layout("let y = f(||\n    { one()?; two()?;\n    three() });", 80), code);
         let lines = "let y = f(|| {\n    one()?;\n    two()?;\n    three()\n});";
-        assert_eq!(unfold(code, 20), lines);
+        assert_eq!(layout(code, 20), lines);
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn train(tour: &mut Tour, digits: &Digits, seed: u64) -> Result<Train
         "A net whose second and third layer are one learns to read the digits. On the way we look \
          at the norms of each layer's weight and of its gradient.",
     );
-    tour.code(&source(include_str!("digit_net.rs")));
+    tour.listing(&source(include_str!("digit_net.rs")));
     let (train, held_out) = digits.split(seed)?;
     let (n, m) = (train.len(), held_out.len());
     tour.text(&format!("{n} digits to learn from, {m} held out, chosen by seed {seed}."));
