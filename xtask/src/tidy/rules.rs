@@ -34,7 +34,9 @@ pub(super) fn check(source: &Source, findings: &mut Vec<Finding>) {
             report(line, format!("`{shown}` is for working copies only"));
         }
     }
-    if !UNSAFE.iter().any(|(file, _)| *file == path) {
+    // What users run; tests and benchmarks count allocations and write through pointers.
+    let shipped = path.starts_with("crates/") && path.contains("/src/");
+    if shipped && !UNSAFE.iter().any(|(file, _)| *file == path) {
         for line in lines_with_word(&source.code, "unsafe") {
             let message = "`unsafe` outside of the files listed in xtask/src/tidy/rules.rs";
             report(line, message.to_owned());

@@ -102,10 +102,33 @@ impl Buf {
             (DType::F32, DType::BF16) => Buf::new::<half::bf16>(self.len, |out| {
                 out.convert_from_f32_slice(self.slice());
             }),
-            (from, to) => for_dtype!(from, S => for_dtype!(to, T => {
-                Buf::new::<T>(self.len, |out| convert::<S, T>(self.slice(), out))
-            })),
+            // Only here would a detour by f64 lose digits.
+            (DType::I64, to) if to.is_int() => self.convert_int::<i64>(to),
+            (DType::U64, to) if to.is_int() => self.convert_int::<u64>(to),
+            (_, to) => self.convert_by_f64(to),
         }
+    }
+
+    fn convert_int<S: Element>(&self, to: DType) -> Buf {
+        for_dtype!(to, T => Buf::new::<T>(self.len, |out| convert(self.slice::<S>(), out)))
+    }
+
+    /// Converts piece by piece through `f64`, which holds every other type exactly: so two loops
+    /// for each type suffice, not one for each pair.
+    fn convert_by_f64(&self, to: DType) -> Buf {
+        const PIECE: usize = 512;
+        let mut wide = [0.0_f64; PIECE];
+        for_dtype!(to, T => Buf::new::<T>(self.len, |out| {
+            for (i, out) in out.chunks_mut(PIECE).enumerate() {
+                let wide = &mut wide[..out.len()];
+                self.read_f64(i * PIECE, wide);
+                convert(wide, out);
+            }
+        }))
+    }
+
+    fn read_f64(&self, start: usize, out: &mut [f64]) {
+        for_dtype!(self.dtype, S => convert(&self.slice::<S>()[start..][..out.len()], out));
     }
 }
 

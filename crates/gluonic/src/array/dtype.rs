@@ -226,6 +226,11 @@ impl DType {
         matches!(self, DType::F16 | DType::BF16 | DType::F32 | DType::F64)
     }
 
+    /// Whether it is one of the eight integer types.
+    pub fn is_int(self) -> bool {
+        !self.is_float() && self != DType::Bool
+    }
+
     /// The type that arithmetic on this one is done in: `f32` for the half types, itself for
     /// `f32` and `f64`, nothing for the rest.
     pub(crate) fn compute(self) -> Option<DType> {

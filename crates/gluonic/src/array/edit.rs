@@ -298,37 +298,30 @@ impl NdArray {
         })?;
         // A snapshot: when both are one value, the edit below then writes to a copy.
         let source = other.cell.snapshot()?;
-        let converted = |source: &Buf| {
-            for_dtype!(source.dtype(), S => {
-                Buf::from_vec(gather(source.slice::<S>(), &view))
-            })
-            .convert(self.dtype())
-        };
-        if f.is_none() && source.dtype() == self.dtype() {
-            return for_dtype!(self.dtype(), T => {
-                let mut lock = self.cell.edit()?;
-                copy_strided(source.slice::<T>(), &view, lock.buf().slice_mut(), &self.view);
-                Ok(())
-            });
-        }
-        let values = if f.is_none() { Some(converted(&source)) } else { None };
-        for_dtype!(self.dtype(), T => {
-            if let Some(values) = values {
-                return self.edit::<T, _>(|mut view| {
-                    view.iter_mut().zip(values.slice::<T>()).for_each(|(x, y)| *x = *y);
+        let Some(f) = f else {
+            let (source, view) = if source.dtype() == self.dtype() {
+                (source, view)
+            } else {
+                let gathered = for_dtype!(source.dtype(), S => {
+                    Buf::from_vec(gather(source.slice::<S>(), &view))
                 });
-            }
-            let f = f.expect("the other case has returned");
-            let ys: Vec<f64> = for_dtype!(source.dtype(), S => {
-                gather(source.slice::<S>(), &view).into_iter()
-                    .map(|y| Into::<Scalar>::into(y).to_f64()).collect()
+                (gathered.convert(self.dtype()).into(), View::new(self.dims().clone()))
+            };
+            let mut lock = self.cell.edit()?;
+            for_dtype!(self.dtype(), T => {
+                copy_strided(source.slice::<T>(), &view, lock.buf().slice_mut(), &self.view);
             });
-            self.edit::<T, _>(|mut view| {
-                for (x, y) in view.iter_mut().zip(ys) {
-                    *x = T::from_scalar(f(Into::<Scalar>::into(*x).to_f64(), y).into());
-                }
-            })
-        })
+            return Ok(());
+        };
+        let ys: Vec<f64> = for_dtype!(source.dtype(), S => {
+            let ys = gather(source.slice::<S>(), &view);
+            ys.into_iter().map(|y| Into::<Scalar>::into(y).to_f64()).collect()
+        });
+        for_dtype!(self.dtype(), T => self.edit::<T, _>(|mut view| {
+            for (x, y) in view.iter_mut().zip(&ys) {
+                *x = T::from_scalar(f(Into::<Scalar>::into(*x).to_f64(), *y).into());
+            }
+        }))
     }
 }
 

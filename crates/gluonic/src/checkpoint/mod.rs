@@ -79,7 +79,11 @@ pub trait Checkpoint: Block {
     fn load_parameters(&self, file: impl AsRef<Path>, options: &LoadOptions) -> Result<LoadReport> {
         let targets = tie::Targets::by_path(walk(self));
         apply::load(
-            targets.or_by_name(self.collect_params_for_names()?, self.core().prefix()),
+            // Where names are not distinct, only paths can be meant.
+            targets.or_by_name(
+                self.collect_params_for_names().unwrap_or_default(),
+                self.core().prefix(),
+            ),
             file.as_ref(),
             options,
         )

@@ -99,11 +99,8 @@ kernel! {
 }
 
 /// `out = f(x)`.
-pub(crate) fn map<T: Float>(out: &mut [T], x: &[T], f: impl Fn(T) -> T + Copy + Send + Sync) {
-    if out.len() < 2 * PIECE || threads() == 1 {
-        return map_piece(out, x, f);
-    }
-    out.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).for_each(|(out, x)| map_piece(out, x, f));
+pub(crate) fn map<T: Float>(out: &mut [T], x: &[T], f: impl Fn(T) -> T + Copy + Sync) {
+    in_pieces(out, x, x, &|out, x, _| map_piece(out, x, f));
 }
 
 /// `out = f(x, y)`, or `out += f(x, y)` when `add`.
@@ -112,11 +109,22 @@ pub(crate) fn zip<T: Float>(
     add: bool,
     x: &[T],
     y: &[T],
-    f: impl Fn(T, T) -> T + Copy + Send + Sync,
+    f: impl Fn(T, T) -> T + Copy + Sync,
+) {
+    in_pieces(out, x, y, &|out, x, y| zip_piece(out, add, x, y, f));
+}
+
+/// Runs a kernel on pieces of its slices, which have one length, in parallel if they are long. The
+/// kernel is behind a reference so that the machinery is compiled once and not for each kernel.
+fn in_pieces<T: Float>(
+    out: &mut [T],
+    x: &[T],
+    y: &[T],
+    kernel: &(dyn Fn(&mut [T], &[T], &[T]) + Sync),
 ) {
     if out.len() < 2 * PIECE || threads() == 1 {
-        return zip_piece(out, add, x, y, f);
+        return kernel(out, x, y);
     }
-    let chunks = out.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).zip(y.par_chunks(PIECE));
-    chunks.for_each(|((out, x), y)| zip_piece(out, add, x, y, f));
+    let pieces = out.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).zip(y.par_chunks(PIECE));
+    pieces.for_each(|((out, x), y)| kernel(out, x, y));
 }

@@ -33,7 +33,7 @@ fn lazy_equals_eager_bit_for_bit_whatever_the_order_of_the_forwards() {
             ops::uniform(0.0, 1.0, 100)?;
             nets[1 - first].call(&input())?;
             nets[first].call(&input())?;
-            let params = nets.iter().flat_map(|net| net.named_parameters());
+            let params = nets.iter().flat_map(BlockExt::named_parameters);
             params.map(|(_, parameter)| Ok(bits(&parameter.data()?))).collect()
         };
         let eager = run(false, 0).unwrap();
@@ -172,7 +172,7 @@ fn a_deferred_net_takes_its_unknown_sizes_from_a_file() -> Result<()> {
             if initialized {
                 loaded.initialize()?;
             }
-            loaded.load_parameters(&file, &LoadOptions::default())?;
+            let _report = loaded.load_parameters(&file, &LoadOptions::default())?;
             assert_eq!(loaded[0].to_string(), "Dense(3 -> 5, Activation(tanh))");
             assert_eq!(bits(&loaded.call(&input())?), bits(&saved.call(&input())?));
             assert!(loaded.pending().is_empty());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use gluonic::prelude::*;
 use gluonic_formats::Limits;
 
-use crate::support::{array, bits, fixture, photograph, read, value, variant};
+use crate::support::{array, bits, photograph, read, variant};
 
 const SUFFIXES: [&str; 2] = ["net.safetensors", "net.params"];
 
@@ -38,10 +38,18 @@ fn untied() -> Result<Sequential> {
     Ok(net)
 }
 
-fn keys(file: &Path) -> Vec<String> {
+/// The keys of a file are these, in this order; in safetensors the format decides the order.
+#[track_caller]
+fn check_keys(file: &Path, expected: &[&str]) {
     let bytes = read(file);
     let archive = gluonic_formats::read(&bytes, &Limits::default()).unwrap();
-    archive.tensors.iter().map(|tensor| tensor.name().to_owned()).collect()
+    let mut keys: Vec<_> = archive.tensors.iter().map(gluonic_formats::RawTensor::name).collect();
+    let mut expected = expected.to_vec();
+    if file.extension().unwrap() == "safetensors" {
+        keys.sort_unstable();
+        expected.sort_unstable();
+    }
+    assert_eq!(keys, expected);
 }
 
 #[track_caller]
@@ -64,7 +72,7 @@ fn what_was_saved_comes_back_bit_for_bit_in_every_format() -> Result<()> {
         net.initialize_with(&init::Xavier::default(), Reinit::Keep)?;
         net.call(&array(&[0.1; 20], (1, 20)))?;
         net.save_parameters(&file)?;
-        assert_eq!(keys(&file), ["0.weight", "0.bias", "1.weight", "1.bias"]);
+        check_keys(&file, &["0.weight", "0.bias", "1.weight", "1.bias"]);
         let again = mlp();
         let report = again.load_parameters(&file, &LoadOptions::default())?;
         check_equal(&net, &again);
@@ -101,7 +109,7 @@ fn every_element_type_and_every_size_comes_back_bit_for_bit() -> Result<()> {
         for parameter in &loaded {
             parameter.data()?.fill(0.0)?;
         }
-        loaded.load(&file, "", &LoadOptions::default())?;
+        let _report = loaded.load(&file, "", &LoadOptions::default())?;
         for (a, b) in saved.iter().zip(&loaded) {
             assert_eq!(
                 (a.dtype(), bits(&a.data()?)),
@@ -122,14 +130,14 @@ fn a_part_of_a_net_has_a_file_of_its_own() -> Result<()> {
         net.initialize()?;
         net.call(&array(&[0.1; 20], (1, 20)))?;
         net[0].save_parameters(&file)?;
-        assert_eq!(keys(&file), ["0.weight", "0.bias", "1.weight", "1.bias"]);
+        check_keys(&file, &["0.weight", "0.bias", "1.weight", "1.bias"]);
         let other = mlp();
-        other.load_parameters(&file, &LoadOptions::default())?;
+        let _report = other.load_parameters(&file, &LoadOptions::default())?;
         check_equal(&net[0], &other);
         net[0][1].save_parameters(&file)?;
-        assert_eq!(keys(&file), ["weight", "bias"]);
+        check_keys(&file, &["weight", "bias"]);
         let lone = Dense::new(10);
-        lone.load_parameters(&file, &LoadOptions::default())?;
+        let _report = lone.load_parameters(&file, &LoadOptions::default())?;
         check_equal(&net[0][1], &lone);
     }
     Ok(())
@@ -145,7 +153,7 @@ fn loading_goes_into_the_same_memory_and_keeps_gradients_and_ties() -> Result<()
         let handle = weight.data()?;
         autograd::record(|| net.call(&array(&[0.1; 5], (1, 5))))?.backward()?;
         let grad = bits(&weight.grad()?);
-        net.load_parameters(&file, &LoadOptions::default())?;
+        let _report = net.load_parameters(&file, &LoadOptions::default())?;
         assert!(weight.data()?.same_memory(&handle) && net[1].weight()?.ptr_eq(&weight));
         assert_eq!(
             (bits(&handle), bits(&weight.grad()?)),
@@ -163,19 +171,19 @@ fn a_tied_parameter_is_written_once_in_safetensors_and_under_every_path_in_param
     for file in &files {
         net.save_parameters(file)?;
     }
-    assert_eq!(keys(&files[0]), ["0.weight", "0.bias", "1.weight", "1.bias"]);
+    check_keys(&files[0], &["0.weight", "0.bias", "1.weight", "1.bias"]);
     let bytes = read(&files[0]);
     let archive = gluonic_formats::read(&bytes, &Limits::default()).unwrap();
     let aliases = &archive.metadata["gluonic.aliases"];
     assert_eq!(aliases, r#"{"2.weight":"1.weight","2.bias":"1.bias"}"#);
     let every = ["0.weight", "0.bias", "1.weight", "1.bias", "2.weight", "2.bias"];
-    assert_eq!(keys(&files[1]), every);
+    check_keys(&files[1], &every);
     let options = SaveOptions { deduplicate: true, ..SaveOptions::default() };
     net.save_parameters_with(&files[1], &options)?;
-    assert_eq!(keys(&files[1]), ["0.weight", "0.bias", "2.weight", "2.bias"]);
+    check_keys(&files[1], &["0.weight", "0.bias", "2.weight", "2.bias"]);
     for file in &files {
         let again = tied(false)?;
-        again.load_parameters(file, &LoadOptions::default())?;
+        let _report = again.load_parameters(file, &LoadOptions::default())?;
         check_equal(&net, &again);
         assert!(again[1].weight()?.ptr_eq(&again[2].weight()?));
     }
@@ -189,7 +197,7 @@ fn files_of_tied_nets_fit_untied_ones_as_far_as_they_say_it_all() -> Result<()> 
     for file in &files {
         net.save_parameters(file)?;
         let apart = untied()?;
-        apart.load_parameters(file, &LoadOptions::default())?;
+        let _report = apart.load_parameters(file, &LoadOptions::default())?;
         check_equal(&net, &apart);
         assert!(!apart[1].weight()?.ptr_eq(&apart[2].weight()?));
     }
@@ -223,91 +231,9 @@ fn an_untied_file_fits_a_tied_net_only_if_both_values_agree() -> Result<()> {
         assert_eq!(photograph(&net), before);
         apart[2].weight()?.set_data(&apart[1].weight()?.data()?)?;
         apart.save_parameters(&file)?;
-        net.load_parameters(&file, &LoadOptions::default())?;
+        let _report = net.load_parameters(&file, &LoadOptions::default())?;
         check_equal(&net, &apart);
     }
-    Ok(())
-}
-
-/// The first values of each array of a fixture, as `MXNet` saw them.
-#[track_caller]
-fn check_fixture(name: &str, net: &dyn Block, keyed: impl Fn(&str) -> String) {
-    net.load_parameters(fixture(&format!("{name}.params")), &LoadOptions::default()).unwrap();
-    let facts: serde_json::Value =
-        serde_json::from_slice(&read(fixture(&format!("{name}.json")))).unwrap();
-    let arrays = facts["arrays"].as_array().unwrap();
-    assert!(!arrays.is_empty());
-    for fact in arrays {
-        let parameter = net.find_param(&keyed(fact["name"].as_str().unwrap())).unwrap();
-        let first: Vec<f64> =
-            fact["first"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
-        // Floats were written as decimal digits of their own type.
-        let found: Vec<f64> =
-            value(&parameter)[..first.len()].iter().map(|x| f64::from(*x as f32)).collect();
-        let first: Vec<f64> = first.iter().map(|x| f64::from(*x as f32)).collect();
-        assert_eq!(found, first, "{name}: {}", parameter.name());
-        assert_eq!(fact["dtype"], parameter.dtype().name());
-    }
-}
-
-#[test]
-fn files_of_mxnet_load_with_the_values_that_mxnet_saw() -> Result<()> {
-    let same = |key: &str| key.to_owned();
-    check_fixture("mlp", &mlp(), same);
-    check_fixture("mlp_sub0", &Dense::new(256), same);
-    check_fixture("lone_dense", &Dense::new(3), same);
-    let block = || sequential![Dense::new(32), Dense::new(16)];
-    let four = sequential![block(), block(), block(), block()];
-    check_fixture("rgnet", &sequential![four, Dense::new(10)], same);
-    name::manager(|| check_fixture("mlp_global", &mlp(), same));
-    name::manager(|| {
-        let shared = Dense::new(8);
-        let first = Dense::new(8);
-        let again = Dense::sharing(8, &shared.params()).unwrap();
-        let net = sequential![first, shared, again, Dense::new(10)];
-        ["tied", "tied_dedup", "tied_global"]
-            .iter()
-            .for_each(|name| check_fixture(name, &net, same));
-    });
-    let half = |units| Dense::with(DenseConfig { units, dtype: DType::F16, ..Default::default() });
-    check_fixture("net_f16", &sequential![half(3)?, half(2)?], same);
-    name::manager(|| {
-        let net = Sequential::with_prefix("model_");
-        net.name_scope(|| {
-            net.add(Dense::new(3));
-            let inner = Sequential::new();
-            inner.name_scope(|| inner.add(Dense::new(4)));
-            net.add(inner);
-        });
-        check_fixture("stripped", &net, |key| format!("model_{key}"));
-    });
-    Ok(())
-}
-
-#[test]
-fn a_file_of_mxnet_is_written_again_byte_for_byte() -> Result<()> {
-    let (_folder, files) = folder();
-    let net = mlp();
-    net.load_parameters(fixture("mlp.params"), &LoadOptions::default())?;
-    net.save_parameters(&files[1])?;
-    assert_eq!(read(&files[1]), read(fixture("mlp.params")));
-    name::manager(|| {
-        let net = mlp();
-        net.load_parameters(fixture("mlp_global.params"), &LoadOptions::default())?;
-        net.collect_params()?.save(&files[1], "")
-    })?;
-    assert_eq!(read(&files[1]), read(fixture("mlp_global.params")));
-    Ok(())
-}
-
-#[test]
-fn keys_of_the_older_module_style_lose_their_arg_and_aux() -> Result<()> {
-    let mut params = ParameterDict::new("");
-    params.insert(&Parameter::new("dense0_weight", (3, 2)))?;
-    params.insert(&Parameter::new("dense0_bias", 3))?;
-    params.insert(&Parameter::new("bn_running_mean", 3))?;
-    let report = params.load(fixture("legacy_arg_aux.params"), "", &LoadOptions::default())?;
-    assert_eq!(report.loaded.len(), 3);
     Ok(())
 }
 
@@ -320,9 +246,9 @@ fn names_are_stripped_of_a_prefix_in_the_file_and_get_it_back() -> Result<()> {
     let params = layer.collect_params()?;
     for file in files {
         params.save(&file, "enc_")?;
-        assert_eq!(keys(&file), ["weight", "bias"]);
+        check_keys(&file, &["weight", "bias"]);
         let other = Dense::with_prefix("dec_", 2);
-        other.collect_params()?.load(&file, "dec_", &LoadOptions::default())?;
+        let _report = other.collect_params()?.load(&file, "dec_", &LoadOptions::default())?;
         check_equal(&layer, &other);
         let wrong = params.load(&file, "zzz_", &LoadOptions::default());
         assert_eq!(variant(&wrong.unwrap_err()), "Prefix");
@@ -342,7 +268,7 @@ fn a_net_with_two_parameters_of_one_name_is_saved_and_loaded_by_path() -> Result
     for file in files {
         saved.save_parameters(&file)?;
         let loaded = net();
-        loaded.load_parameters(&file, &LoadOptions::default())?;
+        let _report = loaded.load_parameters(&file, &LoadOptions::default())?;
         check_equal(&saved, &loaded);
     }
     Ok(())

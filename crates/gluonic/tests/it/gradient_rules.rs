@@ -90,7 +90,9 @@ fn grad_returns_gradients_and_leaves_every_slot_alone() -> Result<()> {
     let found = grad(&loss, &[&y, &x, &z, &y])?;
     let found: Vec<f64> = found.iter().map(|g| g.to_scalar().unwrap()).collect();
     assert_eq!(found, [40.0, 100.0, 0.0, 40.0]);
-    [&x, &y, &z].iter().for_each(|leaf| check(leaf, &[0.0]));
+    for leaf in [&x, &y, &z] {
+        check(leaf, &[0.0]);
+    }
     let parameter = Parameter::new("weight", 1);
     parameter.initialize_with(&init::One, Reinit::Keep)?;
     let w = parameter.data()?;
@@ -261,7 +263,9 @@ fn large_products_of_reversed_and_transposed_matrices_equal_those_of_their_copie
 }
 
 /// Returns what it is told to in backward.
-struct Broken(fn(&NdArray) -> Result<Vec<Option<NdArray>>>);
+struct Broken(UsersBackward);
+
+type UsersBackward = fn(&NdArray) -> Result<Vec<Option<NdArray>>>;
 
 impl Function for Broken {
     fn forward(&self, _keep: &mut Vec<NdArray>, inputs: &[NdArray]) -> Result<NdArray> {
@@ -282,7 +286,7 @@ fn a_users_function_that_breaks_its_promise_is_an_error_and_leaves_no_fresh_grad
 {
     let weight = Parameter::new("weight", 2);
     weight.initialize_with(&init::One, Reinit::Keep)?;
-    let cases: [(&str, fn(&NdArray) -> Result<Vec<Option<NdArray>>>); 3] = [
+    let cases: [(&str, UsersBackward); 3] = [
         ("FunctionGrads", |_| Ok(Vec::new())),
         ("HeadShape", |_| Ok(vec![Some(NdArray::zeros(3, DType::F32)?)])),
         ("User", |_| Err(Error::user("the gradient", "no idea"))),
@@ -290,14 +294,14 @@ fn a_users_function_that_breaks_its_promise_is_an_error_and_leaves_no_fresh_grad
     for (expected, backward) in cases {
         let w = weight.data()?;
         // The other use of the weight writes before the function fails.
-        let loss = record(|| &apply(&Arc::new(Broken(backward)), &[w.clone()])? + &w)?;
+        let loss = record(|| &apply(&Arc::new(Broken(backward)), std::slice::from_ref(&w))? + &w)?;
         assert_eq!(variant(&error(loss.backward())), expected);
         let mut trainer = Trainer::of([&weight], Sgd::new(1.0)?)?;
         assert_eq!(variant(&error(trainer.step(1))), "StaleGradients");
     }
     let w = weight.data()?;
-    let none: fn(&NdArray) -> Result<Vec<Option<NdArray>>> = |_| Ok(vec![None]);
-    record(|| &apply(&Arc::new(Broken(none)), &[w.clone()])? + &w)?.backward()?;
+    let none: UsersBackward = |_| Ok(vec![None]);
+    record(|| &apply(&Arc::new(Broken(none)), std::slice::from_ref(&w))? + &w)?.backward()?;
     assert_eq!(gradient(&weight), [1.0, 1.0]);
     Ok(())
 }

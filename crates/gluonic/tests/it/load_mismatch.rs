@@ -127,10 +127,11 @@ fn the_files_element_type_counts_when_it_is_asked_for() -> Result<()> {
     assert_eq!(variant(&error(net.load_parameters(&file, &LoadOptions::default()))), "Load");
     let weight = net[0].weight()?;
     let options = LoadOptions { cast_dtype: true, ..LoadOptions::default() };
-    net.load_parameters(&file, &options)?;
+    let _report = net.load_parameters(&file, &options)?;
     let as_f32 = value(&weight);
     assert_eq!(weight.dtype(), DType::F32);
-    net.load_parameters(&file, &LoadOptions { dtype_source: DTypeSource::Saved, ..options })?;
+    let _report =
+        net.load_parameters(&file, &LoadOptions { dtype_source: DTypeSource::Saved, ..options })?;
     assert_eq!(
         (value(&weight), weight.dtype(), weight.grad()?.dtype()),
         (as_f32, DType::F16, DType::F16)
@@ -232,7 +233,7 @@ fn a_file_of_another_kind_is_called_by_its_name() -> Result<()> {
     // The suffix does not decide when reading.
     net.save_parameters(folder.path().join("b.params"))?;
     write(&file, read(folder.path().join("b.params")));
-    net.load_parameters(&file, &LoadOptions::default())?;
+    let _report = net.load_parameters(&file, &LoadOptions::default())?;
     Ok(())
 }
 
@@ -318,7 +319,7 @@ fn tensors_of_a_type_that_arrays_cannot_hold_are_a_misfit() -> Result<()> {
         RawTensor::new("0.bias", raw, vec![2], vec![0_u8; 2]).unwrap(),
     ];
     let mut bytes = Vec::new();
-    write_to(&mut bytes, Format::Safetensors, &tensors, &Default::default()).unwrap();
+    write_to(&mut bytes, Format::Safetensors, &tensors, &indexmap::IndexMap::default()).unwrap();
     let refused = refused(&net, &file, &bytes).to_string();
     assert!(refused.contains("`0.bias` has type float32, found"), "{refused}");
     let options = LoadOptions { cast_dtype: true, ..Default::default() };

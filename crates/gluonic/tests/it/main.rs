@@ -1,13 +1,20 @@
 //! The tests of `gluonic` through its public API, by behavior.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test; helpers do it too")]
 
 mod bounds;
 mod chains;
 mod deferred;
+mod dict;
+mod edits;
+mod errors;
 mod files;
 mod gradient_rules;
 mod gradients;
+mod gradients_of_parts;
 mod handles;
+mod hooks;
 mod load_mismatch;
+mod mxnet_files;
 mod names;
 mod parameters;
 mod snapshots;

@@ -196,7 +196,9 @@ fn multipliers_must_be_numbers_that_make_sense() {
 #[test]
 fn tags_are_a_sorted_set_of_words() {
     let weight = ready();
-    ["head", "frozen", "head"].iter().for_each(|tag| weight.tag(tag));
+    for tag in ["head", "frozen", "head"] {
+        weight.tag(tag);
+    }
     assert_eq!(weight.tags(), ["frozen".into(), Box::<str>::from("head")]);
     assert!(weight.untag("head") && !weight.untag("head"));
     assert_eq!(weight.tags().len(), 1);

@@ -145,6 +145,7 @@ fn an_edit_inside_record_counts_for_what_comes_after_it() -> Result<()> {
 
 /// Writes through a pin as code outside would: NumPy, C.
 #[allow(unsafe_code, reason = "a pin is there for code outside Rust, which this plays")]
+#[allow(clippy::cast_ptr_alignment, reason = "the memory is that of a vector of this type")]
 fn write_from_outside(pin: &gluonic::array::Pin, value: f32) {
     assert_eq!(pin.dtype(), DType::F32);
     for i in 0..pin.len() {

@@ -61,7 +61,9 @@ fn of_two_backwards_at_once_into_a_write_slot_one_whole_gradient_remains() -> Re
 #[test]
 fn two_backwards_at_once_into_an_add_slot_give_the_sum() -> Result<()> {
     let weights = [ones(N)?, ones(N)?];
-    weights.iter().for_each(|weight| weight.set_grad_req(GradReq::Add));
+    for weight in &weights {
+        weight.set_grad_req(GradReq::Add);
+    }
     race(&weights, |round, first, second| {
         let n = (round + 1) as f64;
         assert_eq!((first, second), (&[22.0 * n; N][..], &[11.0 * n; N][..]), "round {round}");

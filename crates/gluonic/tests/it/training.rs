@@ -32,7 +32,7 @@ fn check(settings: Settings, dtype: DType, tolerance: f64) {
     );
     weight.initialize_with(&init::Normal::new(1.0), Reinit::Keep).unwrap();
     let mut w = value(&weight);
-    let mut v = vec![0.0; 6];
+    let mut v = [0.0; 6];
     let sgd = Sgd::new(LR).unwrap().momentum(momentum).unwrap().wd(wd).unwrap();
     let sgd = clip.map_or(Ok(sgd), |_| {
         let sgd = Sgd::new(LR)?.momentum(momentum)?.wd(wd)?;

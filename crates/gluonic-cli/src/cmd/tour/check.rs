@@ -1,7 +1,7 @@
 //! The guide of the tour: it prints headings, code with its output, and checks, and remembers what
 //! the checks found.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
@@ -143,27 +143,24 @@ impl Tour {
         }
     }
 
-    pub(super) fn n_checks(&self) -> usize {
-        self.checks.len()
-    }
-
     pub(super) fn n_failed(&self) -> usize {
         self.checks.iter().filter(|check| !check.ok).count()
     }
 
     /// The sentence that the tour ends with, and once more what failed.
     pub(super) fn summary(&mut self, rest: &str) {
-        let (n, failed) = (self.n_checks(), self.n_failed());
+        let (n, failed) = (self.checks.len(), self.n_failed());
         let verdict = match failed {
             0 => self.style.green(&format!("{n} checks, all passed")),
             _ => self.style.red(&format!("{n} checks, {failed} failed")),
         };
         self.line(&format!("\n{verdict}; {rest}"));
-        let mut list = String::new();
-        for check in self.checks.iter().filter(|check| !check.ok) {
-            let _ = writeln!(list, "  ✗ {}: {}", check.step, check.what);
+        let failed = self.checks.iter().filter(|check| !check.ok);
+        let failed: Vec<String> =
+            failed.map(|check| format!("  ✗ {}: {}", check.step, check.what)).collect();
+        for line in failed {
+            self.line(&line);
         }
-        self.line(list.trim_end());
     }
 
     /// The checks as JSON.
@@ -244,7 +241,7 @@ mod tests {
         tour.step("step", "");
         tour.equal("one", 1, 1);
         tour.near("two", 2.0, 2.5, 0.1);
-        assert_eq!((tour.n_checks(), tour.n_failed()), (2, 1));
+        assert_eq!((tour.checks.len(), tour.n_failed()), (2, 1));
         assert_eq!(tour.to_json()[1]["expected"], "2 ± 0.1000");
         assert_eq!(tour.to_json()[1]["ok"], false);
     }

@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn numbers_keep_the_digits_that_count() {
-        let shown = [0.0, 42.0, 0.04, 0.040_415, 7.501_23, 1.234_56e-5, -0.25].map(short);
+        let shown = [0.0, 42.0, 0.04, 0.040_417, 7.501_23, 1.234_56e-5, -0.25].map(short);
         assert_eq!(shown, ["0", "42", "0.04000", "0.04042", "7.501", "1.23e-5", "-0.2500"]);
     }
 

@@ -56,8 +56,8 @@ pub(super) fn train(tour: &mut Tour, digits: &Digits, seed: u64) -> Result<Train
     for number in 1..=EPOCHS {
         let loss = epoch(&net, &mut trainer, &train.images, &train.labels)?;
         losses.push(loss);
-        bar.inc(1);
         bar.set_message(format!("loss {loss:.4}"));
+        bar.inc(1);
         if number > 1 && number % LOOK != 0 {
             continue;
         }
