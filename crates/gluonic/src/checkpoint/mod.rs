@@ -21,7 +21,7 @@ pub use report::{LoadReport, Problem};
 pub use save::SaveOptions;
 
 use crate::error::Result;
-use crate::nn::{Block, walk};
+use crate::nn::{Block, BlockExt, walk};
 use crate::param::ParameterDict;
 
 /// Saving and loading of any block. In the [prelude](crate::prelude).
@@ -81,17 +81,12 @@ pub trait Checkpoint: Block {
         apply::load(
             // Where names are not distinct, only paths can be meant.
             targets.or_by_name(
-                self.collect_params_for_names().unwrap_or_default(),
+                BlockExt::collect_params(self).unwrap_or_default(),
                 self.core().prefix(),
             ),
             file.as_ref(),
             options,
         )
-    }
-
-    #[doc(hidden)]
-    fn collect_params_for_names(&self) -> Result<ParameterDict> {
-        crate::nn::BlockExt::collect_params(self)
     }
 }
 

@@ -35,7 +35,6 @@ fn forward_backward_drop() -> Result<()> {
     let x = leaf()?;
     let y = chain(&x)?;
     y.backward()?;
-    // The sign turns DEPTH / 4 times, an even number, so neighbours of `+ x` cancel.
     assert_eq!(x.grad()?.to_vec::<f64>()?, expected());
     drop(y);
     Ok(())

@@ -11,7 +11,8 @@ fn mlp() -> Sequential {
 /// The first values of each array of a fixture, as `MXNet` saw them.
 #[track_caller]
 fn check_fixture(name: &str, net: &dyn Block, keyed: impl Fn(&str) -> String) {
-    net.load_parameters(fixture(&format!("{name}.params")), &LoadOptions::default()).unwrap();
+    let file = fixture(&format!("{name}.params"));
+    let _report = net.load_parameters(file, &LoadOptions::default()).unwrap();
     let facts: serde_json::Value =
         serde_json::from_slice(&read(fixture(&format!("{name}.json")))).unwrap();
     let arrays = facts["arrays"].as_array().unwrap();
