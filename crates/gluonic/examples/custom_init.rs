@@ -1,4 +1,5 @@
 //! An initializer of one's own: U[-10, 10), with zeros in place of what is nearer to 0 than 5.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use gluonic::prelude::*;
 use gluonic::{init::InitDesc, random::Address};

@@ -1,4 +1,5 @@
 //! Loads a file that MXNet 1.9.1 wrote, and saves it as safetensors.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
 //! Trains a small network on made-up data: points inside and outside a circle.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use gluonic::prelude::*;
 

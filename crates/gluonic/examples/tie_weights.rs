@@ -1,5 +1,6 @@
 //! Two layers with one set of parameters: an edit through one is seen through the other, and the
 //! gradient is the sum over both.
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use gluonic::prelude::*;
 

@@ -495,6 +495,10 @@ impl Error {
             Error::UnknownParameter { nearest, .. }
             | Error::UnknownWord { nearest, .. }
             | Error::UnknownChild { nearest, .. } => return did_you_mean(nearest),
+            Error::ShapeMismatch { .. } => "build the layer with these sizes, or reshape the value",
+            Error::Pattern { .. } => {
+                "patterns are regular expressions as Python's; put a `\\` before special characters"
+            }
             Error::DuplicateName { .. } => {
                 "give one of the blocks another prefix, or share one block"
             }

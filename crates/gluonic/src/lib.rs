@@ -64,7 +64,6 @@ pub use array::{DType, Element, NdArray};
 pub use error::{Error, Result};
 pub use gluonic_derive::Block;
 pub use init::Reinit;
-pub use ndarray::s;
 pub use nn::{Block, BlockExt};
 pub use param::{ParamSpec, Parameter, ParameterDict};
 pub use shape::{Dims, Shape};

@@ -60,14 +60,19 @@ fn view_mut<'a, T>(buf: &'a mut [T], view: &View) -> ArrayViewMutD<'a, T> {
 
 /// Copies the elements of a view out in row-major order.
 pub(crate) fn gather<T: Copy>(buf: &[T], view: &View) -> Vec<T> {
-    if view.is_contiguous() {
-        return buf[view.offset..view.offset + view.dims.elem_count()].to_vec();
-    }
     let mut out = Vec::with_capacity(view.dims.elem_count());
+    gather_into(buf, view, &mut out);
+    out
+}
+
+/// Appends the elements of a view in row-major order.
+pub(crate) fn gather_into<T: Copy>(buf: &[T], view: &View, out: &mut Vec<T>) {
+    if view.is_contiguous() {
+        return out.extend_from_slice(&buf[view.offset..][..view.dims.elem_count()]);
+    }
     for_each_row(view, |start, stride, n| {
         out.extend((0..n as isize).map(|i| buf[(start + i * stride) as usize]));
     });
-    out
 }
 
 /// Calls `row(first position, stride, count)` for each run along the last axis, in order.
@@ -347,7 +352,7 @@ fn copy_strided<T: Copy>(from: &[T], from_view: &View, to: &mut [T], to_view: &V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::s;
+    use crate::s;
 
     fn counted(dims: (usize, usize)) -> NdArray {
         let n = dims.0 * dims.1;

@@ -9,6 +9,8 @@ mod cell;
 mod convert;
 mod dtype;
 mod edit;
+#[doc(hidden)]
+pub mod index;
 mod pin;
 mod pool;
 mod view;
@@ -23,7 +25,7 @@ pub(crate) use cell::{Cell, thread_number, unique};
 pub(crate) use dtype::{Compute, for_dtype, for_float};
 pub use dtype::{DType, Element, Scalar};
 pub use edit::Operand;
-pub(crate) use edit::{for_each_row, gather};
+pub(crate) use edit::{for_each_row, gather, gather_into};
 pub use pin::Pin;
 pub(crate) use view::{View, broadcast_dims};
 

@@ -103,7 +103,8 @@ mod tests {
         let vec = take::<f64>(100_000);
         let address = vec.as_ptr();
         give(f64::wrap(vec));
-        assert_eq!(take::<f64>(99_000).as_ptr(), address);
+        let again = take::<f64>(99_000);
+        assert_eq!(again.as_ptr(), address);
     }
 
     #[test]

@@ -77,7 +77,9 @@ pub(super) fn plan(candidates: Candidates, archive: &Archive<'_>, options: &Load
             if options.allow_missing {
                 report.missing.push(key);
             } else {
-                let nearest = nearest(&key, keys.iter().copied());
+                // A key that has its parameter already is not the one that was meant.
+                let free = keys.iter().copied().filter(|key| !targets.keys.contains_key(*key));
+                let nearest = nearest(&key, free);
                 report.problems.push(Problem::Missing { key, nearest });
             }
             continue;
@@ -129,7 +131,8 @@ pub(super) fn plan(candidates: Candidates, archive: &Archive<'_>, options: &Load
         if options.ignore_extra {
             report.extra.push((*key).into());
         } else {
-            let nearest = nearest(key, targets.keys.keys().map(|known| &**known));
+            let free = targets.keys.keys().map(|known| &**known);
+            let nearest = nearest(key, free.filter(|known| tensor_of(known).is_none()));
             report.problems.push(Problem::Extra { key: (*key).into(), nearest });
         }
     }

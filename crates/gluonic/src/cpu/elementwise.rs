@@ -114,14 +114,12 @@ pub(crate) fn zip<T: Float>(
     in_pieces(out, x, y, &|out, x, y| zip_piece(out, add, x, y, f));
 }
 
+/// A kernel on one piece of an output and of two inputs.
+type Piece<'a, T> = dyn Fn(&mut [T], &[T], &[T]) + Sync + 'a;
+
 /// Runs a kernel on pieces of its slices, which have one length, in parallel if they are long. The
 /// kernel is behind a reference so that the machinery is compiled once and not for each kernel.
-fn in_pieces<T: Float>(
-    out: &mut [T],
-    x: &[T],
-    y: &[T],
-    kernel: &(dyn Fn(&mut [T], &[T], &[T]) + Sync),
-) {
+fn in_pieces<T: Float>(out: &mut [T], x: &[T], y: &[T], kernel: &Piece<T>) {
     if out.len() < 2 * PIECE || threads() == 1 {
         return kernel(out, x, y);
     }

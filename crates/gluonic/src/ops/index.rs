@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ndarray::SliceInfoElem;
 
 use super::{edges, track};
-use crate::array::{Buf, NdArray, View, for_dtype, for_each_row, for_float, gather};
+use crate::array::{Buf, NdArray, View, for_dtype, for_each_row, for_float, gather_into};
 use crate::autograd::{Op, Sinks};
 use crate::error::{Error, Result};
 use crate::shape::Dims;
@@ -73,10 +73,14 @@ impl NdArray {
         let width = self.dims()[1..].iter().product();
         let buf = self.cell.snapshot()?;
         let taken = for_dtype!(self.dtype(), T => {
-            let all = gather(buf.slice::<T>(), &self.view);
+            let (all, first) = (buf.slice::<T>(), self.view.slice(&[SliceInfoElem::Index(0)]));
             let mut out = Vec::with_capacity(rows.len() * width);
-            for row in rows {
-                out.extend_from_slice(&all[row * width..][..width]);
+            if let Ok(mut part) = first {
+                let start = part.offset as isize;
+                for row in rows {
+                    part.offset = (start + *row as isize * self.view.strides[0]) as usize;
+                    gather_into(all, &part, &mut out);
+                }
             }
             Buf::from_vec(out)
         });

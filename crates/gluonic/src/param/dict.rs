@@ -266,7 +266,8 @@ impl ParameterDict {
             let path = path_of(parameter).unwrap_or_else(|| (&**parameter.name()).into());
             parameter.stage(None, default, Address::new(key, path), reinit)
         });
-        let staged = staged.collect::<Result<Vec<_>>>()?;
+        let mut staged = staged.collect::<Result<Vec<_>>>()?;
+        super::Staged::join(&mut staged);
         staged.into_iter().try_for_each(super::Staged::commit)
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::parameter::Parameter;
-use super::state::Kind;
+use super::state::{Kind, Provenance};
 use crate::array::NdArray;
 use crate::autograd::GradReq;
 use crate::error::Result;
@@ -42,7 +42,11 @@ impl Parameter {
             write!(f, "\n  tags         {}", self.tags().join(", "))?;
         }
         match (self.provenance(), self.initializer()) {
-            (Some(provenance), _) => write!(f, "\n  initializer  {provenance}")?,
+            (Some(Provenance { address, initializer }), _) => {
+                write!(f, "\n  initializer  {initializer}")?;
+                let (key, path) = (address.key(), address.path());
+                write!(f, "\n               at key {key:#x}, path {path}")?;
+            }
             (None, Some(init)) => write!(f, "\n  initializer  {} (its own)", init.dumps())?,
             (None, None) => f.write_str("\n  initializer  that of the block")?,
         }
@@ -111,11 +115,11 @@ fn fmt_array(f: &mut fmt::Formatter<'_>, label: &str, array: &NdArray) -> fmt::R
     }
     let Summary { min, max, mean, std, zeros, not_finite, spark } = summarize(&values);
     write!(f, "\n               min {min:.4}, mean {mean:.4}, max {max:.4}, std {std:.4}")?;
-    write!(f, ", zeros {zeros} of {}", values.len())?;
+    write!(f, "\n               [{spark}] zeros {zeros} of {}", values.len())?;
     if not_finite > 0 {
         write!(f, ", NaN or infinite {not_finite}")?;
     }
-    write!(f, "\n               [{spark}]")
+    Ok(())
 }
 
 /// The first few values on one line.

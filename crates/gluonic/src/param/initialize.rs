@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::parameter::Parameter;
-use super::state::{Life, Plan, Provenance, Ready, State};
+use super::state::{Group, Life, Plan, Provenance, Ready, State};
 use crate::array::{Buf, Cell, NdArray};
 use crate::autograd::{GradReq, Slot};
 use crate::error::{Error, Result, UnknownShape};
@@ -78,7 +78,7 @@ impl Parameter {
             cell.refuse_own_edit().map_err(|error| error.at(self.name()))?;
         }
         let init = explicit.or_else(|| state.init.clone()).unwrap_or_else(|| default.clone());
-        let plan = Plan { init, address, pending: None };
+        let plan = Plan { init, address, pending: None, group: None };
         let dims = match &state.shape {
             Some(shape) => shape.dims(),
             None => None,
@@ -126,7 +126,8 @@ impl Parameter {
         let plan = plan.clone();
         self.check_refines(&state, shape)?;
         let Some(dims) = shape.dims() else {
-            return Err(self.missing(&state));
+            drop(state);
+            return Err(self.missing());
         };
         let desc = InitDesc { name: self.name().clone(), dims, dtype: state.dtype };
         drop(state);
@@ -157,6 +158,20 @@ fn become_ready(state: &mut State, value: NdArray) -> Result<()> {
 }
 
 impl Staged {
+    /// Lets every deferred one among `staged` know the others.
+    pub(crate) fn join(staged: &mut [Staged]) {
+        let waiting = staged.iter().filter_map(|staged| match &staged.change {
+            Change::Defer(plan) => Some((plan.address.path().into(), staged.parameter.downgrade())),
+            _ => None,
+        });
+        let group = Arc::new(Group(waiting.collect()));
+        for staged in staged {
+            if let Change::Defer(plan) = &mut staged.change {
+                plan.group = Some(group.clone());
+            }
+        }
+    }
+
     /// Puts the value in place. In an existing parameter, into the same memory; its gradient
     /// becomes 0.
     ///

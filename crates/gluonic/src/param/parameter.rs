@@ -1,6 +1,6 @@
 //! The handle [`Parameter`] and everything it can do.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use super::initialize::new_slot;
 use super::spec::ParamSpec;
@@ -38,7 +38,21 @@ struct Inner {
 #[derive(Clone, Debug)]
 pub struct Parameter(Arc<Inner>);
 
+/// A handle that does not keep its parameter alive.
+#[derive(Clone, Debug)]
+pub(crate) struct WeakParameter(Weak<Inner>);
+
+impl WeakParameter {
+    pub(crate) fn upgrade(&self) -> Option<Parameter> {
+        self.0.upgrade().map(Parameter)
+    }
+}
+
 impl Parameter {
+    pub(crate) fn downgrade(&self) -> WeakParameter {
+        WeakParameter(Arc::downgrade(&self.0))
+    }
+
     /// A trainable `f32` parameter. Sizes may be unknown.
     pub fn new(name: impl Into<ParamName>, shape: impl Into<Shape>) -> Self {
         Self::with_spec(name, &ParamSpec::new(shape).deferred())
@@ -191,17 +205,20 @@ impl Parameter {
         self.state().tags.iter().cloned().collect()
     }
 
-    pub(super) fn missing(&self, state: &State) -> Error {
-        match (&state.life, &state.shape) {
-            (Life::Deferred(_), Some(shape)) => Error::Deferred {
-                name: self.name().clone(),
-                shape: shape.clone(),
-                pending: Box::default(),
-            },
-            (Life::Deferred(_), None) => {
-                Error::UnknownShape { name: self.name().clone(), shape: UnknownShape(None) }
+    /// Why there is no value. Without the lock, since the other parameters of the group are asked.
+    pub(super) fn missing(&self) -> Error {
+        let (life, shape) = {
+            let state = self.state();
+            (state.life.clone(), state.shape.clone())
+        };
+        let name = self.name().clone();
+        match (life, shape) {
+            (Life::Deferred(plan), Some(shape)) => {
+                let pending = plan.group.as_ref().map(|group| group.pending());
+                Error::Deferred { name, shape, pending: pending.unwrap_or_default() }
             }
-            _ => Error::Uninitialized { name: self.name().clone() },
+            (Life::Deferred(_), None) => Error::UnknownShape { name, shape: UnknownShape(None) },
+            _ => Error::Uninitialized { name },
         }
     }
 
@@ -213,7 +230,8 @@ impl Parameter {
     pub fn data(&self) -> Result<NdArray> {
         let state = self.state();
         let Life::Ready(Ready { cell, dims, slot }) = &state.life else {
-            return Err(self.missing(&state));
+            drop(state);
+            return Err(self.missing());
         };
         let track = slot.as_ref().map_or(Track::None, |slot| Track::Leaf(slot.clone()));
         Ok(NdArray::on(cell.clone(), View::new(dims.clone()), track))
@@ -226,7 +244,8 @@ impl Parameter {
     pub fn grad(&self) -> Result<NdArray> {
         let state = self.state();
         let Life::Ready(Ready { dims, slot, .. }) = &state.life else {
-            return Err(self.missing(&state));
+            drop(state);
+            return Err(self.missing());
         };
         let Some(slot) = slot else {
             return Err(Error::NoGrad { name: Some(self.name().clone()) });

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use super::parameter::WeakParameter;
 use crate::array::{Buf, Cell, DType, NdArray};
 use crate::autograd::{GradReq, Slot};
 use crate::error::Result;
 use crate::init::Initializer;
+use crate::name::ParamPath;
 use crate::random::Address;
 use crate::shape::{Dims, Shape};
 
@@ -48,7 +50,8 @@ pub struct Provenance {
 
 impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {}", self.initializer, self.address)
+        let (key, path) = (self.address.key(), self.address.path());
+        write!(f, "{} at key {key:#x}, path {path}", self.initializer)
     }
 }
 
@@ -59,6 +62,21 @@ pub(crate) struct Plan {
     pub(crate) address: Address,
     /// A value that was set before the shape was known: it wins over the initializer.
     pub(crate) pending: Option<NdArray>,
+    /// The parameters of which the initialization was deferred by the same call.
+    pub(crate) group: Option<Arc<Group>>,
+}
+
+/// The parameters that one call of `initialize` has left waiting, by path: so that asking one too
+/// early can name them all.
+#[derive(Debug)]
+pub(crate) struct Group(pub(crate) Vec<(ParamPath, WeakParameter)>);
+
+impl Group {
+    /// The paths of those that still wait.
+    pub(crate) fn pending(&self) -> Box<[ParamPath]> {
+        let waits = |weak: &WeakParameter| weak.upgrade().is_some_and(|p| p.is_deferred());
+        self.0.iter().filter(|(_, weak)| waits(weak)).map(|(path, _)| path.clone()).collect()
+    }
 }
 
 /// The memory of a parameter that has a value.

@@ -158,7 +158,7 @@ mod tests {
         let path = folder.path().join("a.bin");
         write_atomically(&path, |out| out.write_all(b"old")).unwrap();
         let result = write_atomically(&path, |out| {
-            out.write_all(&[0; 1 << 20])?;
+            out.write_all(&vec![0; 1 << 20])?;
             Err(IoError::other("disk full"))
         });
         assert!(matches!(result, Err(Error::Io { .. })));
