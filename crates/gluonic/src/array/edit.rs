@@ -67,8 +67,10 @@ pub(crate) fn gather<T: Copy>(buf: &[T], view: &View) -> Vec<T> {
 
 /// Appends the elements of a view in row-major order.
 pub(crate) fn gather_into<T: Copy>(buf: &[T], view: &View, out: &mut Vec<T>) {
-    if view.is_contiguous() {
-        return out.extend_from_slice(&buf[view.offset..][..view.dims.elem_count()]);
+    let n = view.dims.elem_count();
+    // A view without elements may begin anywhere.
+    if n > 0 && view.is_contiguous() {
+        return out.extend_from_slice(&buf[view.offset..][..n]);
     }
     for_each_row(view, |start, stride, n| {
         out.extend((0..n as isize).map(|i| buf[(start + i * stride) as usize]));

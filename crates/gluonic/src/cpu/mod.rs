@@ -44,6 +44,8 @@ pub(crate) trait Float:
     fn cos(self) -> Self;
     fn powf(self, power: Self) -> Self;
     fn abs(self) -> Self;
+    /// The larger of two; of a NaN and a number, the number.
+    fn max(self, other: Self) -> Self;
     fn is_nan(self) -> bool;
 }
 
@@ -76,6 +78,8 @@ macro_rules! float {
             fn powf(self, power: $t) -> $t { self.powf(power) }
             #[inline(always)]
             fn abs(self) -> $t { self.abs() }
+            #[inline(always)]
+            fn max(self, other: $t) -> $t { self.max(other) }
             #[inline(always)]
             fn is_nan(self) -> bool { self.is_nan() }
         }

@@ -56,9 +56,10 @@ fn an_access_too_early_tells_what_waits_and_what_to_do() -> Result<()> {
         early.to_string(),
         "parameter `dense0_weight` has shape (4, ?): its initialization waits for the first forward"
     );
+    // The parameter knows what waits besides it.
     assert_eq!(
         early.hint().unwrap(),
-        "run one batch through the model, or give `in_units` when the layer is built"
+        "run one batch through the model; waiting: `0.weight`, `1.0.weight`"
     );
     let waiting: Vec<_> = net.pending().iter().map(ToString::to_string).collect();
     assert_eq!(waiting, ["0.weight", "1.0.weight"]);

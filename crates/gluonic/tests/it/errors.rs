@@ -59,6 +59,12 @@ fn errors_of_the_life_of_a_parameter() {
     net.initialize().unwrap();
     assert_snapshot!(told("Deferred", net[0].weight().unwrap().data()), @r"
     parameter `dense0_weight` has shape (4, ?): its initialization waits for the first forward
+    hint: run one batch through the model; waiting: `0.weight`, `1.weight`
+    ");
+    let alone = Parameter::new("fc_weight", [Some(2), None]);
+    alone.initialize().unwrap();
+    assert_snapshot!(told("Deferred", alone.data()), @r"
+    parameter `fc_weight` has shape (2, ?): its initialization waits for the first forward
     hint: run one batch through the model, or give `in_units` when the layer is built
     ");
     assert_snapshot!(told("Deferred", net.save_parameters("net.params")), @r"
@@ -85,10 +91,12 @@ fn errors_of_the_life_of_a_parameter() {
     the array has no gradient: its grad_req is null
     hint: set its grad_req to write or add
     ");
-    assert_snapshot!(told("ShapeMismatch", ready().set_data(&x().transpose().unwrap())), @"parameter `fc_weight` has shape (2, 3), found (3, 2)");
+    assert_snapshot!(told("ShapeMismatch", ready().set_data(&x().transpose().unwrap())), @r"
+    parameter `fc_weight` has shape (2, 3), found (3, 2)
+    hint: build the layer with these sizes, or reshape the value
+    ");
     let vector = Parameter::new("fc_bias", 3);
-    let xavier = vector.initialize_with(&init::Xavier::default(), Reinit::Keep);
-    let refused = error(xavier);
+    let refused = error(vector.initialize_with(&init::Xavier::default(), Reinit::Keep));
     assert_snapshot!(told_of("InitRank", refused.root()), @r"
     initializer `xavier` cannot be applied to shape (3,): it needs rank 2 or more
     hint: use `Uniform` or `Normal` for vectors, or give the parameter its own initializer
@@ -129,7 +137,10 @@ fn errors_of_names_and_sets() {
     parameter `dense0_weight` does not start with the prefix `enc_`
     hint: build the children inside `name_scope`, or save by path
     ");
-    assert_snapshot!(told("Pattern", params.select("(dense")), @"invalid pattern `(dense`: Parsing error at position 6: Opening parenthesis without closing parenthesis");
+    assert_snapshot!(told("Pattern", params.select("(dense")), @r"
+    invalid pattern `(dense`: Parsing error at position 6: Opening parenthesis without closing parenthesis
+    hint: patterns are regular expressions as Python's; put a `\` before special characters
+    ");
     assert_snapshot!(told("UnknownWord", "rellu".parse::<Activation>()), @r"
     no activation is called `rellu`
     hint: did you mean `relu`?
@@ -323,8 +334,7 @@ fn errors_of_files() {
 
 #[test]
 fn errors_of_users_code() {
-    let result: Result<()> = Err(Error::user("the initializer", "it had no idea"));
-    assert_snapshot!(told("User", result), @r"
+    assert_snapshot!(told_of("User", &Error::user("the initializer", "it had no idea")), @r"
     the initializer failed
     cause: it had no idea
     ");
