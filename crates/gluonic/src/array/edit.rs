@@ -151,10 +151,8 @@ impl NdArray {
     /// ```
     /// use gluonic::{DType, NdArray};
     /// let x = NdArray::zeros((2, 3), DType::F32)?;
-    /// x.edit::<f32, _>(|mut view| view.row_mut(1).fill(5.0))?;
-    /// assert_eq!(x.to_vec::<f32>()?, [0.0, 0.0, 0.0, 5.0, 5.0, 5.0]);
-    /// # trait Row { fn row_mut(&mut self, i: usize) -> ndarray::ArrayViewMut<'_, f32, ndarray::IxDyn>; }
-    /// # impl Row for ndarray::ArrayViewMutD<'_, f32> { fn row_mut(&mut self, i: usize) -> ndarray::ArrayViewMut<'_, f32, ndarray::IxDyn> { self.index_axis_mut(ndarray::Axis(0), i) } }
+    /// x.edit::<f32, _>(|mut view| view[[1, 2]] = 5.0)?;
+    /// assert_eq!(x.to_vec::<f32>()?, [0.0, 0.0, 0.0, 0.0, 0.0, 5.0]);
     /// # Ok::<(), gluonic::Error>(())
     /// ```
     pub fn edit<T: Element, R>(&self, edit: impl FnOnce(ArrayViewMutD<'_, T>) -> R) -> Result<R> {

@@ -66,7 +66,8 @@ macro_rules! unary {
                 $(#[$doc])*
                 ///
                 /// # Errors
-                /// [`Error::NoArithmetic`](crate::Error::NoArithmetic) if the element type is not a floating-point one.
+                /// [`Error::NoArithmetic`](crate::Error::NoArithmetic) if the element type is not
+                /// a floating-point one.
                 pub fn $method(&self) -> Result<NdArray> {
                     unary(self, $type)
                 }
@@ -97,139 +98,55 @@ unary! {
     cos Cos "cos" by_x, |x| x.cos(), |x| -x.sin();
 }
 
-#[derive(Clone, Copy)]
-struct AddScalar(f64);
-impl Unary for AddScalar {
-    const NAME: &'static str = "add";
-    #[inline(always)]
-    fn f<T: Compute>(self, x: T) -> T {
-        x + T::of(self.0)
-    }
-    #[inline(always)]
-    fn df<T: Compute>(self, _x: T) -> T {
-        T::ONE
-    }
+macro_rules! with_number {
+    ($($(#[$doc:meta])* $method:ident $type:ident $name:literal,
+        |$x:ident, $value:ident| $f:expr, |$x1:ident, $value1:ident| $df:expr;)*) => {
+        $(
+            #[derive(Clone, Copy)]
+            struct $type(f64);
+            impl Unary for $type {
+                const NAME: &'static str = $name;
+                #[inline(always)]
+                fn f<T: Compute>(self, $x: T) -> T {
+                    let $value = T::of(self.0);
+                    $f
+                }
+                #[inline(always)]
+                fn df<T: Compute>(self, $x1: T) -> T {
+                    let $value1 = T::of(self.0);
+                    $df
+                }
+            }
+        )*
+        impl NdArray {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// [`Error::NoArithmetic`](crate::Error::NoArithmetic) if the element type is not
+                /// a floating-point one.
+                pub fn $method(&self, value: f64) -> Result<NdArray> {
+                    unary(self, $type(value))
+                }
+            )*
+        }
+    };
 }
 
-#[derive(Clone, Copy)]
-struct MulScalar(f64);
-impl Unary for MulScalar {
-    const NAME: &'static str = "mul";
-    #[inline(always)]
-    fn f<T: Compute>(self, x: T) -> T {
-        x * T::of(self.0)
-    }
-    #[inline(always)]
-    fn df<T: Compute>(self, _x: T) -> T {
-        T::of(self.0)
-    }
-}
-
-#[derive(Clone, Copy)]
-struct DivScalar(f64);
-impl Unary for DivScalar {
-    const NAME: &'static str = "div";
-    #[inline(always)]
-    fn f<T: Compute>(self, x: T) -> T {
-        x / T::of(self.0)
-    }
-    #[inline(always)]
-    fn df<T: Compute>(self, _x: T) -> T {
-        T::ONE / T::of(self.0)
-    }
-}
-
-#[derive(Clone, Copy)]
-struct ScalarSub(f64);
-impl Unary for ScalarSub {
-    const NAME: &'static str = "sub";
-    #[inline(always)]
-    fn f<T: Compute>(self, x: T) -> T {
-        T::of(self.0) - x
-    }
-    #[inline(always)]
-    fn df<T: Compute>(self, _x: T) -> T {
-        -T::ONE
-    }
-}
-
-#[derive(Clone, Copy)]
-struct ScalarDiv(f64);
-impl Unary for ScalarDiv {
-    const NAME: &'static str = "div";
-    #[inline(always)]
-    fn f<T: Compute>(self, x: T) -> T {
-        T::of(self.0) / x
-    }
-    #[inline(always)]
-    fn df<T: Compute>(self, x: T) -> T {
-        -T::of(self.0) / (x * x)
-    }
-}
-
-#[derive(Clone, Copy)]
-struct PowScalar(f64);
-impl Unary for PowScalar {
-    const NAME: &'static str = "powf";
-    #[inline(always)]
-    fn f<T: Compute>(self, x: T) -> T {
-        x.powf(T::of(self.0))
-    }
-    #[inline(always)]
-    fn df<T: Compute>(self, x: T) -> T {
-        // x⁰ is constant, also at 0, where 0 · 0⁻¹ would be NaN.
-        if self.0 == 0.0 { T::ZERO } else { T::of(self.0) * x.powf(T::of(self.0 - 1.0)) }
-    }
-}
-
-impl NdArray {
+with_number! {
     /// `x + value`.
-    ///
-    /// # Errors
-    /// [`Error::NoArithmetic`](crate::Error::NoArithmetic) if the element type is not a floating-point one.
-    pub fn add_scalar(&self, value: f64) -> Result<NdArray> {
-        unary(self, AddScalar(value))
-    }
-
+    add_scalar AddScalar "add", |x, value| x + value, |_x, _value| T::ONE;
     /// `x · value`.
-    ///
-    /// # Errors
-    /// As [`NdArray::add_scalar`].
-    pub fn mul_scalar(&self, value: f64) -> Result<NdArray> {
-        unary(self, MulScalar(value))
-    }
-
+    mul_scalar MulScalar "mul", |x, value| x * value, |_x, value| value;
     /// `x / value`.
-    ///
-    /// # Errors
-    /// As [`NdArray::add_scalar`].
-    pub fn div_scalar(&self, value: f64) -> Result<NdArray> {
-        unary(self, DivScalar(value))
-    }
-
+    div_scalar DivScalar "div", |x, value| x / value, |_x, value| T::ONE / value;
     /// `value - x`.
-    ///
-    /// # Errors
-    /// As [`NdArray::add_scalar`].
-    pub fn scalar_sub(&self, value: f64) -> Result<NdArray> {
-        unary(self, ScalarSub(value))
-    }
-
+    scalar_sub ScalarSub "sub", |x, value| value - x, |_x, _value| -T::ONE;
     /// `value / x`.
-    ///
-    /// # Errors
-    /// As [`NdArray::add_scalar`].
-    pub fn scalar_div(&self, value: f64) -> Result<NdArray> {
-        unary(self, ScalarDiv(value))
-    }
-
-    /// `x` to the power `value`.
-    ///
-    /// # Errors
-    /// As [`NdArray::add_scalar`].
-    pub fn powf(&self, value: f64) -> Result<NdArray> {
-        unary(self, PowScalar(value))
-    }
+    scalar_div ScalarDiv "div", |x, value| value / x, |x, value| -value / (x * x);
+    /// `x` to the power `value`. The derivative of the power 0 is 0, also at 0.
+    powf Powf "powf", |x, value| x.powf(value),
+        |x, value| if value == T::ZERO { T::ZERO } else { value * x.powf(value - T::ONE) };
 }
 
 struct ActNode {
@@ -263,7 +180,8 @@ macro_rules! activations {
                 $(#[$doc])*
                 ///
                 /// # Errors
-                /// [`Error::NoArithmetic`](crate::Error::NoArithmetic) if the element type is not a floating-point one.
+                /// [`Error::NoArithmetic`](crate::Error::NoArithmetic) if the element type is not
+                /// a floating-point one.
                 pub fn $method(&self) -> Result<NdArray> {
                     activation(self, Act::$act, stringify!($method))
                 }
