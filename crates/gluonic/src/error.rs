@@ -320,7 +320,7 @@ pub enum Error {
         block: Box<str>,
         /// What was asked for.
         child: Box<str>,
-        /// The children most like it, or all if there are few.
+        /// The children most like it.
         nearest: Names,
     },
     /// A block that has no forward of one input and one output was called.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use gluonic_formats::{Archive, mxnet_params::strip_arg_aux};
+use gluonic_formats::{Archive, RawTensor, mxnet_params::strip_arg_aux};
 
 use super::convert::dtype_of;
 use super::report::{LoadReport, Problem};
@@ -61,14 +61,22 @@ pub(super) fn plan(candidates: Candidates, archive: &Archive<'_>, options: &Load
     let aliases = aliases_of(archive);
     let alias_keys = aliases.keys().map(|alias| &**alias);
     let targets: Targets = candidates.best(keys.iter().copied().chain(alias_keys));
-    let positions: HashMap<&str, usize> =
-        keys.iter().enumerate().map(|(i, key)| (*key, i)).collect();
+    let mut report = LoadReport::default();
+    let mut positions: HashMap<&str, usize> = HashMap::new();
+    for (i, key) in keys.iter().enumerate() {
+        let Some(first) = positions.insert(key, i) else { continue };
+        // `arg:w` and `aux:w` are both `w`.
+        let (one, two) = (&archive.tensors[first], &archive.tensors[i]);
+        if !same(one, two) {
+            let (key, other) = (one.name().into(), two.name().into());
+            report.problems.push(Problem::Conflict { key, other });
+        }
+    }
     // A key stands for its own tensor, or for that of the key it is an alias of.
     let tensor_of = |key: &str| {
         let owner = || aliases.get(key).and_then(|owner| positions.get(&**owner));
         positions.get(key).or_else(owner).copied()
     };
-    let mut report = LoadReport::default();
     let mut loads = Vec::new();
     for target in &targets.list {
         let mut found = target.keys.iter().filter_map(|key| Some((key, tensor_of(key)?)));
@@ -86,11 +94,7 @@ pub(super) fn plan(candidates: Candidates, archive: &Archive<'_>, options: &Load
         };
         let raw = &archive.tensors[tensor];
         for (other, position) in found {
-            let same = &archive.tensors[position];
-            if position != tensor
-                && (raw.dtype(), raw.shape(), raw.data())
-                    != (same.dtype(), same.shape(), same.data())
-            {
+            if position != tensor && !same(raw, &archive.tensors[position]) {
                 let (key, other) = (key.clone(), other.clone());
                 report.problems.push(Problem::Conflict { key, other });
             }
@@ -138,6 +142,11 @@ pub(super) fn plan(candidates: Candidates, archive: &Archive<'_>, options: &Load
     }
     report.sort();
     Plan { loads, report }
+}
+
+/// Whether two tensors hold the same value.
+fn same(one: &RawTensor<'_>, two: &RawTensor<'_>) -> bool {
+    (one.dtype(), one.shape(), one.data()) == (two.dtype(), two.shape(), two.data())
 }
 
 /// The aliases that a file of ours declares. Metadata of other writers is not ours to judge.

@@ -101,7 +101,6 @@ impl fmt::Display for Problem {
 
 /// What a load did or, inside an error, why it did nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[must_use]
 pub struct LoadReport {
     /// The file.
     pub file: PathBuf,

@@ -430,9 +430,11 @@ impl Parameter {
             }),
         };
         let shape = match (&state.shape, &spec.shape) {
-            (Some(known), Some(wanted)) => Some(known.merge(wanted).ok_or_else(|| {
-                clash("shape", wanted.gluon().to_string(), known.gluon().to_string())
-            })?),
+            (Some(known), Some(wanted)) => Some(
+                known
+                    .merge(wanted)
+                    .ok_or_else(|| clash("shape", wanted.to_string(), known.to_string()))?,
+            ),
             (known, wanted) => known.clone().or_else(|| wanted.clone()),
         };
         if let Some(dtype) = spec.dtype.filter(|dtype| *dtype != state.dtype) {

@@ -326,3 +326,26 @@ fn tensors_of_a_type_that_arrays_cannot_hold_are_a_misfit() -> Result<()> {
     assert_eq!(variant(&error(net.load_parameters(&file, &options))), "Load");
     Ok(())
 }
+
+#[test]
+fn two_keys_that_become_one_without_their_prefix_are_a_conflict_unless_equal() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("module.params");
+    let load = |second: f32| {
+        let tensors = [("arg:weight", 1.0_f32), ("aux:weight", second)].map(|(name, value)| {
+            let bytes = value.to_le_bytes().to_vec();
+            gluonic_formats::RawTensor::new(name, gluonic_formats::DType::F32, vec![1, 1], bytes)
+        });
+        let tensors = tensors.map(Result::unwrap);
+        write(&file, gluonic_formats::mxnet_params::write(&tensors).unwrap());
+        let config = DenseConfig { units: 1, use_bias: false, ..DenseConfig::default() };
+        let net = Dense::with(config).unwrap();
+        (net.load_parameters(&file, &LoadOptions::default()), net)
+    };
+    let (refused, net) = load(2.0);
+    assert!(matches!(refused, Err(Error::Load(report)) if report.problems.len() == 1));
+    assert!(net.weight().unwrap().data().is_err());
+    let (loaded, net) = load(1.0);
+    loaded.unwrap();
+    assert_eq!(net.weight().unwrap().data().unwrap().to_vec::<f32>().unwrap(), [1.0]);
+}
