@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use super::graph::{Body, Edge, GradReq, Slot, Track};
-use super::sink::{Claims, Frontier, Sinks, diverted_array, ones};
+use super::sink::{Aside, Claims, Frontier, Sinks, diverted_array, key, ones};
 use crate::array::{Buf, NdArray, View, thread_number};
 use crate::error::{Error, Result};
 use crate::shape::Dims;
@@ -103,32 +103,14 @@ impl Backward {
             _ => Err(Error::NoGrad { name: None }),
         });
         let slots = slots.collect::<Result<Vec<Arc<Slot>>>>()?;
-        let mut distinct: Vec<Arc<Slot>> = Vec::new();
-        for slot in &slots {
-            if !distinct.iter().any(|known| Arc::ptr_eq(known, slot)) {
-                distinct.push(slot.clone());
-            }
-        }
-        let claims = Claims::new(next_epoch(), Some(distinct.clone()));
-        let found = self.walk(&[loss], claims)?.unwrap_or_default();
-        let of_slot = |slot: &Arc<Slot>| {
-            distinct
-                .iter()
-                .position(|known| Arc::ptr_eq(known, slot))
-                .and_then(|i| found[i].clone())
-        };
-        slots
-            .iter()
-            .zip(variables)
-            .map(|(slot, variable)| diverted_array(of_slot(slot), variable))
-            .collect()
+        let claims = Claims::new(next_epoch(), Some(slots.clone()));
+        let found = self.walk(&[loss], claims)?;
+        let gradient = |slot| found.get(&key(slot)).and_then(|(_, buf)| buf.clone());
+        let pairs = slots.iter().zip(variables);
+        pairs.map(|(slot, variable)| diverted_array(gradient(slot), variable)).collect()
     }
 
-    fn walk(
-        &self,
-        losses: &[&NdArray],
-        mut claims: Claims,
-    ) -> Result<Option<Vec<Option<Arc<Buf>>>>> {
+    fn walk(&self, losses: &[&NdArray], mut claims: Claims) -> Result<Aside> {
         let mut frontier: Frontier = BTreeMap::new();
         let mut recorded = false;
         for (i, loss) in losses.iter().enumerate() {

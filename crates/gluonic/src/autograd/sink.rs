@@ -9,6 +9,8 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use indexmap::IndexMap;
+
 use super::graph::{Edge, GradReq, Node, Slot};
 use crate::array::{Buf, Compute, DType, NdArray, for_float, unique};
 use crate::cpu::elementwise::add_into;
@@ -17,8 +19,13 @@ use crate::error::Result;
 /// Nodes still to be visited, the latest last, each with what has been summed for it so far.
 pub(crate) type Frontier = BTreeMap<(u64, usize), (Arc<Node>, Option<Arc<Buf>>)>;
 
-/// A slot, and a gradient that is collected for it apart from it.
-type Aside = Vec<(Arc<Slot>, Option<Arc<Buf>>)>;
+/// Slots by their address, each with a gradient that is collected for it apart from it.
+pub(crate) type Aside = IndexMap<usize, (Arc<Slot>, Option<Arc<Buf>>), foldhash::fast::RandomState>;
+
+/// What tells a slot from all others.
+pub(crate) fn key(slot: &Arc<Slot>) -> usize {
+    Arc::as_ptr(slot).addr()
+}
 
 /// The slots that one backward has to do with.
 pub(crate) struct Claims {
@@ -33,8 +40,9 @@ pub(crate) struct Claims {
 
 impl Claims {
     pub(crate) fn new(epoch: u64, diverted: Option<Vec<Arc<Slot>>>) -> Claims {
-        let diverted = diverted.map(|slots| slots.into_iter().map(|slot| (slot, None)).collect());
-        Claims { epoch, own: Vec::new(), late: Vec::new(), diverted }
+        let diverted = diverted
+            .map(|slots| slots.into_iter().map(|slot| (key(&slot), (slot, None))).collect());
+        Claims { epoch, own: Vec::new(), late: Aside::default(), diverted }
     }
 
     /// The buffer that collects for a slot which is not written to directly, if there is one.
@@ -45,17 +53,17 @@ impl Claims {
             if slot.owner.load(Ordering::Relaxed) == self.epoch {
                 return None;
             }
-            if !self.late.iter().any(|(late, _)| Arc::ptr_eq(late, slot)) {
+            if !self.late.contains_key(&key(slot)) {
                 let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
                 if slot.owner.compare_exchange(0, self.epoch, acquire, relaxed).is_ok() {
                     self.own.push(slot.clone());
                     return None;
                 }
-                self.late.push((slot.clone(), None));
+                self.late.insert(key(slot), (slot.clone(), None));
             }
             &mut self.late
         };
-        list.iter_mut().find(|(known, _)| Arc::ptr_eq(known, slot)).map(|(_, buf)| buf)
+        list.get_mut(&key(slot)).map(|(_, buf)| buf)
     }
 
     fn release(&mut self) {
@@ -65,12 +73,12 @@ impl Claims {
     }
 
     /// Gives up the owned slots, then writes the late ones, one whole gradient each.
-    pub(crate) fn commit(mut self) -> Result<Option<Vec<Option<Arc<Buf>>>>> {
+    pub(crate) fn commit(mut self) -> Result<Aside> {
         for slot in &self.own {
             slot.set_fresh(true);
         }
         self.release();
-        for (slot, buf) in std::mem::take(&mut self.late) {
+        for (_, (slot, buf)) in std::mem::take(&mut self.late) {
             let Some(buf) = buf else { continue };
             while slot
                 .owner
@@ -88,7 +96,7 @@ impl Claims {
             slot.set_fresh(true);
             self.release();
         }
-        Ok(self.diverted.take().map(|diverted| diverted.into_iter().map(|(_, buf)| buf).collect()))
+        Ok(self.diverted.take().unwrap_or_default())
     }
 }
 
@@ -149,7 +157,7 @@ impl Sinks<'_> {
             Edge::Node(_) => true,
             Edge::Slot(slot) => match &self.claims.diverted {
                 None => true,
-                Some(diverted) => diverted.iter().any(|(known, _)| Arc::ptr_eq(known, slot)),
+                Some(diverted) => diverted.contains_key(&key(slot)),
             },
         }
     }

@@ -305,3 +305,14 @@ fn a_users_function_that_breaks_its_promise_is_an_error_and_leaves_no_fresh_grad
     assert_eq!(gradient(&weight), [1.0, 1.0]);
     Ok(())
 }
+
+#[test]
+fn grad_of_one_variable_named_twice_gives_its_gradient_twice() -> Result<()> {
+    let x = array(&[3.0], 1).attach_grad(GradReq::Write)?;
+    let y = autograd::record(|| x.square())?;
+    let grads = autograd::grad(&y, &[&x, &x])?;
+    for grad in grads {
+        assert_eq!(grad.to_vec::<f32>()?, [6.0]);
+    }
+    Ok(())
+}
