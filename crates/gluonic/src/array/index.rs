@@ -29,5 +29,5 @@ macro_rules! s {
 #[doc(hidden)]
 pub fn stepped(range: impl Into<Slice>, step: isize) -> SliceInfoElem {
     let Slice { start, end, step: inner } = range.into();
-    SliceInfoElem::Slice { start, end, step: inner * step }
+    SliceInfoElem::Slice { start, end, step: inner.saturating_mul(step) }
 }

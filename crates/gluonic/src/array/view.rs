@@ -84,14 +84,15 @@ impl View {
                     let clip = |i: isize| (if i < 0 { i + n } else { i }).clamp(0, n);
                     let (start, end) = (clip(start), clip(end.unwrap_or(n)));
                     let span = (end - start).max(0);
-                    let count = (span + step.abs() - 1) / step.abs();
+                    let count = (span as usize).div_ceil(step.unsigned_abs());
                     // A negative step walks the same range from its end, as `ndarray` does.
                     let first = if step > 0 { start } else { end - 1 };
                     if count > 0 {
                         offset += first * stride;
                     }
-                    dims.push(count as usize);
-                    strides.push(stride * step);
+                    dims.push(count);
+                    // Beyond one element the step is smaller than the axis, and nothing wraps.
+                    strides.push(stride.wrapping_mul(step));
                 }
                 SliceInfoElem::NewAxis => {}
             }
@@ -205,6 +206,14 @@ mod tests {
         let view = sliced(&[5], s![..;-2]).unwrap();
         assert_eq!((view.offset, &*view.dims, &*view.strides), (4, &[3][..], &[-2][..]));
         assert_eq!(view.bounds(), (0, 5));
+    }
+
+    #[test]
+    fn a_step_of_any_size_takes_one_element() {
+        for step in [isize::MAX, isize::MIN] {
+            let slice = SliceInfoElem::Slice { start: 0, end: None, step };
+            assert_eq!(sliced(&[3, 2], [slice]).unwrap().dims, Dims::from((1, 2)));
+        }
     }
 
     #[test]
