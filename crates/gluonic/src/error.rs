@@ -115,14 +115,6 @@ pub enum Error {
         /// What happened.
         source: Box<Error>,
     },
-    /// Something happened in a block.
-    #[error("block `{block}`")]
-    In {
-        /// The block's name.
-        block: Box<str>,
-        /// What happened.
-        source: Box<Error>,
-    },
 
     // Initialization.
     /// An initializer cannot work on so few axes.
@@ -426,6 +418,17 @@ fn did_you_mean(nearest: &[Box<str>]) -> Option<String> {
     })
 }
 
+/// What `Index` does with an error: panics with its words and its hint, as for slices.
+pub(crate) fn or_panic<T>(result: Result<T>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => match error.hint() {
+            Some(hint) => panic!("{error}: {hint}"),
+            None => panic!("{error}"),
+        },
+    }
+}
+
 impl Error {
     /// An error of a user's own code: of an initializer, a hook, a layer.
     pub fn user(
@@ -467,7 +470,6 @@ impl Error {
             | Error::Prefix { name, .. }
             | Error::At { name, .. } => Some(name),
             Error::NoGrad { name } => name.as_ref(),
-            Error::In { source, .. } => source.name(),
             _ => None,
         }
     }
@@ -475,7 +477,7 @@ impl Error {
     /// The error without the places it has passed on its way up.
     pub fn root(&self) -> &Error {
         match self {
-            Error::At { source, .. } | Error::In { source, .. } => source.root(),
+            Error::At { source, .. } => source.root(),
             error => error,
         }
     }
@@ -503,7 +505,7 @@ impl Error {
                 "give one of the blocks another prefix, or share one block"
             }
             Error::Prefix { .. } => "build the children inside `name_scope`, or save by path",
-            Error::At { source, .. } | Error::In { source, .. } => return source.hint(),
+            Error::At { source, .. } => return source.hint(),
             Error::InitRank { .. } => {
                 "use `Uniform` or `Normal` for vectors, or give the parameter its own initializer"
             }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::core::{BlockCore, HookHandle};
 use super::walk::{Paths, walk};
 use crate::array::{DType, NdArray};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, or_panic};
 use crate::init::{Initializer, Reinit, default_initializer};
 use crate::name::ParamPath;
 use crate::param::{Parameter, ParameterDict};
@@ -138,16 +138,6 @@ impl Index<&str> for dyn Block {
     /// If there is no such child; [`BlockExt::child_named`] returns a `Result`.
     fn index(&self, key: &str) -> &dyn Block {
         or_panic(self.child_named(key))
-    }
-}
-
-pub(crate) fn or_panic<T>(result: Result<T>) -> T {
-    match result {
-        Ok(value) => value,
-        Err(error) => match error.hint() {
-            Some(hint) => panic!("{error}: {hint}"),
-            None => panic!("{error}"),
-        },
     }
 }
 

@@ -111,7 +111,7 @@ impl Dense {
     }
 
     fn without_sharing(config: DenseConfig) -> Self {
-        super::block::or_panic(Self::with(config))
+        crate::error::or_panic(Self::with(config))
     }
 
     /// A layer that shares the parameters of another: what is there is used, what is missing made.

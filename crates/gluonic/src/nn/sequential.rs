@@ -4,11 +4,11 @@ use std::fmt;
 use std::ops::{Index, RangeBounds};
 use std::sync::Arc;
 
-use super::block::{Block, BlockExt, Member, or_panic};
+use super::block::{Block, BlockExt, Member};
 use super::core::BlockCore;
 use super::walk::Walk;
 use crate::array::NdArray;
-use crate::error::Result;
+use crate::error::{Result, or_panic};
 
 /// Blocks that are called one after another, each with the output of the one before. A handle:
 /// `clone` is the same block, so one may add to it while a parent holds it.

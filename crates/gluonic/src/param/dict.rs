@@ -11,7 +11,7 @@ use super::spec::ParamSpec;
 use super::state::Kind;
 use crate::array::{DType, NdArray};
 use crate::autograd::GradReq;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, or_panic};
 use crate::init::{Initializer, Reinit, default_initializer};
 use crate::name::{ParamName, Pattern};
 use crate::random::{Address, next_key};
@@ -315,13 +315,7 @@ impl Index<&str> for ParameterDict {
     /// # Panics
     /// If there is no parameter of that name; [`ParameterDict::get`] returns a `Result`.
     fn index(&self, name: &str) -> &Parameter {
-        match self.get(name) {
-            Ok(parameter) => parameter,
-            Err(error) => match error.hint() {
-                Some(hint) => panic!("{error}: {hint}"),
-                None => panic!("{error}"),
-            },
-        }
+        or_panic(self.get(name))
     }
 }
 
