@@ -26,7 +26,10 @@ pub enum Error {
         name: ParamName,
     },
     /// A parameter was used before its shape was known.
-    #[error("parameter `{name}` has shape {shape}: its initialization waits for the first forward")]
+    #[error(
+        "parameter `{name}` has shape {shape}: its initialization waits for {}",
+        if *ran { "a forward that reaches it" } else { "the first forward" }
+    )]
     Deferred {
         /// The parameter.
         name: ParamName,
@@ -34,6 +37,8 @@ pub enum Error {
         shape: Shape,
         /// Every path of the same model that waits, if the model was asked.
         pending: Box<[ParamPath]>,
+        /// Whether a forward has run since, and reached others but none of these.
+        ran: bool,
     },
     /// A parameter of which the shape is not known was to be initialised at once.
     #[error("cannot initialize parameter `{name}`: its shape {shape} is not known")]
@@ -248,6 +253,9 @@ pub enum Error {
         /// The sizes.
         shape: Shape,
     },
+    /// An array was asked for values while shapes are inferred.
+    #[error("this array has a shape but no values: shapes are being inferred")]
+    ShapeOnly,
     /// An operation that needs a whole array got a part of one.
     #[error("`{op}` needs a whole array, found a view on a part")]
     NotWhole {
@@ -486,12 +494,18 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             Error::Uninitialized { .. } => "call `initialize` on the block that holds it",
-            Error::Deferred { pending, .. } if !pending.is_empty() => {
+            Error::Deferred { pending, ran, .. } if !pending.is_empty() => {
                 let paths: Vec<Box<str>> = pending.iter().map(|path| (**path).into()).collect();
-                return Some(format!("run one batch through the model; waiting: {}", list(&paths)));
+                let paths = list(&paths);
+                return Some(if *ran {
+                    format!("no forward has reached {paths}: call their blocks, or leave them out")
+                } else {
+                    format!("run one batch through the model, or `infer_shapes`; waiting: {paths}")
+                });
             }
             Error::Deferred { .. } | Error::UnknownShape { .. } => {
-                "run one batch through the model, or give `in_units` when the layer is built"
+                "run one batch through the model, use `infer_shapes`, or give `in_units` when the \
+                 layer is built"
             }
             Error::NoGrad { .. } => "set its grad_req to write or add",
             Error::UnknownParameter { nearest, .. }
@@ -518,6 +532,9 @@ impl Error {
             Error::NoArithmetic { .. } => "use `cast(DType::F32)`",
             Error::BeingEdited => "leave the closure that edits it first",
             Error::BroadcastEdit { .. } => "edit the array it was made from, or a `deep_clone`",
+            Error::ShapeOnly => {
+                "run one batch through the model: this forward looks at values, not only at shapes"
+            }
             Error::NotWhole { .. } => "use `deep_clone` first",
             Error::StaleArray => "edit a `deep_clone`, or compute the array again after the edit",
             Error::NotRecorded => {

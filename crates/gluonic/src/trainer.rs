@@ -4,7 +4,6 @@ use crate::autograd::GradReq;
 use crate::error::{Error, Result};
 use crate::optim::{Optimizer, Step};
 use crate::param::{Parameter, ParameterDict};
-use crate::shape::Shape;
 
 /// Applies an optimizer to a set of parameters.
 ///
@@ -121,11 +120,13 @@ impl Trainer {
         // All checks first.
         let (mut stale, mut waiting) = (Vec::new(), Vec::new());
         for parameter in &self.parameters {
-            if parameter.is_deferred() {
-                waiting.push(parameter.name());
-                continue;
-            }
-            let data = parameter.data()?;
+            let data = match parameter.data() {
+                Err(Error::Deferred { name, shape, ran, .. }) => {
+                    waiting.push((parameter.pending_path(), name, shape, ran));
+                    continue;
+                }
+                data => data?,
+            };
             let Some(slot) = parameter.slot() else { continue };
             data.cell.refuse_own_edit().map_err(|error| error.at(parameter.name()))?;
             slot.cell.refuse_own_edit().map_err(|error| error.at(parameter.name()))?;
@@ -133,13 +134,9 @@ impl Trainer {
                 stale.push(Box::from(&**parameter.name()));
             }
         }
-        if let Some(name) = waiting.first() {
-            let first = self.parameters.iter().find(|parameter| parameter.name() == *name);
-            return Err(Error::Deferred {
-                name: (*name).clone(),
-                shape: first.and_then(Parameter::shape).unwrap_or_else(|| Shape::from(())),
-                pending: waiting.iter().map(|name| (&***name).into()).collect(),
-            });
+        if let Some((_, name, shape, ran)) = waiting.first().cloned() {
+            let pending = waiting.into_iter().filter_map(|(path, ..)| path).collect();
+            return Err(Error::Deferred { name, shape, pending, ran });
         }
         if !stale.is_empty() && !ignore_stale {
             return Err(Error::StaleGradients { names: stale.into() });

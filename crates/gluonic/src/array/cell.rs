@@ -4,6 +4,7 @@
 //! Own(Arc<Buf>)        count = the cell + snapshots (graphs, running operations): more than one
 //!                      owner means copy before writing
 //! Pinned(Arc<Pinned>)  count = the cell + living pins: written in place, never moves
+//! ShapeOnly            no value at all, while shapes are inferred
 //! ```
 //! The two counts never mix, because a pinned buffer is never snapshotted. A read clones an `Arc`
 //! under the read lock and then computes without any lock, so operations need no lock order.
@@ -20,6 +21,8 @@ use crate::error::{Error, Result};
 enum State {
     Own(Arc<Buf>),
     Pinned(Arc<Pinned>),
+    /// There is no value: what is computed while shapes are inferred.
+    ShapeOnly,
     /// Only between two lines of one function that holds the write lock.
     Moving,
 }
@@ -52,6 +55,17 @@ impl Cell {
             dtype: buf.dtype(),
             len: buf.len(),
             state: RwLock::new(State::Own(buf)),
+            version: AtomicU64::new(0),
+            editor: AtomicU64::new(0),
+        }
+    }
+
+    /// A cell without a value, of which every access is an error.
+    pub(crate) fn shape_only(dtype: DType, len: usize) -> Cell {
+        Cell {
+            dtype,
+            len,
+            state: RwLock::new(State::ShapeOnly),
             version: AtomicU64::new(0),
             editor: AtomicU64::new(0),
         }
@@ -91,6 +105,7 @@ impl Cell {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
             match &*state {
                 State::Own(buf) => return Ok(buf.clone()),
+                State::ShapeOnly => return Err(Error::ShapeOnly),
                 State::Pinned(pinned) if Arc::strong_count(pinned) > 1 => {
                     return Ok(Arc::new(pinned.get(Buf::copy)));
                 }
@@ -102,6 +117,7 @@ impl Cell {
         match &*state {
             State::Own(buf) => Ok(buf.clone()),
             State::Pinned(pinned) => Ok(Arc::new(pinned.get(Buf::copy))),
+            State::ShapeOnly => Err(Error::ShapeOnly),
             State::Moving => unreachable!("never left behind: see State::Moving"),
         }
     }
@@ -117,6 +133,9 @@ impl Cell {
                 self.state.write().unwrap_or_else(PoisonError::into_inner)
             }
         };
+        if let State::ShapeOnly = &*state {
+            return Err(Error::ShapeOnly);
+        }
         self.editor.store(thread_number(), Ordering::Relaxed);
         self.version.fetch_add(1, Ordering::Release);
         if let State::Pinned(_) = &*state {
@@ -143,7 +162,7 @@ impl Cell {
                 Arc::new(Pinned::new(buf))
             }
             State::Pinned(pinned) => pinned,
-            State::Moving => unreachable!("never left behind: see State::Moving"),
+            State::ShapeOnly | State::Moving => unreachable!("`edit` returns with neither"),
         };
         *edit.state = State::Pinned(pinned.clone());
         Ok(Pin { pinned, dtype: self.dtype, len: self.len })
@@ -180,7 +199,7 @@ impl Edit<'_> {
             #[allow(unsafe_code, reason = "the lock that `Pinned::get_mut` asks for is held")]
             // SAFETY: `self` holds the cell's write lock, and the result borrows from `self`.
             State::Pinned(pinned) => unsafe { pinned.get_mut() },
-            State::Moving => unreachable!("never left behind: see State::Moving"),
+            State::ShapeOnly | State::Moving => unreachable!("`edit` returns with neither"),
         }
     }
 

@@ -8,7 +8,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD, Axis, IxDyn, ShapeBuilder, SliceInfoEle
 
 use super::dtype::{DType, Element, Scalar, for_dtype};
 use super::view::View;
-use super::{Buf, NdArray};
+use super::{Buf, NdArray, shapes_only};
 use crate::error::{Error, Result};
 
 /// The right-hand side of an in-place operation: a number, or an array that broadcasts.
@@ -158,6 +158,9 @@ impl NdArray {
     pub fn edit<T: Element, R>(&self, edit: impl FnOnce(ArrayViewMutD<'_, T>) -> R) -> Result<R> {
         self.expect_dtype(T::DTYPE)?;
         self.refuse_repeats()?;
+        if shapes_only() {
+            return Err(Error::ShapeOnly);
+        }
         let mut lock = self.cell.edit()?;
         Ok(edit(view_mut(lock.buf().slice_mut::<T>(), &self.view)))
     }
@@ -175,6 +178,9 @@ impl NdArray {
     /// [`Error::BroadcastEdit`], [`Error::BeingEdited`]: see [`NdArray::edit`].
     pub fn fill(&self, value: impl Into<Scalar>) -> Result<()> {
         let value = value.into();
+        if shapes_only() {
+            return self.refuse_repeats();
+        }
         for_dtype!(self.dtype(), T => {
             self.edit::<T, _>(|mut view| view.fill(T::from_scalar(value)))
         })
@@ -216,6 +222,9 @@ impl NdArray {
     /// # Errors
     /// As [`NdArray::edit`].
     pub fn map_inplace(&self, f: impl Fn(f64) -> f64) -> Result<()> {
+        if shapes_only() {
+            return self.refuse_repeats();
+        }
         for_dtype!(self.dtype(), T => self.edit::<T, _>(|mut view| {
             view.map_inplace(|x| *x = T::from_scalar(f(Into::<Scalar>::into(*x).to_f64()).into()));
         }))
@@ -235,6 +244,9 @@ impl NdArray {
             left: self.dims().into(),
             right: mask.dims().into(),
         })?;
+        if shapes_only() {
+            return self.refuse_repeats();
+        }
         let mask = gather(mask.cell.snapshot()?.slice::<bool>(), &view);
         for_dtype!(self.dtype(), T => self.edit::<T, _>(|mut view| {
             for (x, masked) in view.iter_mut().zip(mask) {
@@ -301,6 +313,9 @@ impl NdArray {
             left: self.dims().into(),
             right: other.dims().into(),
         })?;
+        if shapes_only() {
+            return Ok(());
+        }
         // A snapshot: when both are one value, the edit below then writes to a copy.
         let source = other.cell.snapshot()?;
         let Some(f) = f else {

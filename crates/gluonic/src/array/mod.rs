@@ -13,6 +13,7 @@ mod edit;
 pub mod index;
 mod pin;
 mod pool;
+mod shape_only;
 mod view;
 
 use std::fmt;
@@ -27,6 +28,7 @@ pub use dtype::{DType, Element, Scalar};
 pub use edit::Operand;
 pub(crate) use edit::{for_each_row, gather, gather_into};
 pub use pin::Pin;
+pub(crate) use shape_only::{shapes_only, with_shapes_only};
 pub(crate) use view::{View, broadcast_dims};
 
 use crate::autograd::Track;
@@ -102,6 +104,9 @@ impl NdArray {
     /// [`Error::TooLarge`] if the element count does not fit the address space.
     pub fn full(dims: impl Into<Dims>, value: impl Into<Scalar>, dtype: DType) -> Result<NdArray> {
         let (dims, value) = (dims.into(), value.into());
+        if shapes_only() {
+            return NdArray::shape_only(dims, dtype);
+        }
         let n = dims.checked_count().ok_or_else(|| Error::TooLarge { shape: (&dims).into() })?;
         let buf = for_dtype!(dtype, T => {
             Buf::new::<T>(n, |out| out.fill(T::from_scalar(value)))
@@ -115,6 +120,9 @@ impl NdArray {
     /// [`Error::TooLarge`] if the element count does not fit the address space.
     pub fn zeros(dims: impl Into<Dims>, dtype: DType) -> Result<NdArray> {
         let dims = dims.into();
+        if shapes_only() {
+            return NdArray::shape_only(dims, dtype);
+        }
         let n = dims.checked_count().ok_or_else(|| Error::TooLarge { shape: (&dims).into() })?;
         Ok(NdArray::from_buf(Buf::zeros(dtype, n), dims))
     }
@@ -190,6 +198,9 @@ impl NdArray {
     /// # Errors
     /// [`Error::BeingEdited`] inside an edit of this array by the same thread.
     pub fn deep_clone(&self) -> Result<NdArray> {
+        if shapes_only() {
+            return NdArray::shape_only(self.dims(), self.dtype());
+        }
         let buf = for_dtype!(self.dtype(), T => {
             Buf::new::<T>(self.elem_count(), |_| ())
         });
@@ -273,6 +284,6 @@ impl fmt::Display for NdArray {
     /// Writes the elements as NumPy does, long arrays abbreviated.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = for_dtype!(self.dtype(), T => self.read(|view: ndarray::ArrayViewD<'_, T>| view.fmt(f)));
-        shown.unwrap_or_else(|_| f.write_str("<being edited>"))
+        shown.unwrap_or_else(|error| write!(f, "<{error}>"))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::graph::{Body, Edge, GradReq, Slot, Track};
 use super::sink::{Aside, Claims, Frontier, Sinks, diverted_array, key, ones};
-use crate::array::{Buf, NdArray, View, thread_number};
+use crate::array::{Buf, NdArray, View, shapes_only, thread_number};
 use crate::error::{Error, Result};
 use crate::shape::Dims;
 
@@ -111,6 +111,9 @@ impl Backward {
     }
 
     fn walk(&self, losses: &[&NdArray], mut claims: Claims) -> Result<Aside> {
+        if shapes_only() {
+            return Err(Error::ShapeOnly);
+        }
         let mut frontier: Frontier = BTreeMap::new();
         let mut recorded = false;
         for (i, loss) in losses.iter().enumerate() {

@@ -82,9 +82,9 @@ fn refuse_missing(targets: &Targets) -> Result<()> {
     for target in &targets.list {
         match target.parameter.data() {
             Ok(_) => {}
-            Err(Error::Deferred { name, shape, .. }) => {
+            Err(Error::Deferred { name, shape, ran, .. }) => {
                 let pending = waiting.iter().map(|key| (*key).into()).collect();
-                return Err(Error::Deferred { name, shape, pending });
+                return Err(Error::Deferred { name, shape, pending, ran });
             }
             Err(error) => return Err(error),
         }

@@ -12,7 +12,8 @@ use crate::array::{DType, NdArray};
 use crate::error::{Error, Result, or_panic};
 use crate::init::{Initializer, Reinit, default_initializer};
 use crate::name::ParamPath;
-use crate::param::{Parameter, ParameterDict};
+use crate::param::{Parameter, ParameterDict, infer};
+use crate::shape::Dims;
 use crate::suggest::nearest;
 
 /// What a block consists of.
@@ -315,6 +316,65 @@ pub trait BlockExt: Block {
     /// [`Error::DuplicateName`]. Then no parameter has changed.
     fn initialize_with(&self, init: &dyn Initializer, reinit: Reinit) -> Result<()> {
         initialize(self, &init.clone_initializer(), reinit)
+    }
+
+    /// Tells every parameter its shape by a forward without values, and gives the output's sizes.
+    ///
+    /// Parameters that wait for their shape get their values, as the first forward would give them;
+    /// the others learn their shapes, so that a later `initialize` does not wait. Blocks that the
+    /// forward does not reach are left as they are: see [`BlockExt::pending`].
+    ///
+    /// # Shapes
+    /// `inputs` holds the sizes of the forward's one input; blocks with several inputs are run by
+    /// [`BlockExt::infer_shapes_with`].
+    ///
+    /// # Memory
+    /// Nothing is computed and no element allocated, but the values of parameters that wait for
+    /// them.
+    ///
+    /// # Errors
+    /// [`Error::ShapeOnly`] if the forward looks at values; what a layer says about a shape that
+    /// does not fit; what an initializer returns. Then no parameter has changed.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::prelude::*;
+    /// let net = sequential![Dense::new(256).activation(Activation::Relu), Dense::new(10)];
+    /// assert_eq!(net.infer_shapes(&[(2, 20)])?.to_string(), "(2, 10)");
+    /// assert_eq!(net[0].weight()?.shape().unwrap().to_string(), "(256, 20)");
+    /// assert!(!net[0].weight()?.is_initialized());
+    /// net.initialize()?; // nothing waits any more
+    /// assert_eq!(net[1].weight()?.data()?.dims().to_string(), "(10, 256)");
+    /// # Ok::<(), gluonic::Error>(())
+    /// ```
+    #[doc(alias = "eval_shape", alias = "meta")]
+    fn infer_shapes<D: Into<Dims> + Clone>(&self, inputs: &[D]) -> Result<Dims> {
+        self.infer_shapes_with(inputs, |inputs| match inputs {
+            [x] => Ok(self.call(x)?.dims().clone()),
+            _ => Err(Error::Setting {
+                setting: "inputs",
+                expected: "one shape, as this forward has one input",
+                found: inputs.len().to_string().into(),
+            }),
+        })
+    }
+
+    /// As [`BlockExt::infer_shapes`], by a forward of the caller's: for blocks with several inputs
+    /// or outputs. The arrays that it is given have sizes and an element type (that of the block's
+    /// first floating-point parameter, else `f32`) but no values.
+    ///
+    /// # Errors
+    /// As [`BlockExt::infer_shapes`].
+    fn infer_shapes_with<D: Into<Dims> + Clone, R>(
+        &self,
+        inputs: &[D],
+        forward: impl FnOnce(&[NdArray]) -> Result<R>,
+    ) -> Result<R> {
+        let dtypes = self.named_parameters().into_iter().map(|(_, parameter)| parameter.dtype());
+        let dtype = { dtypes }.find(|dtype| dtype.is_float()).unwrap_or(DType::F32);
+        let inputs = inputs.iter().map(|dims| NdArray::shape_only(dims.clone(), dtype));
+        let inputs = inputs.collect::<Result<Vec<_>>>()?;
+        infer(|| forward(&inputs))
     }
 
     /// The paths of parameters whose initialization waits for the first forward.

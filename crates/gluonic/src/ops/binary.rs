@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Input, compute_type, edges, output};
-use crate::array::{Buf, Compute, NdArray, View, broadcast_dims, for_each_row, for_float, gather};
+use crate::array::{
+    Buf, Compute, NdArray, View, broadcast_dims, for_each_row, for_float, gather, shapes_only,
+};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::{elementwise as kernel, reduce};
 use crate::error::{Error, Result};
@@ -162,6 +164,9 @@ fn binary<B: Binary>(x: &NdArray, y: &NdArray, binary: B) -> Result<NdArray> {
         left: x.dims().into(),
         right: y.dims().into(),
     })?;
+    if shapes_only() {
+        return NdArray::shape_only(dims, x.dtype());
+    }
     let edges = edges(&[x, y])?;
     let (xs, ys) = (Input::new(x)?, Input::new(y)?);
     let buf = for_float!(compute, T => zip_views::<T>(&xs, &ys, &dims, |x, y| binary.f(x, y)));

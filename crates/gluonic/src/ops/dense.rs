@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::{Flat, compute_type, edges, output};
-use crate::array::{Buf, NdArray, for_float};
+use crate::array::{Buf, NdArray, for_float, shapes_only};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::dense::{Act, activate, activate_grad, fill_rows};
 use crate::cpu::gemm::{Matrix, product};
@@ -79,10 +81,15 @@ pub(crate) fn dense_act(
     act: Option<Act>,
 ) -> Result<NdArray> {
     let (m, k, n) = plan(x.dims(), weight.dims(), bias.map(NdArray::dims))?;
-    let (compute, edges) = match bias {
-        Some(bias) => (compute_type("dense", &[x, weight, bias])?, edges(&[x, weight, bias])?),
-        None => (compute_type("dense", &[x, weight])?, edges(&[x, weight])?),
-    };
+    let inputs: SmallVec<[&NdArray; 3]> = [x, weight].into_iter().chain(bias).collect();
+    let compute = compute_type("dense", &inputs)?;
+    let mut dims = x.dims().clone();
+    let last = dims.len() - 1;
+    dims.as_mut()[last] = n;
+    if shapes_only() {
+        return NdArray::shape_only(dims, x.dtype());
+    }
+    let edges = edges(&inputs)?;
     let (xs, ws) = (Flat::new(x)?, Flat::new(weight)?);
     let bs = bias.map(Flat::new).transpose()?;
     let y = Arc::new(for_float!(compute, T => Buf::new::<T>(m * n, |y| {
@@ -95,9 +102,6 @@ pub(crate) fn dense_act(
             activate(act, y);
         }
     })));
-    let mut dims = x.dims().clone();
-    let last = dims.len() - 1;
-    dims.as_mut()[last] = n;
     Ok(output(y.clone(), x.dtype(), dims, edges, || {
         Box::new(DenseNode { x: xs, weight: ws, y: act.map(|act| (act, y)), m, k, n })
     }))

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use ndarray::SliceInfoElem;
 
 use super::{edges, track};
-use crate::array::{Buf, NdArray, View, for_dtype, for_each_row, for_float, gather_into};
+use crate::array::{
+    Buf, NdArray, View, for_dtype, for_each_row, for_float, gather_into, shapes_only,
+};
 use crate::autograd::{Op, Sinks};
 use crate::error::{Error, Result};
 use crate::shape::Dims;
@@ -69,6 +71,11 @@ impl NdArray {
         if let Some(index) = bad {
             return Err(Error::Index { index: index.into(), shape: self.dims().into() });
         }
+        let mut dims = self.dims().clone();
+        dims.as_mut()[0] = rows.len();
+        if shapes_only() {
+            return NdArray::shape_only(dims, self.dtype());
+        }
         let edges = edges(&[self])?;
         let width = self.dims()[1..].iter().product();
         let buf = self.cell.snapshot()?;
@@ -84,12 +91,10 @@ impl NdArray {
             }
             Buf::from_vec(out)
         });
-        let mut dims = self.dims().to_vec();
-        dims[0] = rows.len();
         let track = track(edges, || {
             Box::new(TakeNode { rows: rows.to_vec(), width, n: self.elem_count() })
         });
-        Ok(NdArray { track, ..NdArray::from_buf(taken, dims.into()) })
+        Ok(NdArray { track, ..NdArray::from_buf(taken, dims) })
     }
 
     /// The part that an index expression selects, as NumPy's basic indexing: numbers (negative

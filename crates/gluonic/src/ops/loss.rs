@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Flat, compute_type, edges, output};
-use crate::array::{Buf, Element, NdArray, Scalar, for_dtype, for_float};
+use crate::array::{Buf, Element, NdArray, Scalar, for_dtype, for_float, shapes_only};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::softmax as kernel;
 use crate::error::{Error, Result};
@@ -89,6 +89,9 @@ impl NdArray {
     pub fn pick_last(&self, labels: &NdArray) -> Result<NdArray> {
         let compute = compute_type("pick_last", &[self])?;
         let (classes, dims) = classes_of(self, labels, "pick_last")?;
+        if shapes_only() {
+            return NdArray::shape_only(dims, self.dtype());
+        }
         let labels = class_numbers(labels, classes)?;
         let edges = edges(&[self])?;
         let flat = Flat::new(self)?;
@@ -114,6 +117,9 @@ impl NdArray {
     pub fn softmax_cross_entropy(&self, labels: &NdArray) -> Result<NdArray> {
         let compute = compute_type("softmax_cross_entropy", &[self])?;
         let (classes, dims) = classes_of(self, labels, "softmax_cross_entropy")?;
+        if shapes_only() {
+            return NdArray::shape_only(dims, self.dtype());
+        }
         let labels = class_numbers(labels, classes)?;
         let edges = edges(&[self])?;
         let flat = Flat::new(self)?;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::binary::sum_to;
 use super::{Input, compute_type, edges, output};
-use crate::array::{Buf, Compute, NdArray, View, broadcast_dims, for_each_row, for_float};
+use crate::array::{
+    Buf, Compute, NdArray, View, broadcast_dims, for_each_row, for_float, shapes_only,
+};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::gemm::{Matrix, product};
 use crate::error::{Error, Result};
@@ -16,6 +18,13 @@ struct Plan {
     m: usize,
     n: usize,
     k: usize,
+}
+
+impl Plan {
+    /// The sizes of the result.
+    fn dims(&self) -> Dims {
+        self.stack.iter().copied().chain([self.m, self.n]).collect::<Vec<_>>().into()
+    }
 }
 
 /// The shape rule, for operands of rank 2 or more.
@@ -135,6 +144,9 @@ impl NdArray {
         }
         let compute = compute_type("matmul", &[self, other])?;
         let plan = plan(self.dims(), other.dims())?;
+        if shapes_only() {
+            return NdArray::shape_only(plan.dims(), self.dtype());
+        }
         let edges = edges(&[self, other])?;
         let (x, y) = (Input::new(self)?, Input::new(other)?);
         let Plan { stack, m, n, k } = &plan;
@@ -149,8 +161,8 @@ impl NdArray {
                 product((m, n, k), &mut out[i * m * n..(i + 1) * m * n], false, x, y);
             }
         }));
-        let dims: Vec<usize> = stack.iter().copied().chain([m, n]).collect();
+        let dims = plan.dims();
         let node = MatmulNode { x, y, plan };
-        Ok(output(Arc::new(buf), self.dtype(), dims.into(), edges, || Box::new(node)))
+        Ok(output(Arc::new(buf), self.dtype(), dims, edges, || Box::new(node)))
     }
 }

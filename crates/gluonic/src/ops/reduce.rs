@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Flat, compute_type, edges, output, resolve_axis};
-use crate::array::{Buf, Compute, NdArray, View, for_float, gather};
+use crate::array::{Buf, Compute, NdArray, View, for_float, gather, shapes_only};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::{Float, reduce as kernel};
 use crate::error::{Error, Result};
@@ -20,6 +20,12 @@ struct Plan {
     /// The sizes of the result without and with the reduced axes.
     dims: Dims,
     kept_dims: Dims,
+}
+
+impl Plan {
+    fn output(&self, keep_dims: bool) -> &Dims {
+        if keep_dims { &self.kept_dims } else { &self.dims }
+    }
 }
 
 fn plan(op: &'static str, dims: &Dims, axes: &[isize]) -> Result<Plan> {
@@ -196,6 +202,9 @@ impl NdArray {
     ) -> Result<NdArray> {
         let compute = compute_type(op, &[self])?;
         let plan = plan(op, self.dims(), axes)?;
+        if shapes_only() {
+            return NdArray::shape_only(plan.output(keep_dims), self.dtype());
+        }
         let edges = edges(&[self])?;
         let flat = Flat::new(self)?;
         let scale = if mean { 1.0 / plan.n as f64 } else { 1.0 };
@@ -212,7 +221,7 @@ impl NdArray {
                 }
             })
         });
-        let dims = if keep_dims { &plan.kept_dims } else { &plan.dims }.clone();
+        let dims = plan.output(keep_dims).clone();
         Ok(output(Arc::new(buf), self.dtype(), dims, edges, || {
             Box::new(SumNode { dims: self.dims().clone(), kept_dims: plan.kept_dims, scale })
         }))
@@ -223,6 +232,9 @@ impl NdArray {
         let plan = plan(op, self.dims(), axes)?;
         if plan.n == 0 {
             return Err(Error::Empty { op, shape: self.dims().into() });
+        }
+        if shapes_only() {
+            return NdArray::shape_only(plan.output(keep_dims), self.dtype());
         }
         let edges = edges(&[self])?;
         let flat = Flat::new(self)?;
@@ -237,7 +249,7 @@ impl NdArray {
                 }
             })
         }));
-        let dims = if keep_dims { &plan.kept_dims } else { &plan.dims }.clone();
+        let dims = plan.output(keep_dims).clone();
         Ok(output(buf.clone(), self.dtype(), dims, edges, || {
             let kept_dims = plan.kept_dims.clone();
             Box::new(BestNode { x: flat, y: buf, dims: self.dims().clone(), kept_dims, plan })

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{Flat, compute_type, edges, output};
-use crate::array::{Buf, Compute, NdArray, for_float};
+use crate::array::{Buf, Compute, NdArray, for_float, shapes_only};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::dense::{Act, activate, activate_grad};
 use crate::cpu::elementwise as kernel;
@@ -36,6 +36,9 @@ impl<U: Unary> Op for UnaryNode<U> {
 
 fn unary<U: Unary>(x: &NdArray, unary: U) -> Result<NdArray> {
     let compute = compute_type(U::NAME, &[x])?;
+    if shapes_only() {
+        return NdArray::shape_only(x.dims(), x.dtype());
+    }
     let edges = edges(&[x])?;
     let flat = Flat::new(x)?;
     let buf = for_float!(compute, T => Buf::new::<T>(x.elem_count(), |out| {
@@ -164,6 +167,9 @@ impl Op for ActNode {
 
 pub(crate) fn activation(x: &NdArray, act: Act, name: &'static str) -> Result<NdArray> {
     let compute = compute_type(name, &[x])?;
+    if shapes_only() {
+        return NdArray::shape_only(x.dims(), x.dtype());
+    }
     let edges = edges(&[x])?;
     let flat = Flat::new(x)?;
     let y = Arc::new(for_float!(compute, T => Buf::new::<T>(x.elem_count(), |out| {

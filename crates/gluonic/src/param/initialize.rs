@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
+use super::infer::learn;
 use super::parameter::Parameter;
 use super::state::{Group, Life, Plan, Provenance, Ready, State};
-use crate::array::{Buf, Cell, NdArray};
+use crate::array::{Buf, Cell, NdArray, shapes_only};
 use crate::autograd::{GradReq, Slot};
 use crate::error::{Error, Result, UnknownShape};
 use crate::init::{InitDesc, Initializer, Reinit, default_initializer, sample};
@@ -21,10 +22,14 @@ pub(crate) struct Staged {
 }
 
 enum Change {
-    /// The parameter has a value and keeps it.
+    Nothing,
+    /// The parameter has a value and keeps it, with a warning.
     Keep,
     Defer(Plan),
     Value(NdArray, Option<Provenance>),
+    /// The value of a deferred parameter, drawn by a plan that must still be the parameter's.
+    Finish(Arc<Plan>, NdArray, Option<Provenance>),
+    Shape(Shape),
 }
 
 impl Parameter {
@@ -121,10 +126,25 @@ impl Parameter {
     /// ```
     pub fn finish_deferred(&self, shape: impl Into<Shape>) -> Result<()> {
         let shape = &shape.into();
+        if shapes_only() {
+            return learn(self, shape);
+        }
+        if !self.is_deferred() {
+            return Ok(());
+        }
+        self.stage_shape(shape)?.commit()
+    }
+
+    /// Everything of learning a shape that can fail. Does nothing to a parameter that has a value.
+    pub(super) fn stage_shape(&self, shape: &Shape) -> Result<Staged> {
+        let staged = |change| Ok(Staged { parameter: self.clone(), change });
         let state = self.state();
-        let Life::Deferred(plan) = &state.life else { return Ok(()) };
-        let plan = plan.clone();
+        if let Life::Ready(_) = &state.life {
+            return staged(Change::Nothing);
+        }
         self.check_refines(&state, shape)?;
+        let Life::Deferred(plan) = &state.life else { return staged(Change::Shape(shape.clone())) };
+        let plan = plan.clone();
         let Some(dims) = shape.dims() else {
             drop(state);
             return Err(self.missing());
@@ -135,15 +155,7 @@ impl Parameter {
             Some(pending) => (pending.clone(), None),
             None => draw(&plan, &desc).map(|(value, provenance)| (value, Some(provenance)))?,
         };
-        // Two threads may have drawn the same values; the first to come here wins.
-        let mut state = self.state_mut();
-        if let Life::Deferred(current) = &state.life
-            && Arc::ptr_eq(current, &plan)
-        {
-            become_ready(&mut state, value)?;
-            state.provenance = provenance;
-        }
-        Ok(())
+        staged(Change::Finish(plan, value, provenance))
     }
 }
 
@@ -164,7 +176,7 @@ impl Staged {
             Change::Defer(plan) => Some((plan.address.path().into(), staged.parameter.downgrade())),
             _ => None,
         });
-        let group = Arc::new(Group(waiting.collect()));
+        let group = Arc::new(Group::new(waiting.collect()));
         for staged in staged {
             if let Change::Defer(plan) = &mut staged.change {
                 plan.group = Some(group.clone());
@@ -186,6 +198,21 @@ impl Staged {
                      initialize it again",
                     parameter.name()
                 );
+            }
+            Change::Nothing => {}
+            Change::Shape(shape) => parameter.set_shape(shape)?,
+            Change::Finish(plan, value, provenance) => {
+                if let Some(group) = &plan.group {
+                    group.set_run();
+                }
+                // Two threads may have drawn the same values; the first to come here wins.
+                let mut state = parameter.state_mut();
+                if let Life::Deferred(current) = &state.life
+                    && Arc::ptr_eq(current, &plan)
+                {
+                    become_ready(&mut state, value)?;
+                    state.provenance = provenance;
+                }
             }
             Change::Defer(plan) => {
                 let mut state = parameter.state_mut();

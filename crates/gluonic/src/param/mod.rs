@@ -13,12 +13,14 @@
 
 mod dict;
 mod display;
+mod infer;
 mod initialize;
 mod parameter;
 mod spec;
 mod state;
 
 pub use dict::ParameterDict;
+pub(crate) use infer::infer;
 pub(crate) use initialize::Staged;
 pub use parameter::Parameter;
 

@@ -2,14 +2,15 @@
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
+use super::infer::stand_in;
 use super::initialize::new_slot;
 use super::spec::ParamSpec;
-use super::state::{Kind, Life, Plan, Provenance, Ready, State};
-use crate::array::{Cell, DType, Element, NdArray, View};
+use super::state::{Group, Kind, Life, Plan, Provenance, Ready, State};
+use crate::array::{Cell, DType, Element, NdArray, View, shapes_only};
 use crate::autograd::{GradReq, Slot, Track};
 use crate::error::{Error, Result, UnknownShape};
 use crate::init::{CloneInitializer, Initializer};
-use crate::name::ParamName;
+use crate::name::{ParamName, ParamPath};
 use crate::shape::Shape;
 
 #[derive(Debug)]
@@ -160,6 +161,14 @@ impl Parameter {
         matches!(self.state().life, Life::Deferred(_))
     }
 
+    /// The path at which its initialization waits for its shape, if it does.
+    pub(crate) fn pending_path(&self) -> Option<ParamPath> {
+        match &self.state().life {
+            Life::Deferred(plan) => Some(plan.address.path().into()),
+            _ => None,
+        }
+    }
+
     /// Where its initial value came from; `None` before it has one, or when it was set or loaded.
     pub fn provenance(&self) -> Option<Provenance> {
         self.state().provenance.clone()
@@ -205,6 +214,12 @@ impl Parameter {
         self.state().tags.iter().cloned().collect()
     }
 
+    /// The error of a parameter whose shape, known so far as `shape`, a forward has to tell.
+    pub(super) fn waits(&self, shape: &Shape) -> Error {
+        let pending = Box::default();
+        Error::Deferred { name: self.name().clone(), shape: shape.clone(), pending, ran: false }
+    }
+
     /// Why there is no value. Without the lock, since the other parameters of the group are asked.
     pub(super) fn missing(&self) -> Error {
         let (life, shape) = {
@@ -214,8 +229,9 @@ impl Parameter {
         let name = self.name().clone();
         match (life, shape) {
             (Life::Deferred(plan), Some(shape)) => {
-                let pending = plan.group.as_ref().map(|group| group.pending());
-                Error::Deferred { name, shape, pending: pending.unwrap_or_default() }
+                let group = plan.group.as_deref();
+                let pending = group.map(Group::pending).unwrap_or_default();
+                Error::Deferred { name, shape, pending, ran: group.is_some_and(Group::has_run) }
             }
             (Life::Deferred(_), None) => Error::UnknownShape { name, shape: UnknownShape(None) },
             _ => Error::Uninitialized { name },
@@ -231,7 +247,7 @@ impl Parameter {
         let state = self.state();
         let Life::Ready(Ready { cell, dims, slot }) = &state.life else {
             drop(state);
-            return Err(self.missing());
+            return if shapes_only() { stand_in(self) } else { Err(self.missing()) };
         };
         let track = slot.as_ref().map_or(Track::None, |slot| Track::Leaf(slot.clone()));
         Ok(NdArray::on(cell.clone(), View::new(dims.clone()), track))
@@ -302,6 +318,9 @@ impl Parameter {
     /// [`Error::Uninitialized`] before `initialize`; [`Error::ShapeMismatch`] if the sizes differ.
     /// Then nothing has changed.
     pub fn set_data(&self, value: &NdArray) -> Result<()> {
+        if shapes_only() {
+            return self.check_refines(&self.state(), &value.dims().into());
+        }
         // Before the lock is taken: whoever edits `value` may be asking this parameter something.
         let pending =
             if self.is_deferred() { Some(value.cast(self.dtype())?.detach()) } else { None };

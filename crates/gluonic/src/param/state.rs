@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::parameter::WeakParameter;
 use crate::array::{Buf, Cell, DType, NdArray};
@@ -69,13 +70,29 @@ pub(crate) struct Plan {
 /// The parameters that one call of `initialize` has left waiting, by path: so that asking one too
 /// early can name them all.
 #[derive(Debug)]
-pub(crate) struct Group(pub(crate) Vec<(ParamPath, WeakParameter)>);
+pub(crate) struct Group {
+    members: Vec<(ParamPath, WeakParameter)>,
+    /// Whether a forward has told one of them its shape.
+    has_run: AtomicBool,
+}
 
 impl Group {
+    pub(crate) fn new(members: Vec<(ParamPath, WeakParameter)>) -> Group {
+        Group { members, has_run: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn has_run(&self) -> bool {
+        self.has_run.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_run(&self) {
+        self.has_run.store(true, Ordering::Relaxed);
+    }
+
     /// The paths of those that still wait.
     pub(crate) fn pending(&self) -> Box<[ParamPath]> {
         let waits = |weak: &WeakParameter| weak.upgrade().is_some_and(|p| p.is_deferred());
-        self.0.iter().filter(|(_, weak)| waits(weak)).map(|(path, _)| path.clone()).collect()
+        self.members.iter().filter(|(_, weak)| waits(weak)).map(|(path, _)| path.clone()).collect()
     }
 }
 

@@ -59,7 +59,7 @@ fn an_access_too_early_tells_what_waits_and_what_to_do() -> Result<()> {
     // The parameter knows what waits besides it.
     assert_eq!(
         early.hint().unwrap(),
-        "run one batch through the model; waiting: `0.weight`, `1.0.weight`"
+        "run one batch through the model, or `infer_shapes`; waiting: `0.weight`, `1.0.weight`"
     );
     let waiting: Vec<_> = net.pending().iter().map(ToString::to_string).collect();
     assert_eq!(waiting, ["0.weight", "1.0.weight"]);
@@ -68,14 +68,14 @@ fn an_access_too_early_tells_what_waits_and_what_to_do() -> Result<()> {
     let early = error(net.save_parameters(&file));
     assert_eq!(
         early.hint().unwrap(),
-        "run one batch through the model; waiting: `0.weight`, `1.0.weight`"
+        "run one batch through the model, or `infer_shapes`; waiting: `0.weight`, `1.0.weight`"
     );
     assert!(!file.exists());
     let mut trainer = Trainer::new(&net.collect_params()?, Sgd::new(0.1)?)?;
     let early = error(trainer.step(1));
     assert_eq!(
         early.hint().unwrap(),
-        "run one batch through the model; waiting: `dense0_weight`, `dense1_weight`"
+        "run one batch through the model, or `infer_shapes`; waiting: `0.weight`, `1.0.weight`"
     );
     Ok(())
 }

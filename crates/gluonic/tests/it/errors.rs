@@ -59,27 +59,27 @@ fn errors_of_the_life_of_a_parameter() {
     net.initialize().unwrap();
     assert_snapshot!(told("Deferred", net[0].weight().unwrap().data()), @r"
     parameter `dense0_weight` has shape (4, ?): its initialization waits for the first forward
-    hint: run one batch through the model; waiting: `0.weight`, `1.weight`
+    hint: run one batch through the model, or `infer_shapes`; waiting: `0.weight`, `1.weight`
     ");
     let alone = Parameter::new("fc_weight", [Some(2), None]);
     alone.initialize().unwrap();
     assert_snapshot!(told("Deferred", alone.data()), @r"
     parameter `fc_weight` has shape (2, ?): its initialization waits for the first forward
-    hint: run one batch through the model, or give `in_units` when the layer is built
+    hint: run one batch through the model, use `infer_shapes`, or give `in_units` when the layer is built
     ");
     assert_snapshot!(told("Deferred", net.save_parameters("net.params")), @r"
     parameter `dense0_weight` has shape (4, ?): its initialization waits for the first forward
-    hint: run one batch through the model; waiting: `0.weight`, `1.weight`
+    hint: run one batch through the model, or `infer_shapes`; waiting: `0.weight`, `1.weight`
     ");
     let cannot_wait = Parameter::with_spec("fc_weight", &ParamSpec::new([Some(2), None]));
     assert_snapshot!(told("UnknownShape", cannot_wait.initialize()), @r"
     cannot initialize parameter `fc_weight`: its shape (2, ?) is not known
-    hint: run one batch through the model, or give `in_units` when the layer is built
+    hint: run one batch through the model, use `infer_shapes`, or give `in_units` when the layer is built
     ");
     let any = Parameter::with_spec("fc_weight", &ParamSpec::of_any_shape());
     assert_snapshot!(told("UnknownShape", any.initialize()), @r"
     cannot initialize parameter `fc_weight`: its shape (any rank) is not known
-    hint: run one batch through the model, or give `in_units` when the layer is built
+    hint: run one batch through the model, use `infer_shapes`, or give `in_units` when the layer is built
     ");
     let null = ready();
     null.set_grad_req(GradReq::Null);
@@ -182,6 +182,11 @@ fn errors_of_arrays_and_operations() {
     assert_snapshot!(told("BroadcastEdit", wide.fill(0.0)), @r"
     an array broadcast to shape (2, 3) cannot be edited
     hint: edit the array it was made from, or a `deep_clone`
+    ");
+    let inferred = layer().infer_shapes_with(&[(2, 3)], |xs| xs[0].to_vec::<f32>());
+    assert_snapshot!(told("ShapeOnly", inferred), @r"
+    this array has a shape but no values: shapes are being inferred
+    hint: run one batch through the model: this forward looks at values, not only at shapes
     ");
     assert_snapshot!(told("NotWhole", x.row(0).unwrap().attach_grad(GradReq::Write)), @r"
     `attach_grad` needs a whole array, found a view on a part
