@@ -21,18 +21,21 @@ thread_local! {
     static LEARNED: RefCell<Learned> = RefCell::default();
 }
 
+/// Forgets what was learned, when a forward fails or panics.
+struct Forget;
+
+impl Drop for Forget {
+    fn drop(&mut self) {
+        LEARNED.take();
+    }
+}
+
 /// Runs a forward with shapes only, and then gives the parameters the shapes that it has told; the
 /// deferred ones among them get their values.
 pub(crate) fn infer<R>(forward: impl FnOnce() -> Result<R>) -> Result<R> {
     if shapes_only() {
         // Inside another inference, which takes over what is learned here.
         return forward();
-    }
-    struct Forget;
-    impl Drop for Forget {
-        fn drop(&mut self) {
-            LEARNED.take();
-        }
     }
     let forget = Forget;
     let output = pause(|| with_shapes_only(forward))?;
