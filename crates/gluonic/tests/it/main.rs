@@ -17,6 +17,7 @@ mod load_mismatch;
 mod mxnet_files;
 mod names;
 mod parameters;
+mod random_arrays;
 mod snapshots;
 mod support;
 mod threads;
