@@ -18,6 +18,7 @@ mod mxnet_files;
 mod names;
 mod parameters;
 mod random_arrays;
+mod repeats;
 mod snapshots;
 mod support;
 mod threads;
