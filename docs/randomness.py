@@ -72,6 +72,9 @@ def normal(stream, i, mean, std, f):
     sin = np.where(swap, c, s) * np.where(a >> U(B - 1) == 1, f(-1), f(1))
     return r * np.where(i % uint64(2) == 0, cos, sin) * f(std) + f(mean)
 
+def to_f32(x):
+    return x.astype(float32)
+
 def to_f16(x):
     return x.astype(np.float16)
 
@@ -80,15 +83,17 @@ def to_bf16(x):
     bits = x.view(uint32)
     return (bits + uint32(0x7FFF) + (bits >> uint32(16) & uint32(1)) & uint32(0xFFFF0000)).view(float32)
 
+def next_below(x, to):
+    """The next smaller value of the type that `to` rounds to."""
+    if to is not to_bf16:
+        return np.nextafter(x, x.dtype.type(-np.inf))
+    bits = np.where(x > 0, x.view(uint32) - uint32(0x10000), np.where(x < 0, x.view(uint32) + uint32(0x10000), uint32(0x80010000)))
+    return bits.astype(uint32).view(float32)
+
 def uniform_half(stream, i, low, high, to):
-    value = to(uniform(stream, i, low, high, float32))
-    low, high = np.array([low], float32), np.array([high], float32)
-    below = np.nextafter(high, float32(-np.inf))  # rounded down: the largest below high
-    if to is to_f16:
-        below = np.where(to_f16(below) <= below, to_f16(below), np.nextafter(to_f16(below), np.float16(-np.inf)))
-    else:
-        below = (below.view(uint32) + uint32(0xFFFF if below < 0 else 0) & uint32(0xFFFF0000)).view(float32)
-    return np.where((low < high) & (value.astype(float32) >= high), below, value)
+    value, low, high = to(uniform(stream, i, low, high, float32)), np.array([low], float32), np.array([high], float32)
+    below = np.where(to(high) < high, to(high), next_below(to(high), to))
+    return np.where((low < high) & (value >= high), below, value)
 
 def quantile(p):
     """Q of the page."""
@@ -111,30 +116,25 @@ def bisect(i, j, goes_up):
         i, j = (k, j) if goes_up(quantile(np.array([k], uint64).view(float64))[0]) else (i, k)
     return np.array([i, j], uint64).view(float64)
 
-def truncated(stream, i, mean, std, low, high, at_most):
-    """In f64; `at_most` gives the largest value of the type drawn that is not above a number."""
-    a, b = (low - mean) / std, (high - mean) / std
-    l, h = -at_most(-low), at_most(high)
+def at_most(x, to):
+    """The largest value not above x of the type that `to` rounds to; None is f64."""
+    if to is None:
+        return x
+    value = to(np.array([x], float32))
+    return float((value if float(value[0]) <= x else next_below(value, to))[0])
+
+def truncated(stream, i, mean, std, low, high, to=None):
+    a, b, l, h = (low - mean) / std, (high - mean) / std, -at_most(-low, to), at_most(high, to)
     if a >= 0:
         a, b, std = -b, -a, -std
     smallest = 2.0**-1022
     first = bisect(np.nextafter(smallest, 0), 1 - 2.0**-53, lambda z: not z >= a)[1]
     last = bisect(smallest, 1.0, lambda z: z <= b)[0]
     u = ((long_words(stream, i) >> uint64(12)).astype(float64) + 0.5) * 2.0**-52
-    p = np.minimum(u * (last - first) + first, last)
-    v = quantile(p) * std + mean
+    v = quantile(np.minimum(u * (last - first) + first, last)) * std + mean
     v = np.where(v > l, v, l)
-    return np.where(v < h, v, h)
-
-def at_most(to, next_below):
-    def find(x):
-        value = to(np.array([x], float64).astype(float32))
-        return float(value[0] if value[0] <= x else next_below(value)[0])
-    return find
-
-below_f32 = lambda x: np.nextafter(x, float32(-np.inf))
-below_f16 = lambda x: np.nextafter(x, np.float16(-np.inf))
-below_bf16 = lambda x: (x.view(uint32) + np.where(x > 0, uint32(0xFFFF0000), uint32(0x10000))).astype(uint32).view(float32)
+    v = np.where(v < h, v, h)
+    return v if to is None else to(v.astype(float32))
 
 def categorical(stream, i, weights):
     c = np.array(list(accumulate(weights)))
@@ -172,11 +172,11 @@ LAWS = {
     "normal f64 mean 0.1, std 0.7": lambda s, i: normal(s, i, 0.1, 0.7, float64).tobytes(),
     "normal f16 mean 0.1, std 0.7": lambda s, i: to_f16(normal(s, i, 0.1, 0.7, float32)).tobytes(),
     "normal bf16 mean 0.1, std 0.7": lambda s, i: bf16_bytes(to_bf16(normal(s, i, 0.1, 0.7, float32))),
-    "normal f64 mean 0.1, std 0.7 in [-1.3, 1.5]": lambda s, i: truncated(s, i, *CUT, lambda x: x).tobytes(),
-    "normal f32 mean 0.1, std 0.7 in [-1.3, 1.5]": lambda s, i: truncated(s, i, *CUT, at_most(np.asarray, below_f32)).astype(float32).tobytes(),
-    "normal f16 mean 0.1, std 0.7 in [-1.3, 1.5]": lambda s, i: to_f16(truncated(s, i, *CUT, at_most(to_f16, below_f16)).astype(float32)).tobytes(),
-    "normal bf16 mean 0.1, std 0.7 in [-1.3, 1.5]": lambda s, i: bf16_bytes(to_bf16(truncated(s, i, *CUT, at_most(to_bf16, below_bf16)).astype(float32))),
-    "normal f64 mean 0.1, std 0.7 in [5, ∞)": lambda s, i: truncated(s, i, 0.1, 0.7, 5.0, np.inf, lambda x: x).tobytes(),
+    "normal f64 mean 0.1, std 0.7 in [-1.3, 1.5]": lambda s, i: truncated(s, i, *CUT).tobytes(),
+    "normal f32 mean 0.1, std 0.7 in [-1.3, 1.5]": lambda s, i: truncated(s, i, *CUT, to_f32).tobytes(),
+    "normal f16 mean 0.1, std 0.7 in [-1.3, 1.5]": lambda s, i: truncated(s, i, *CUT, to_f16).tobytes(),
+    "normal bf16 mean 0.1, std 0.7 in [-1.3, 1.5]": lambda s, i: bf16_bytes(truncated(s, i, *CUT, to_bf16)),
+    "normal f64 mean 0.1, std 0.7 in [5, ∞)": lambda s, i: truncated(s, i, 0.1, 0.7, 5.0, np.inf).tobytes(),
     "u64 below 10": lambda s, i: below(s, i, 10).astype("<u8").tobytes(),
     "u64 below 2⁶³ + 1": lambda s, i: below(s, i, 2**63 + 1).astype("<u8").tobytes(),
     "i64 in [-5, 12)": lambda s, i: (below(s, i, 17) - 5).astype("<i8").tobytes(),

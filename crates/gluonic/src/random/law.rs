@@ -304,6 +304,11 @@ fn float<T: Float>(law: &Law) -> Result<Filler<'_, T>, Box<str>> {
         }
         Kind::TruncatedNormal { mean, std, low, high } => {
             check_range::<T>(low.max(mean - 38.0 * std), high.min(mean + 38.0 * std))?;
+            // It is computed in f64, whatever the type.
+            let overflows = |bound: f64| bound.is_finite() && !(bound - mean).is_finite();
+            if overflows(low) || overflows(high) {
+                return Err("a type that holds the bounds less the mean".into());
+            }
             let law = Truncated::new::<T>(mean, std, low, high);
             let law = law.ok_or_else(|| format!("a type with a value in [{low}, {high}]"))?;
             Ok(Box::new(move |s, i, out| law.fill(s, i, out)))

@@ -210,6 +210,8 @@ fn a_type_that_cannot_hold_the_values_is_refused_and_the_next_wider_is_not() -> 
     check(Law::normal(0.0, 1e4), DType::F16, DType::BF16);
     check(Law::truncated_normal(0.0, 1e4, -f64::INFINITY, 1.0), DType::F16, DType::F32);
     check(Law::truncated_normal(0.0, 1.0, 1.0001, 1.0002), DType::F16, DType::F32);
+    let overflows = Law::truncated_normal(1e308, 1e308, -1.5e308, 1.5e308)?;
+    assert_eq!(variant(&error(ops::draw(&overflows, 3, DType::F64))), "LawDType");
     // The ends themselves are held.
     let address = Address::new(1, "");
     ops::draw_at(&Law::integers(0, 256)?, &address, 0, 3, DType::U8)?;
