@@ -140,6 +140,18 @@ pub enum Error {
         /// The element type.
         dtype: DType,
     },
+    /// A law that has no values of an element type, or such that the type cannot hold.
+    #[error("cannot draw {law} as {dtype}: it needs {needs}")]
+    LawDType {
+        /// The law.
+        law: Box<str>,
+        /// The element type.
+        dtype: DType,
+        /// The kind of type that the law needs.
+        needs: Box<str>,
+        /// The element types that can hold the law's values.
+        fitting: Box<[DType]>,
+    },
 
     // Arrays and operations.
     /// A number of elements is not that of the sizes.
@@ -525,6 +537,10 @@ impl Error {
             }
             Error::RandomDType { .. } => {
                 "use `Zero`, `One` or `Constant`, or cast the parameter to a floating-point type"
+            }
+            Error::LawDType { fitting, .. } if !fitting.is_empty() => {
+                let names: Vec<_> = fitting.iter().map(|dtype| format!("`{dtype}`")).collect();
+                return Some(format!("it can be drawn as {}", names.join(", ")));
             }
             Error::DTypeMismatch { expected, .. } => {
                 return Some(format!("use `cast(DType::{expected:?})`"));

@@ -6,13 +6,18 @@ use super::Forward;
 use super::core::BlockCore;
 use crate::array::NdArray;
 use crate::error::{Error, Result};
-use crate::ops::dropout;
+use crate::ops::dropout_from;
+use crate::random::Draws;
 
 /// In training, zeroes each element with probability `rate` and scales the others by
 /// `1 / (1 - rate)`; otherwise lets everything through.
 ///
 /// # Randomness
-/// Each call takes the next key of the process: a program repeats, two calls differ.
+/// The layer has [`Draws`] of its own, [numbered](Draws::numbered) `dropout0`, `dropout1`, … since
+/// the last [`random::seed`](crate::random::seed): each call in training takes the next. So two
+/// calls differ and so do two layers, and whatever else draws in between changes nothing. After
+/// `seed` a training repeats bit for bit, of the same net or of one built again. A clone is the
+/// same layer and counts with it.
 ///
 /// # Examples
 /// ```
@@ -31,6 +36,7 @@ use crate::ops::dropout;
 pub struct Dropout {
     core: BlockCore,
     rate: f64,
+    draws: Draws,
 }
 
 impl Dropout {
@@ -43,13 +49,19 @@ impl Dropout {
             let found = rate.to_string().into();
             return Err(Error::Setting { setting: "rate", expected: "between 0 and 1", found });
         }
-        Ok(Dropout { core: BlockCore::new("Dropout"), rate })
+        let core = BlockCore::new("Dropout");
+        Ok(Dropout { core, rate, draws: Draws::numbered("dropout") })
+    }
+
+    /// Where its masks come from; with their state a training can be resumed exactly.
+    pub fn draws(&self) -> &Draws {
+        &self.draws
     }
 }
 
 impl Forward for Dropout {
     fn forward(&self, x: &NdArray) -> Result<NdArray> {
-        dropout(x, self.rate)
+        dropout_from(x, self.rate, || self.draws.next_stream())
     }
 }
 

@@ -119,4 +119,5 @@ macro_rules! walk_nothing {
 walk_nothing! {
     bool, char, u8, i8, u16, i16, u32, i32, u64, i64, usize, isize, f32, f64, (), String, &'static str,
     crate::DType, crate::Dims, crate::Shape, crate::nn::Activation, super::core::BlockCore,
+    crate::random::Address, crate::random::Draws, crate::random::Law,
 }

@@ -22,7 +22,8 @@ use std::sync::Arc;
 pub use dense::dense;
 pub(crate) use unary::activation;
 
-pub use random::{dropout, integers, normal, permutation, uniform};
+pub(crate) use random::dropout_from;
+pub use random::{draw, draw_at, draw_from, dropout, integers, normal, permutation, uniform};
 
 use crate::array::{Buf, DType, NdArray, View, for_dtype, gather};
 use crate::autograd::{Edges, Op};

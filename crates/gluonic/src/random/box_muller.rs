@@ -21,6 +21,7 @@ macro_rules! horner {
     ($x:expr; $last:expr) => { $last };
     ($x:expr; $first:expr, $($rest:expr),+) => { $first + $x * horner!($x; $($rest),+) };
 }
+pub(super) use horner;
 
 /// Returns `sqrt(−2 ln u)` in f32.
 ///
@@ -58,20 +59,27 @@ pub(super) fn direction_f32(word: u32) -> (f32, f32) {
     )
 }
 
-/// Returns `sqrt(−2 ln u)` in f64.
-///
-/// As [`radius_f32`], with s = f / (2 + f) and `−2 ln u = (64 − e) · 2 ln 2 − s · A(s²)`.
+/// Returns `sqrt(−2 ln u)` in f64, as [`radius_f32`].
 #[inline(always)]
 pub(super) fn radius_f64(word: u64) -> f64 {
+    minus_two_ln(word as f64 + 0.5, 64).sqrt()
+}
+
+/// Returns `−2 ln(y · 2⁻ᴮ)` of a normal positive y, B being `scale`.
+///
+/// `y = m · 2ᵉ` with m in [√½, √2), f = m − 1 and s = f / (2 + f) gives
+/// `(B − e) · 2 ln 2 − s · A(s²)`.
+#[inline(always)]
+pub(super) fn minus_two_ln(y: f64, scale: i32) -> f64 {
     const SQRT_HALF: u64 = 0x3FE6_A09E_667F_3BCD;
     const MANTISSA: u64 = 0x000F_FFFF_FFFF_FFFF;
-    let offset = (word as f64 + 0.5).to_bits().wrapping_sub(SQRT_HALF);
-    let n = 64 - (offset as i64 >> 52) as i32;
+    let offset = y.to_bits().wrapping_sub(SQRT_HALF);
+    let n = scale - (offset as i64 >> 52) as i32;
     let f = f64::from_bits((offset & MANTISSA) + SQRT_HALF) - 1.0;
     let s = f / (2.0 + f);
     let a = horner!(s * s; 4.0, 1.3333333333333468, 0.7999999999883387, 0.571428574838674,
         0.44444397232225147, 0.3636712449721826, 0.3062820072281265, 0.2959096145300892);
-    (f64::from(n) * (2.0 * f64::consts::LN_2) - s * a).sqrt()
+    f64::from(n) * (2.0 * f64::consts::LN_2) - s * a
 }
 
 /// Returns `(cos 2πv, sin 2πv)` in f64, as [`direction_f32`].

@@ -1,10 +1,50 @@
 //! Integers, coin tosses and shuffles.
 
+use std::marker::PhantomData;
 #[cfg(test)]
 use std::num::NonZeroU64;
 
-use super::fill::{Law, fill};
+use half::{bf16, f16};
+
+use super::fill::{Rule, fill};
 use super::philox::{LANES, Lanes, Stream, join};
+
+/// An element type that holds integers.
+pub(crate) trait Integer: Copy + Default + Send + Sync {
+    /// The first and the last of the whole numbers around 0 that the type holds without a gap.
+    const RANGE: (i64, u64);
+
+    /// The number itself, if the type holds it.
+    fn from_i64(value: i64) -> Self;
+}
+
+macro_rules! integer {
+    ($($type:ty, $first:expr, $last:expr, $from:expr;)*) => {$(
+        impl Integer for $type {
+            const RANGE: (i64, u64) = ($first, $last);
+
+            #[inline(always)]
+            fn from_i64(value: i64) -> Self {
+                let from: fn(i64) -> Self = $from;
+                from(value)
+            }
+        }
+    )*};
+}
+integer! {
+    u8, 0, u8::MAX as u64, |x| x as u8;
+    i8, i8::MIN as i64, i8::MAX as u64, |x| x as i8;
+    u16, 0, u16::MAX as u64, |x| x as u16;
+    i16, i16::MIN as i64, i16::MAX as u64, |x| x as i16;
+    u32, 0, u32::MAX as u64, |x| x as u32;
+    i32, i32::MIN as i64, i32::MAX as u64, |x| x as i32;
+    u64, 0, u64::MAX, |x| x as u64;
+    i64, i64::MIN, i64::MAX as u64, |x| x;
+    f16, -(1 << f16::MANTISSA_DIGITS), 1 << f16::MANTISSA_DIGITS, |x| f16::from_f32(x as f32);
+    bf16, -(1 << bf16::MANTISSA_DIGITS), 1 << bf16::MANTISSA_DIGITS, |x| bf16::from_f32(x as f32);
+    f32, -(1 << f32::MANTISSA_DIGITS), 1 << f32::MANTISSA_DIGITS, |x| x as f32;
+    f64, -(1 << f64::MANTISSA_DIGITS), 1 << f64::MANTISSA_DIGITS, |x| x as f64;
+}
 
 /// Writes elements `start`, `start + 1`, … of the uniform law on the integers below `n` to `out`.
 ///
@@ -20,9 +60,15 @@ pub(crate) fn fill_below(stream: Stream, start: u64, out: &mut [u64], n: NonZero
 
 /// Writes elements `start`, `start + 1`, … of the uniform law on `low..high` to `out`: `low` plus
 /// the value that `fill_below` gives. A range without elements leaves `low`.
-pub(crate) fn fill_integers(stream: Stream, start: u64, out: &mut [i64], low: i64, high: i64) {
+pub(crate) fn fill_integers<T: Integer>(
+    stream: Stream,
+    start: u64,
+    out: &mut [T],
+    low: i64,
+    high: i64,
+) {
     let n = if low < high { high.abs_diff(low) } else { 1 };
-    fill(stream, start, out, Shifted { below: Below { stream, n }, low });
+    fill(stream, start, out, Shifted { below: Below { stream, n }, low, to: PhantomData });
 }
 
 /// Writes elements `start`, `start + 1`, … of the Bernoulli law to `out`: `value` with probability
@@ -74,7 +120,7 @@ pub(crate) fn permutation(stream: Stream, n: usize) -> Vec<usize> {
 #[derive(Clone, Copy)]
 struct LongWords;
 
-impl Law<{ 2 * LANES }> for LongWords {
+impl Rule<{ 2 * LANES }> for LongWords {
     type Item = u64;
 
     #[inline(always)]
@@ -117,7 +163,7 @@ impl Below {
     }
 }
 
-impl Law<{ 2 * LANES }> for Below {
+impl Rule<{ 2 * LANES }> for Below {
     type Item = u64;
 
     #[inline(always)]
@@ -130,21 +176,29 @@ impl Law<{ 2 * LANES }> for Below {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Shifted {
+struct Shifted<T> {
     below: Below,
     low: i64,
+    to: PhantomData<T>,
 }
 
-impl Law<{ 2 * LANES }> for Shifted {
-    type Item = i64;
+impl<T> Clone for Shifted<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Shifted<T> {}
+
+impl<T: Integer> Rule<{ 2 * LANES }> for Shifted<T> {
+    type Item = T;
 
     #[inline(always)]
-    fn elements(self, first: u64, words: &Lanes, out: &mut [i64; 2 * LANES]) {
+    fn elements(self, first: u64, words: &Lanes, out: &mut [T; 2 * LANES]) {
         let mut values = [0; 2 * LANES];
         self.below.elements(first, words, &mut values);
         for (x, value) in out.iter_mut().zip(values) {
-            *x = self.low.wrapping_add_unsigned(value);
+            *x = T::from_i64(self.low.wrapping_add_unsigned(value));
         }
     }
 }
@@ -156,7 +210,7 @@ struct Bernoulli<T> {
     value: T,
 }
 
-impl<T: Copy + Default + Send + Sync> Law<{ 4 * LANES }> for Bernoulli<T> {
+impl<T: Copy + Default + Send + Sync> Rule<{ 4 * LANES }> for Bernoulli<T> {
     type Item = T;
 
     #[inline(always)]
@@ -175,6 +229,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::fill::check;
+    use super::super::statistics::check_chi_square;
     use super::*;
 
     const STREAM: Stream = Stream::new(79, 1);
@@ -185,14 +240,9 @@ mod tests {
         out
     }
 
-    /// Checks that counts of equally likely values fit: chi-square within 5 standard errors.
     #[track_caller]
     fn check_equally_likely(counts: &[u32]) {
-        let expected = f64::from(counts.iter().sum::<u32>()) / counts.len() as f64;
-        let square: f64 =
-            counts.iter().map(|&n| (f64::from(n) - expected).powi(2) / expected).sum();
-        let freedom = (counts.len() - 1) as f64;
-        assert!((square - freedom).abs() < 5.0 * (2.0 * freedom).sqrt(), "chi-square {square}");
+        check_chi_square(counts, &vec![1.0; counts.len()]);
     }
 
     #[test]
@@ -201,7 +251,10 @@ mod tests {
             check::same_for_every_cut_thread_count_and_instruction_set(Below { stream: STREAM, n });
         }
         let below = Below { stream: STREAM, n: 17 };
-        check::same_for_every_cut_thread_count_and_instruction_set(Shifted { below, low: -5 });
+        let law = Shifted::<i64> { below, low: -5, to: PhantomData };
+        check::same_for_every_cut_thread_count_and_instruction_set(law);
+        let law = Shifted::<f16> { below, low: -5, to: PhantomData };
+        check::same_for_every_cut_thread_count_and_instruction_set(law);
         let law = Bernoulli { last: 1 << 30, value: 2.5_f32 };
         check::same_for_every_cut_thread_count_and_instruction_set(law);
     }
@@ -229,11 +282,34 @@ mod tests {
     #[test]
     fn a_single_integer_is_zero_and_the_full_range_is_reached() {
         assert!(below(1, 100).iter().all(|&value| value == 0));
-        let mut out = [0; 1000];
+        let mut out = [0_i64; 1000];
         fill_integers(STREAM, 0, &mut out, i64::MIN, i64::MAX);
         assert!(out.iter().any(|&x| x < i64::MIN / 2) && out.iter().any(|&x| x > i64::MAX / 2));
         fill_integers(STREAM, 0, &mut out, 4, 4);
         assert!(out.iter().all(|&x| x == 4));
+    }
+
+    #[test]
+    fn every_type_holds_the_same_integers() {
+        fn check<T: Integer + PartialEq + std::fmt::Debug>(expected: &[i64]) {
+            let mut out = vec![T::default(); expected.len()];
+            fill_integers(STREAM, 3, &mut out, 0, 100);
+            let expected: Vec<T> = expected.iter().map(|&x| T::from_i64(x)).collect();
+            assert_eq!(out, expected);
+        }
+        let mut expected = [0_i64; 500];
+        fill_integers(STREAM, 3, &mut expected, 0, 100);
+        check::<u8>(&expected);
+        check::<i8>(&expected);
+        check::<u16>(&expected);
+        check::<i16>(&expected);
+        check::<u32>(&expected);
+        check::<i32>(&expected);
+        check::<u64>(&expected);
+        check::<f16>(&expected);
+        check::<bf16>(&expected);
+        check::<f32>(&expected);
+        check::<f64>(&expected);
     }
 
     #[test]
@@ -277,7 +353,7 @@ mod tests {
         #[test]
         fn integers_stay_in_their_range(key: u64, low: i64, high: i64) {
             prop_assume!(low < high);
-            let mut out = [0; 64];
+            let mut out = [0_i64; 64];
             fill_integers(Stream::new(key, 0), 0, &mut out, low, high);
             prop_assert!(out.iter().all(|&x| low <= x && x < high));
         }

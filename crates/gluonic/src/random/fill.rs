@@ -1,6 +1,6 @@
 //! Fills a slice with the elements of a stream that stand at its place.
 //!
-//! A [`Law`] turns the words of [`LANES`] blocks into elements. [`fill`] cuts the slice into
+//! A [`Rule`] turns the words of [`LANES`] blocks into elements. [`fill`] cuts the slice into
 //! chunks for the thread pool and each chunk into groups of blocks. Element `i` depends on the
 //! stream and `i` alone, so neither cut can be seen in the values.
 
@@ -13,7 +13,7 @@ use super::philox::{LANES, Lanes, Stream};
 const CHUNK: usize = 1 << 16;
 
 /// A rule that makes `N` elements from [`LANES`] blocks, the same number from each.
-pub(super) trait Law<const N: usize>: Copy + Send + Sync {
+pub(super) trait Rule<const N: usize>: Copy + Send + Sync {
     /// The type of an element.
     type Item: Copy + Default + Send;
 
@@ -24,7 +24,7 @@ pub(super) trait Law<const N: usize>: Copy + Send + Sync {
 }
 
 /// Writes elements `start`, `start + 1`, … of `stream` to `out`.
-pub(super) fn fill<const N: usize, L: Law<N>>(
+pub(super) fn fill<const N: usize, L: Rule<N>>(
     stream: Stream,
     start: u64,
     out: &mut [L::Item],
@@ -42,14 +42,14 @@ pub(super) fn fill<const N: usize, L: Law<N>>(
 
 /// The work of one thread. A type and not a closure: `dispatch` compiles the body of a closure
 /// apart, without the instruction set it has found.
-struct Serial<'a, const N: usize, L: Law<N>> {
+struct Serial<'a, const N: usize, L: Rule<N>> {
     stream: Stream,
     start: u64,
     out: &'a mut [L::Item],
     law: L,
 }
 
-impl<const N: usize, L: Law<N>> WithSimd for Serial<'_, N, L> {
+impl<const N: usize, L: Rule<N>> WithSimd for Serial<'_, N, L> {
     type Output = ();
 
     #[inline(always)]
@@ -97,7 +97,7 @@ pub(super) mod check {
     #[track_caller]
     pub(in super::super) fn same_for_every_cut_thread_count_and_instruction_set<
         const N: usize,
-        L: Law<N>,
+        L: Rule<N>,
     >(
         law: L,
     ) where
@@ -114,7 +114,7 @@ pub(super) mod check {
         }
     }
 
-    fn same_on_every_thread_count<const N: usize, L: Law<N>>(
+    fn same_on_every_thread_count<const N: usize, L: Rule<N>>(
         stream: Stream,
         start: u64,
         law: L,
@@ -130,7 +130,7 @@ pub(super) mod check {
         }
     }
 
-    fn same_on_every_instruction_set<const N: usize, L: Law<N>>(
+    fn same_on_every_instruction_set<const N: usize, L: Rule<N>>(
         stream: Stream,
         start: u64,
         law: L,
@@ -138,7 +138,7 @@ pub(super) mod check {
     ) where
         L::Item: PartialEq + Debug,
     {
-        fn check<const N: usize, L: Law<N>>(
+        fn check<const N: usize, L: Rule<N>>(
             level: &str,
             whole: &[L::Item],
             run: impl FnOnce(&mut [L::Item]),
@@ -167,7 +167,7 @@ pub(super) mod check {
         }
     }
 
-    fn same_for_every_sub_range<const N: usize, L: Law<N>>(
+    fn same_for_every_sub_range<const N: usize, L: Rule<N>>(
         stream: Stream,
         start: u64,
         law: L,

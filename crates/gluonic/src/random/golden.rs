@@ -4,7 +4,10 @@ use std::num::NonZeroU64;
 
 use half::{bf16, f16};
 
-use super::discrete::fill_below;
+use super::categorical::{cumulative, fill_categorical};
+use super::discrete::{fill_below, fill_integers};
+use super::keys::Keys;
+use super::truncated_normal::fill_truncated_normal;
 use super::*;
 
 const LEN: usize = 10_007;
@@ -98,6 +101,46 @@ fn normal_bf16_agrees_with_the_second_implementation() {
 }
 
 #[test]
+fn normal_f64_between_bounds_agrees_with_the_second_implementation() {
+    check(
+        [0x20BD_EC42_3BE9_85DB, 0x191B_6B2E_B167_8838, 0xE17D_D5AC_D0F3_52BD],
+        bytes!(f64, |s, i, out| fill_truncated_normal(s, i, out, 0.1, 0.7, -1.3, 1.5)),
+    );
+}
+
+#[test]
+fn normal_f32_between_bounds_agrees_with_the_second_implementation() {
+    check(
+        [0x3B5A_2E7B_29E3_51E6, 0x3166_B695_CFE6_5A1F, 0x72B8_0D45_D8A8_1925],
+        bytes!(f32, |s, i, out| fill_truncated_normal(s, i, out, 0.1, 0.7, -1.3, 1.5)),
+    );
+}
+
+#[test]
+fn normal_f16_between_bounds_agrees_with_the_second_implementation() {
+    check(
+        [0x2A87_F916_CC72_8D06, 0x9AAF_8D6E_1EC9_E7E3, 0x055C_9246_3326_DE3C],
+        bytes!(f16, |s, i, out| fill_truncated_normal(s, i, out, 0.1, 0.7, -1.3, 1.5)),
+    );
+}
+
+#[test]
+fn normal_bf16_between_bounds_agrees_with_the_second_implementation() {
+    check(
+        [0xEED2_9045_2873_9DE8, 0x068E_59FC_ED21_1A60, 0x8548_4181_1424_7D99],
+        bytes!(bf16, |s, i, out| fill_truncated_normal(s, i, out, 0.1, 0.7, -1.3, 1.5)),
+    );
+}
+
+#[test]
+fn normal_far_out_agrees_with_the_second_implementation() {
+    check(
+        [0x9EC4_5B76_2D66_A6F4, 0x8EF1_E595_E23D_B4EB, 0x12DD_27A8_8091_5FB8],
+        bytes!(f64, |s, i, out| fill_truncated_normal(s, i, out, 0.1, 0.7, 5.0, f64::INFINITY)),
+    );
+}
+
+#[test]
 fn integers_below_10_agree_with_the_second_implementation() {
     check(
         [0x4F55_7322_2FF3_F16E, 0x7F3E_3C8B_F9F1_7EC4, 0xC561_0EBA_5478_5E07],
@@ -135,8 +178,27 @@ fn bernoulli_agrees_with_the_second_implementation() {
 }
 
 #[test]
+fn categorical_agrees_with_the_second_implementation() {
+    check(
+        [0xC892_2D2E_B9F5_6587, 0x776C_3360_5F24_7AA1, 0x5842_2809_481F_F782],
+        bytes!(i64, |s, i, out| {
+            let sums: Vec<f64> = cumulative(&[0.0, 1.0, 0.1, 0.0, 2.5, 0.0]).collect();
+            fill_categorical(s, i, out, &sums);
+        }),
+    );
+}
+
+#[test]
 fn permutation_agrees_with_the_second_implementation() {
     check([0x7033_B51D_026E_9CD3, 0x5C68_6122_8313_129F, 0x0446_E743_3F81_551F], |stream, _| {
         super::permutation(stream, LEN).into_iter().flat_map(|x| (x as u64).to_le_bytes()).collect()
     });
+}
+
+#[test]
+fn counted_draws_agree_with_the_second_implementation() {
+    let keys = Keys::new();
+    keys.seed(7);
+    let stream = Draws::of("dropout0".into(), &keys).next_under(&keys);
+    assert_eq!(stream.block(0, 0), [0x270E_4FED, 0x0631_D381, 0xB558_5EB2, 0xCBA9_816C]);
 }

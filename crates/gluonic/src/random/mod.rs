@@ -5,9 +5,13 @@
 //! the number of threads, on what was drawn before, on the instruction set or on the platform.
 //! Each way to get the same slice of the same tensor gives the same bits.
 //!
+//! What is drawn is a [`Law`]; [`ops::draw_at`](crate::ops::draw_at) makes arrays of one, from any
+//! element of the tensor on.
+//!
 //! Whoever names no key gets the next one of the process stream, which [`seed`] restarts. While
 //! [`with_address`] runs, draws on that thread come from the given address instead, so that what
-//! an initializer draws repeats whatever else the program does.
+//! an initializer draws repeats whatever else the program does. What draws again and again has
+//! [`Draws`] of its own, which other draws do not disturb.
 //!
 //! The mapping is specified in `docs/randomness.md`, with a second implementation beside it. It
 //! is made for simulation, not for secrets: anyone can compute a key from values.
@@ -16,22 +20,32 @@
 #![allow(clippy::inline_always)]
 
 mod box_muller;
+mod categorical;
 mod discrete;
+mod draws;
 mod fill;
 #[cfg(test)]
 mod golden;
+mod inverse_normal;
+mod keys;
+mod law;
 mod normal;
 mod philox;
 #[cfg(test)]
 mod statistics;
+mod truncated_normal;
 mod uniform;
 
 use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-pub(crate) use discrete::{fill_bernoulli, fill_integers, permutation};
+pub(crate) use discrete::{fill_bernoulli, permutation};
+pub use draws::{Draws, DrawsState};
+use keys::{GOLDEN, mix};
+pub use keys::{next_key, seed};
+pub use law::Law;
+pub(crate) use law::{Drawn, Filler};
 pub(crate) use normal::fill_normal;
 pub(crate) use philox::Stream;
 pub(crate) use uniform::fill_uniform;
@@ -80,43 +94,11 @@ impl fmt::Display for Address {
     }
 }
 
-/// Restarts the process stream of keys, for all threads.
-///
-/// The stream starts at seed 0. Two programs that set the same seed and take keys in the same
-/// order get the same keys.
-///
-/// # Examples
-/// ```
-/// use gluonic::random;
-/// random::seed(42);
-/// let first = random::next_key();
-/// random::seed(42);
-/// assert_eq!(random::next_key(), first);
-/// ```
-///
-/// # Source
-/// `mx.random.seed` of `MXNet` 1.9.1, without its `ctx`: values do not depend on a device.
-#[doc(alias = "manual_seed")]
-pub fn seed(n: u64) {
-    PROCESS.seed(n);
-}
-
-/// Takes the next key of the process stream.
-///
-/// Key number n = 1, 2, … after `seed(s)` is output n of the generator `SplitMix64` started at s.
-///
-/// # Source
-/// Steele, Lea and Flood (2014), "Fast splittable pseudorandom number generators", with the
-/// constants of Vigna's `SplitMix64`.
-pub fn next_key() -> u64 {
-    PROCESS.next()
-}
-
 /// Returns the address of `name` under a new key: the next one of the process stream, or while
 /// [`with_address`] runs on this thread, the next draw there.
 ///
-/// For what draws on its own and more than once, such as a dropout layer or the order of a data
-/// set.
+/// What draws again and again takes [`Draws`] instead, which the keys that others take do not
+/// disturb.
 ///
 /// # Examples
 /// ```
@@ -170,26 +152,6 @@ pub(crate) fn current_stream() -> Stream {
     next_scoped_stream().unwrap_or_else(|| Address::new(next_key(), "").stream(0))
 }
 
-static PROCESS: Keys = Keys::new();
-
-/// A stream of keys: its seed plus [`GOLDEN`] times the number of keys taken. One word, so that
-/// seeding and taking are atomic.
-struct Keys(AtomicU64);
-
-impl Keys {
-    const fn new() -> Self {
-        Self(AtomicU64::new(0))
-    }
-
-    fn seed(&self, n: u64) {
-        self.0.store(n, Ordering::Relaxed);
-    }
-
-    fn next(&self) -> u64 {
-        mix(self.0.fetch_add(GOLDEN, Ordering::Relaxed).wrapping_add(GOLDEN))
-    }
-}
-
 thread_local! {
     /// The last draw of the innermost scope.
     static SCOPE: Cell<Option<Stream>> = const { Cell::new(None) };
@@ -199,16 +161,6 @@ fn next_scoped_stream() -> Option<Stream> {
     let next = SCOPE.get()?.next_draw();
     SCOPE.set(Some(next));
     Some(next)
-}
-
-/// 2⁶⁴ divided by the golden ratio, the step of `SplitMix64`.
-const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
-
-/// The output function of `SplitMix64`, a bijection.
-fn mix(z: u64) -> u64 {
-    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 /// FNV-1a with 64 bits.
@@ -223,18 +175,6 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::*;
-
-    #[test]
-    fn split_mix_gives_its_published_output() {
-        // The first outputs of Vigna's generator for the seed 1234567.
-        let mut state = 1_234_567_u64;
-        let mut next = || {
-            state = state.wrapping_add(GOLDEN);
-            mix(state)
-        };
-        assert_eq!(next(), 6_457_827_717_110_365_317);
-        assert_eq!(next(), 3_203_168_211_198_807_973);
-    }
 
     #[test]
     fn fnv_gives_its_published_output() {
@@ -320,23 +260,5 @@ mod tests {
     fn draws_outside_a_scope_differ() {
         assert_ne!(current_stream(), current_stream());
         assert_ne!(fork("a"), fork("a"));
-    }
-
-    #[test]
-    fn seed_restarts_the_keys_and_threads_share_them_out() {
-        // A stream of its own: other tests take keys of the process meanwhile.
-        let keys = Keys::new();
-        let mut expected: Vec<u64> = (0..400).map(|_| keys.next()).collect();
-        assert_eq!(expected[1], mix(GOLDEN.wrapping_mul(2)));
-        keys.seed(0);
-        let mut found: Vec<u64> = std::thread::scope(|scope| {
-            let tasks: Vec<_> = (0..4)
-                .map(|_| scope.spawn(|| (0..100).map(|_| keys.next()).collect::<Vec<_>>()))
-                .collect();
-            tasks.into_iter().flat_map(|task| task.join().unwrap()).collect()
-        });
-        expected.sort_unstable();
-        found.sort_unstable();
-        assert_eq!(found, expected);
     }
 }

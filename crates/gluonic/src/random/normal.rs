@@ -3,7 +3,7 @@
 use half::{bf16, f16};
 
 use super::box_muller::{direction_f32, direction_f64, radius_f32, radius_f64};
-use super::fill::{Law, fill};
+use super::fill::{Rule, fill};
 use super::philox::{LANES, Lanes, Stream, join};
 use super::uniform::Rounded;
 
@@ -37,7 +37,7 @@ struct Affine<F> {
     std: F,
 }
 
-impl Law<{ 4 * LANES }> for Affine<f32> {
+impl Rule<{ 4 * LANES }> for Affine<f32> {
     type Item = f32;
 
     #[inline(always)]
@@ -66,7 +66,7 @@ impl Law<{ 4 * LANES }> for Affine<f32> {
     }
 }
 
-impl Law<{ 2 * LANES }> for Affine<f64> {
+impl Rule<{ 2 * LANES }> for Affine<f64> {
     type Item = f64;
 
     #[inline(always)]
@@ -115,7 +115,11 @@ impl Normal for bf16 {
 #[cfg(test)]
 mod tests {
     use super::super::fill::check;
-    use super::super::statistics::{check_kolmogorov_smirnov, check_moments, normal_distribution};
+    use super::super::statistics::{
+        check_kolmogorov_smirnov, check_kolmogorov_smirnov_rounded, check_moments,
+        normal_distribution,
+    };
+    use super::super::truncated_normal::TruncatedNormal;
     use super::*;
 
     fn sample<T: Normal + Default>(n: usize, mean: f64, std: f64) -> Vec<T> {
@@ -146,6 +150,17 @@ mod tests {
         let xs = sample::<f64>(400_000, 0.0, 1.0);
         check_moments(&xs, 0.0, 1.0, 0.0, 3.0);
         check_kolmogorov_smirnov(xs, normal_distribution);
+    }
+
+    #[test]
+    fn normal_half_types_pass_moments_and_kolmogorov_smirnov() {
+        fn check<T: Normal + TruncatedNormal + Default + Into<f64>>() {
+            let xs: Vec<f64> = sample::<T>(400_000, 0.0, 1.0).into_iter().map(Into::into).collect();
+            check_moments(&xs, 0.0, 1.0, 0.0, 3.0);
+            check_kolmogorov_smirnov_rounded::<T>(xs, normal_distribution);
+        }
+        check::<f16>();
+        check::<bf16>();
     }
 
     #[test]

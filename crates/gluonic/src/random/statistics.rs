@@ -1,5 +1,7 @@
 //! Tests of samples against their law.
 
+use super::truncated_normal::TruncatedNormal;
+
 /// Checks that mean, variance, skewness and kurtosis lie within 5 standard errors.
 ///
 /// `kurtosis` is that of the law: 3 for the normal, 1.8 for the uniform.
@@ -44,6 +46,45 @@ pub(super) fn check_kolmogorov_smirnov(mut xs: Vec<f64>, distribution: impl Fn(f
         })
         .fold(0.0, f64::max);
     assert!(distance * n.sqrt() < 1.95, "distance {distance} is too large for {n} values");
+}
+
+/// As [`check_kolmogorov_smirnov`] for values rounded to a coarse type: compares only at the
+/// points halfway between two values, where rounding has moved nothing across.
+#[track_caller]
+pub(super) fn check_kolmogorov_smirnov_rounded<T: TruncatedNormal>(
+    mut xs: Vec<f64>,
+    distribution: impl Fn(f64) -> f64,
+) {
+    let n = xs.len() as f64;
+    xs.sort_by(f64::total_cmp);
+    let mut distance: f64 = 0.0;
+    for (i, pair) in xs.windows(2).enumerate().filter(|(_, pair)| pair[0] < pair[1]) {
+        // The next value of the type, for which `at_most` is searched from the other side.
+        let next = -T::at_most((-pair[0]).next_down());
+        let p = distribution(f64::midpoint(pair[0], next));
+        distance = distance.max((p - (i + 1) as f64 / n).abs());
+    }
+    assert!(distance * n.sqrt() < 1.95, "distance {distance} is too large for {n} values");
+}
+
+/// Checks that counts fit their weights: chi-square within 5 standard errors. A value of weight 0
+/// must not have come.
+#[track_caller]
+pub(super) fn check_chi_square(counts: &[u32], weights: &[f64]) {
+    let n = f64::from(counts.iter().sum::<u32>());
+    let total: f64 = weights.iter().sum();
+    let (mut square, mut freedom) = (0.0, -1.0);
+    for (&count, weight) in counts.iter().zip(weights) {
+        let expected = weight / total * n;
+        if expected > 0.0 {
+            square += (f64::from(count) - expected).powi(2) / expected;
+            freedom += 1.0;
+        } else {
+            assert_eq!(count, 0, "a value of weight 0 came");
+        }
+    }
+    let distance = (square - freedom).abs() / (2.0_f64 * freedom).sqrt();
+    assert!(distance < 5.0, "chi-square is {square} at {freedom} degrees of freedom");
 }
 
 /// The distribution function of the standard normal law, by its Taylor series about 0, whose

@@ -3,7 +3,7 @@
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
-use super::fill::{Law, fill};
+use super::fill::{Rule, fill};
 use super::philox::{LANES, Lanes, Stream, join};
 
 /// An element type with a uniform law.
@@ -49,7 +49,7 @@ impl Affine<f32> {
     }
 }
 
-impl Law<{ 4 * LANES }> for Affine<f32> {
+impl Rule<{ 4 * LANES }> for Affine<f32> {
     type Item = f32;
 
     #[inline(always)]
@@ -64,7 +64,7 @@ impl Law<{ 4 * LANES }> for Affine<f32> {
     }
 }
 
-impl Law<{ 2 * LANES }> for Affine<f64> {
+impl Rule<{ 2 * LANES }> for Affine<f64> {
     type Item = f64;
 
     #[inline(always)]
@@ -100,9 +100,9 @@ impl<L: Copy, H> Clone for Rounded<L, H> {
 
 impl<L: Copy, H> Copy for Rounded<L, H> {}
 
-impl<const N: usize, L, H> Law<N> for Rounded<L, H>
+impl<const N: usize, L, H> Rule<N> for Rounded<L, H>
 where
-    L: Law<N, Item = f32>,
+    L: Rule<N, Item = f32>,
     H: Copy + Default + Send + Sync,
     [H]: HalfFloatSliceExt,
 {
@@ -145,17 +145,18 @@ impl Uniform for bf16 {
 
 /// The largest value below `high` of a 16-bit type, where `nearest` is the pattern nearest `high`.
 fn largest_below<H: Into<f32>>(high: f32, nearest: u16, from_bits: impl Fn(u16) -> H) -> f32 {
-    const SIGN: u16 = 0x8000;
     let value: f32 = from_bits(nearest).into();
-    if value < high {
-        return value;
-    }
-    let bits = match nearest {
+    if value < high { value } else { from_bits(pattern_below(nearest)).into() }
+}
+
+/// The pattern of the next smaller value of a 16-bit type.
+pub(super) fn pattern_below(bits: u16) -> u16 {
+    const SIGN: u16 = 0x8000;
+    match bits {
         0 | SIGN => SIGN | 1,
         bits if bits & SIGN == 0 => bits - 1,
         bits => bits + 1,
-    };
-    from_bits(bits).into()
+    }
 }
 
 #[cfg(test)]
@@ -163,7 +164,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::fill::check;
-    use super::super::statistics::{check_kolmogorov_smirnov, check_moments};
+    use super::super::statistics::{
+        check_kolmogorov_smirnov, check_kolmogorov_smirnov_rounded, check_moments,
+    };
+    use super::super::truncated_normal::TruncatedNormal;
     use super::*;
 
     fn sample<T: Uniform + Default>(n: usize, low: f64, high: f64) -> Vec<T> {
@@ -216,6 +220,19 @@ mod tests {
         let xs = sample::<f64>(400_000, 0.0, 1.0);
         check_moments(&xs, 0.5, 1.0 / 12.0, 0.0, 1.8);
         check_kolmogorov_smirnov(xs, |x| x);
+    }
+
+    #[test]
+    fn uniform_half_types_pass_moments_and_kolmogorov_smirnov() {
+        fn check<T: Uniform + TruncatedNormal + Default + Into<f64>>() {
+            let xs: Vec<f64> =
+                sample::<T>(400_000, -1.0, 3.0).into_iter().map(Into::into).collect();
+            check_kolmogorov_smirnov_rounded::<T>(xs.clone(), |x| (x + 1.0) / 4.0);
+            let xs: Vec<f64> = xs.into_iter().map(|x| (x + 1.0) / 4.0).collect();
+            check_moments(&xs, 0.5, 1.0 / 12.0, 0.0, 1.8);
+        }
+        check::<f16>();
+        check::<bf16>();
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gluonic::autograd::{Backward, Function, apply, record};
 use gluonic::nn::{BlockCore, Member};
 use gluonic::prelude::*;
+use gluonic::random::Law;
 use insta::assert_snapshot;
 
 use crate::support::{array, error, variant, write};
@@ -112,6 +113,38 @@ fn errors_of_the_life_of_a_parameter() {
     cannot draw random values of type int64
     hint: use `Zero`, `One` or `Constant`, or cast the parameter to a floating-point type
     ");
+}
+
+#[test]
+fn errors_of_laws() {
+    let draw = |law: Result<Law>, dtype| ops::draw(&law?, 3, dtype);
+    assert_snapshot!(told("LawDType", draw(Law::integers(-5, 300), DType::U8)), @r"
+    cannot draw integers(low=-5, high=300) as uint8: it needs a type that holds every whole number from -5 to 299
+    hint: it can be drawn as `int16`, `int32`, `int64`, `float16`, `float32`, `float64`
+    ");
+    assert_snapshot!(told("LawDType", draw(Law::normal(0.0, 1.0), DType::I64)), @r"
+    cannot draw normal(mean=0, std=1) as int64: it needs a floating-point type
+    hint: it can be drawn as `float16`, `bfloat16`, `float32`, `float64`
+    ");
+    assert_snapshot!(told("LawDType", draw(Law::normal(0.0, 1.0), DType::Bool)), @r"
+    cannot draw normal(mean=0, std=1) as bool: it needs a floating-point type
+    hint: it can be drawn as `float16`, `bfloat16`, `float32`, `float64`
+    ");
+    assert_snapshot!(told("LawDType", draw(Law::uniform(0.0, 1e5), DType::F16)), @r"
+    cannot draw uniform(low=0, high=100000) as float16: it needs a type that holds 0 to 100000
+    hint: it can be drawn as `bfloat16`, `float32`, `float64`
+    ");
+    assert_snapshot!(told("LawDType", draw(Law::uniform(-1e308, 1e308), DType::F64)), @"cannot draw uniform(low=-1e308, high=1e308) as float64: it needs a type that holds `high - low`");
+    let between = Law::truncated_normal(0.0, 1.0, 1.0001, 1.0002);
+    assert_snapshot!(told("LawDType", draw(between, DType::F16)), @r"
+    cannot draw truncated_normal(mean=0, std=1, low=1.0001, high=1.0002) as float16: it needs a type with a value in [1.0001, 1.0002]
+    hint: it can be drawn as `float32`, `float64`
+    ");
+    assert_snapshot!(told("Setting", Law::uniform(2.0, 1.0)), @"`low` must be finite and not above `high`, found 2 with high 1");
+    assert_snapshot!(told("Setting", Law::truncated_normal(0.0, 1.0, 50.0, 60.0)), @"`low` must be within 37 standard deviations of the mean, found 50 with mean 0 and std 1");
+    assert_snapshot!(told("Setting", Law::categorical(&[1.0, -2.0])), @"`weights` must be finite and not negative, found -2 at position 1");
+    assert_snapshot!(told("Setting", Law::categorical(&[])), @"`weights` must be of a positive and finite sum, found the sum 0");
+    assert_snapshot!(told("Setting", draw(Ok(Law::permutation(2)), DType::I64)), @"`dims` must be within the permutation, found 3 elements from 0 on of permutation(n=2)");
 }
 
 #[test]

@@ -18,6 +18,8 @@ mod load_mismatch;
 mod mxnet_files;
 mod names;
 mod parameters;
+mod random_arrays;
+mod repeats;
 mod snapshots;
 mod support;
 mod threads;

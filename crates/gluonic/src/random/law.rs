@@ -1,0 +1,355 @@
+//! Laws as values: what is drawn, without where from and as what.
+
+use std::fmt;
+use std::sync::Arc;
+
+use half::{bf16, f16};
+
+use super::categorical::{cumulative, fill_categorical};
+use super::discrete::{Integer, fill_bernoulli, fill_integers, permutation};
+use super::normal::{Normal, fill_normal};
+use super::philox::Stream;
+use super::truncated_normal::{Truncated, TruncatedNormal};
+use super::uniform::{Uniform, fill_uniform};
+use crate::error::{Error, Result};
+
+/// A law of random values. [`ops::draw`](crate::ops::draw) and its neighbors make arrays of one.
+///
+/// Element `i` of what is drawn depends on the address drawn from and on `i` alone, as
+/// `docs/randomness.md` specifies, so any slice alone equals that slice of the whole. The
+/// exception in cost is the permutation: each slice of it computes the whole.
+///
+/// # Examples
+/// ```
+/// use gluonic::random::{Address, Law};
+/// use gluonic::{DType, ops};
+///
+/// let law = Law::truncated_normal(0.0, 1.0, -2.0, 2.0)?;
+/// assert_eq!(law.to_string(), "truncated_normal(mean=0, std=1, low=-2, high=2)");
+/// let address = Address::new(7, "fc.weight");
+/// let whole = ops::draw_at(&law, &address, 0, 1000, DType::BF16)?.to_f64_vec()?;
+/// let slice = ops::draw_at(&law, &address, 990, 10, DType::BF16)?.to_f64_vec()?;
+/// assert_eq!(slice, whole[990..]);
+/// # Ok::<(), gluonic::Error>(())
+/// ```
+#[doc(alias = "distribution")]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Law(Kind);
+
+#[derive(Clone, Debug, PartialEq)]
+enum Kind {
+    Uniform { low: f64, high: f64 },
+    Normal { mean: f64, std: f64 },
+    TruncatedNormal { mean: f64, std: f64, low: f64, high: f64 },
+    Integers { low: i64, high: i64 },
+    Bernoulli { p: f64 },
+    Categorical { weights: Arc<[f64]>, sums: Arc<[f64]> },
+    Permutation { n: usize },
+}
+
+/// A number as one writes it: neither as 300 zeros nor as `1e0`.
+struct Short(f64);
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0.0 || !self.0.is_finite() || (1e-5..1e16).contains(&self.0.abs()) {
+            self.0.fmt(f)
+        } else {
+            write!(f, "{:e}", self.0)
+        }
+    }
+}
+
+fn refuse<T>(setting: &'static str, expected: &'static str, found: impl fmt::Display) -> Result<T> {
+    Err(Error::Setting { setting, expected, found: found.to_string().into() })
+}
+
+impl Law {
+    /// The uniform law on `[low, high)`, of floating-point numbers. Equal bounds give that value.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if a bound is not finite or `low > high`.
+    pub fn uniform(low: f64, high: f64) -> Result<Law> {
+        if !(low <= high && low.is_finite() && high.is_finite()) {
+            let found = format!("{} with high {}", Short(low), Short(high));
+            return refuse("low", "finite and not above `high`", found);
+        }
+        Ok(Law(Kind::Uniform { low, high }))
+    }
+
+    /// The normal law, of floating-point numbers.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `mean` is not finite, or `std` is negative or not finite.
+    #[doc(alias = "gaussian")]
+    pub fn normal(mean: f64, std: f64) -> Result<Law> {
+        check_mean(mean)?;
+        if !(std.is_finite() && std >= 0.0) {
+            return refuse("std", "finite and not negative", Short(std));
+        }
+        Ok(Law(Kind::Normal { mean, std }))
+    }
+
+    /// The normal law given that the value lies in `[low, high]`, of floating-point numbers.
+    /// Either bound may be infinite. `mean` and `std` are those of the law before the cut.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `mean` is not finite, `std` is not positive and finite, `low` is not
+    /// below `high`, or both bounds are more than 37 standard deviations away on one side.
+    ///
+    /// # Source
+    /// By the inverse of the distribution function: Wichura (1988), "Algorithm AS 241", PPND16.
+    pub fn truncated_normal(mean: f64, std: f64, low: f64, high: f64) -> Result<Law> {
+        check_mean(mean)?;
+        if !(std.is_finite() && std > 0.0) {
+            return refuse("std", "finite and positive", Short(std));
+        }
+        if low.is_nan() || high.is_nan() || low >= high {
+            let found = format!("{} with high {}", Short(low), Short(high));
+            return refuse("low", "below `high`", found);
+        }
+        if Truncated::new::<f64>(mean, std, low, high).is_none() {
+            let (setting, bound) = if low > mean { ("low", low) } else { ("high", high) };
+            let (bound, mean, std) = (Short(bound), Short(mean), Short(std));
+            let found = format!("{bound} with mean {mean} and std {std}");
+            return refuse(setting, "within 37 standard deviations of the mean", found);
+        }
+        Ok(Law(Kind::TruncatedNormal { mean, std, low, high }))
+    }
+
+    /// The whole numbers `low`, `low + 1`, …, `high - 1`, each equally likely.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] unless `low < high`.
+    #[doc(alias = "randint")]
+    pub fn integers(low: i64, high: i64) -> Result<Law> {
+        if low >= high {
+            return refuse("low", "below `high`", format!("{low} with high {high}"));
+        }
+        Ok(Law(Kind::Integers { low, high }))
+    }
+
+    /// 1 with probability `p`, otherwise 0; of booleans, `true` and `false`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `p` is not in `[0, 1]`.
+    pub fn bernoulli(p: f64) -> Result<Law> {
+        if !(0.0..=1.0).contains(&p) {
+            return refuse("p", "between 0 and 1", p);
+        }
+        Ok(Law(Kind::Bernoulli { p }))
+    }
+
+    /// The class numbers 0, 1, …, `n - 1` of n weights, each as likely as its share of their sum.
+    /// A class of weight 0 is never drawn.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if a weight is negative or not finite, or their sum is 0 or not finite.
+    #[doc(alias = "multinomial", alias = "choice")]
+    pub fn categorical(weights: &[f64]) -> Result<Law> {
+        let wrong = |weight: &f64| !(weight.is_finite() && *weight >= 0.0);
+        if let Some(i) = weights.iter().position(wrong) {
+            let found = format!("{} at position {i}", Short(weights[i]));
+            return refuse("weights", "finite and not negative", found);
+        }
+        let sums: Arc<[f64]> = cumulative(weights).collect();
+        let total = sums.last().copied().unwrap_or(0.0);
+        if !(total > 0.0 && total.is_finite()) {
+            let found = format!("the sum {}", Short(total));
+            return refuse("weights", "of a positive and finite sum", found);
+        }
+        Ok(Law(Kind::Categorical { weights: weights.into(), sums }))
+    }
+
+    /// The numbers 0, 1, …, `n - 1` in a random order, each order equally likely. Element i is
+    /// what comes at place i; there are n elements.
+    ///
+    /// # Memory
+    /// `n` numbers while any slice is drawn.
+    #[doc(alias = "shuffle")]
+    pub fn permutation(n: usize) -> Law {
+        Law(Kind::Permutation { n })
+    }
+
+    fn is_continuous(&self) -> bool {
+        matches!(self.0, Kind::Uniform { .. } | Kind::Normal { .. } | Kind::TruncatedNormal { .. })
+    }
+
+    /// The number of elements there are, where it is limited.
+    pub(crate) fn elem_count(&self) -> Option<usize> {
+        match self.0 {
+            Kind::Permutation { n } => Some(n),
+            _ => None,
+        }
+    }
+}
+
+fn check_mean(mean: f64) -> Result<()> {
+    if mean.is_finite() { Ok(()) } else { refuse("mean", "finite", mean) }
+}
+
+impl fmt::Display for Law {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            &Kind::Uniform { low, high } => {
+                write!(f, "uniform(low={}, high={})", Short(low), Short(high))
+            }
+            &Kind::Normal { mean, std } => {
+                write!(f, "normal(mean={}, std={})", Short(mean), Short(std))
+            }
+            &Kind::TruncatedNormal { mean, std, low, high } => {
+                let (mean, std, low, high) = (Short(mean), Short(std), Short(low), Short(high));
+                write!(f, "truncated_normal(mean={mean}, std={std}, low={low}, high={high})")
+            }
+            Kind::Integers { low, high } => write!(f, "integers(low={low}, high={high})"),
+            &Kind::Bernoulli { p } => write!(f, "bernoulli(p={})", Short(p)),
+            Kind::Categorical { weights, .. } if weights.len() <= 5 => {
+                write!(f, "categorical(weights={weights:?})")
+            }
+            Kind::Categorical { weights, .. } => {
+                write!(f, "categorical({} weights)", weights.len())
+            }
+            Kind::Permutation { n } => write!(f, "permutation(n={n})"),
+        }
+    }
+}
+
+/// Writes elements `start`, `start + 1`, … of a stream to a slice.
+pub(crate) type Filler<'a, T> = Box<dyn FnOnce(Stream, u64, &mut [T]) + 'a>;
+
+/// What a continuous law needs.
+const FLOATS: &str = "a floating-point type";
+
+/// An element type that there are laws of.
+pub(crate) trait Drawn: Sized {
+    /// How a law is drawn in this type, or what type it needs.
+    fn filler(law: &Law) -> Result<Filler<'_, Self>, Box<str>>;
+}
+
+macro_rules! drawn {
+    ($filler:ident: $($type:ty)*) => {$(
+        impl Drawn for $type {
+            fn filler(law: &Law) -> Result<Filler<'_, Self>, Box<str>> {
+                $filler(law)
+            }
+        }
+    )*};
+}
+drawn!(float: f16 bf16 f32 f64);
+drawn!(number: u8 i8 u16 i16 u32 i32 u64 i64);
+
+impl Drawn for bool {
+    fn filler(law: &Law) -> Result<Filler<'_, Self>, Box<str>> {
+        match law.0 {
+            Kind::Bernoulli { p } => Ok(Box::new(move |s, i, out| {
+                fill_bernoulli(s, i, out, p, true);
+            })),
+            _ if law.is_continuous() => Err(FLOATS.into()),
+            _ => Err("a type of numbers".into()),
+        }
+    }
+}
+
+/// An element type that the continuous laws have values of.
+trait Float: Uniform + Normal + TruncatedNormal + Integer {
+    /// The largest finite value.
+    const MAX: f64;
+
+    /// Whether the uniform law can compute `high - low`.
+    fn can_subtract(high: f64, low: f64) -> bool {
+        (high as f32 - low as f32).is_finite()
+    }
+}
+
+impl Float for f16 {
+    const MAX: f64 = 65504.0;
+}
+
+impl Float for bf16 {
+    const MAX: f64 = f32::from_bits(0x7F7F_0000) as f64;
+}
+
+impl Float for f32 {
+    const MAX: f64 = f32::MAX as f64;
+}
+
+impl Float for f64 {
+    const MAX: f64 = f64::MAX;
+
+    fn can_subtract(high: f64, low: f64) -> bool {
+        (high - low).is_finite()
+    }
+}
+
+/// Checks that a type holds everything between two numbers.
+fn check_range<T: Float>(low: f64, high: f64) -> Result<(), Box<str>> {
+    if low.abs() <= T::MAX && high.abs() <= T::MAX {
+        return Ok(());
+    }
+    Err(format!("a type that holds {} to {}", Short(low), Short(high)).into())
+}
+
+fn float<T: Float>(law: &Law) -> Result<Filler<'_, T>, Box<str>> {
+    match law.0 {
+        Kind::Uniform { low, high } => {
+            check_range::<T>(low, high)?;
+            if !T::can_subtract(high, low) {
+                return Err("a type that holds `high - low`".into());
+            }
+            Ok(Box::new(move |s, i, out| fill_uniform(s, i, out, low, high)))
+        }
+        Kind::Normal { mean, std } => {
+            check_range::<T>(mean - 10.0 * std, mean + 10.0 * std)?;
+            Ok(Box::new(move |s, i, out| fill_normal(s, i, out, mean, std)))
+        }
+        Kind::TruncatedNormal { mean, std, low, high } => {
+            check_range::<T>(low.max(mean - 38.0 * std), high.min(mean + 38.0 * std))?;
+            // It is computed in f64, whatever the type.
+            let overflows = |bound: f64| bound.is_finite() && !(bound - mean).is_finite();
+            if overflows(low) || overflows(high) {
+                return Err("a type that holds the bounds less the mean".into());
+            }
+            let law = Truncated::new::<T>(mean, std, low, high);
+            let law = law.ok_or_else(|| format!("a type with a value in [{low}, {high}]"))?;
+            Ok(Box::new(move |s, i, out| law.fill(s, i, out)))
+        }
+        _ => number(law),
+    }
+}
+
+fn number<T: Integer>(law: &Law) -> Result<Filler<'_, T>, Box<str>> {
+    match &law.0 {
+        Kind::Uniform { .. } | Kind::Normal { .. } | Kind::TruncatedNormal { .. } => {
+            Err(FLOATS.into())
+        }
+        &Kind::Integers { low, high } => {
+            check_integers::<T>(low, high.saturating_sub(1))?;
+            Ok(Box::new(move |s, i, out| fill_integers(s, i, out, low, high)))
+        }
+        &Kind::Bernoulli { p } => Ok(Box::new(move |s, i, out| {
+            fill_bernoulli(s, i, out, p, T::from_i64(1));
+        })),
+        Kind::Categorical { sums, .. } => {
+            check_integers::<T>(0, sums.len() as i64 - 1)?;
+            Ok(Box::new(|s, i, out| fill_categorical(s, i, out, sums)))
+        }
+        &Kind::Permutation { n } => {
+            check_integers::<T>(0, i64::try_from(n).unwrap_or(i64::MAX).max(1) - 1)?;
+            Ok(Box::new(move |s, i, out| {
+                let order = permutation(s, n);
+                for (x, at) in out.iter_mut().zip(order.into_iter().skip(i as usize)) {
+                    *x = T::from_i64(at as i64);
+                }
+            }))
+        }
+    }
+}
+
+/// Checks that a type holds each of `first..=last`.
+fn check_integers<T: Integer>(first: i64, last: i64) -> Result<(), Box<str>> {
+    let (lowest, highest) = T::RANGE;
+    if first >= lowest && i128::from(last) <= i128::from(highest) {
+        return Ok(());
+    }
+    Err(format!("a type that holds every whole number from {first} to {last}").into())
+}
