@@ -88,6 +88,16 @@ pub enum Error {
         /// How.
         mismatch: Box<Mismatch>,
     },
+    /// A tied parameter was to get different values.
+    #[error("parameter `{name}` is at `{first}` and at `{second}`, which have different values")]
+    TiedValues {
+        /// The parameter.
+        name: ParamName,
+        /// One of its paths.
+        first: ParamPath,
+        /// Another one.
+        second: ParamPath,
+    },
     /// A constant was asked for and is not there, or is something else.
     #[error("constant `{name}` {problem}")]
     Constant {
@@ -486,6 +496,7 @@ impl Error {
             | Error::ShapeMismatch { name, .. }
             | Error::DuplicateName { name }
             | Error::Attribute { name, .. }
+            | Error::TiedValues { name, .. }
             | Error::Constant { name, .. }
             | Error::Prefix { name, .. }
             | Error::At { name, .. } => Some(name),
@@ -530,6 +541,7 @@ impl Error {
             Error::DuplicateName { .. } => {
                 "give one of the blocks another prefix, or share one block"
             }
+            Error::TiedValues { .. } => "give it one value under one of its paths",
             Error::Prefix { .. } => "build the children inside `name_scope`, or save by path",
             Error::At { source, .. } => return source.hint(),
             Error::InitRank { .. } => {

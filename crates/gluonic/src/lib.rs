@@ -65,7 +65,7 @@ pub use error::{Error, Result};
 pub use gluonic_derive::Block;
 pub use init::Reinit;
 pub use nn::{Block, BlockExt};
-pub use param::{ParamSpec, Parameter, ParameterDict};
+pub use param::{ParamSpec, Parameter, ParameterDict, Snapshot};
 pub use shape::{Dims, Shape};
 pub use trainer::Trainer;
 
@@ -82,7 +82,7 @@ pub mod prelude {
     pub use crate::optim::{Optimizer, Sgd};
     pub use crate::{
         Block, DType, Dims, Error, NdArray, ParamSpec, Parameter, ParameterDict, Reinit, Result,
-        Shape, Trainer, data, name, ops, random, s, sequential,
+        Shape, Snapshot, Trainer, data, name, ops, random, s, sequential,
     };
 }
 

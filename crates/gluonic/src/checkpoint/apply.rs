@@ -32,7 +32,7 @@ pub(super) fn load(
         }
         let value = to_array(load.from, load.dims.clone(), archive.tensors[load.tensor].data());
         let value = if load.from == load.to { value } else { value.cast(load.to)?.detach() };
-        staged.push((load, load.parameter.stage_value(value)));
+        staged.push((load, load.parameter.stage_value(value, None)));
     }
     for (load, staged) in staged {
         load.parameter.cast(load.to)?;

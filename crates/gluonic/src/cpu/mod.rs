@@ -5,6 +5,7 @@
 //! same bits; work is split by size, never by the number of threads, for the same reason.
 
 pub(crate) mod dense;
+pub(crate) mod difference;
 pub(crate) mod elementwise;
 pub(crate) mod gemm;
 pub(crate) mod reduce;

@@ -12,7 +12,7 @@ use crate::array::{DType, NdArray};
 use crate::error::{Error, Result, or_panic};
 use crate::init::{Initializer, Reinit, default_initializer};
 use crate::name::ParamPath;
-use crate::param::{Parameter, ParameterDict, infer};
+use crate::param::{Parameter, ParameterDict, Snapshot, infer};
 use crate::shape::Dims;
 use crate::suggest::nearest;
 
@@ -375,6 +375,50 @@ pub trait BlockExt: Block {
         let inputs = inputs.iter().map(|dims| NdArray::shape_only(dims.clone(), dtype));
         let inputs = inputs.collect::<Result<Vec<_>>>()?;
         infer(|| forward(&inputs))
+    }
+
+    /// The values of the tree by path, as they are now. Copies nothing: an edit afterwards writes to
+    /// a copy.
+    ///
+    /// # Errors
+    /// [`Error::BeingEdited`] inside an edit of one by the same thread.
+    fn snapshot(&self) -> Result<Snapshot> {
+        Snapshot::of(self.named_parameters())
+    }
+
+    /// Gives the parameters the values of a snapshot, in place, converted to their element types:
+    /// those at its paths; others keep what they have. Gradients stay.
+    ///
+    /// # Errors
+    /// [`Error::UnknownParameter`] if a path is not in this tree, [`Error::ShapeMismatch`] if a
+    /// shape does not fit, [`Error::TiedValues`] if one parameter would get two values. Then
+    /// nothing has changed.
+    fn restore(&self, snapshot: &Snapshot) -> Result<()> {
+        snapshot.restore(&self.named_parameters())
+    }
+
+    /// Runs `f` while the parameters have the values of a snapshot, and puts their own back
+    /// afterwards: also after an error and after a panic, and whatever `f` did to them.
+    ///
+    /// # Errors
+    /// As [`BlockExt::restore`]; as [`Parameter::data`] if a parameter has no value; what `f`
+    /// returns.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::prelude::*;
+    /// let net = Dense::with(DenseConfig { units: 1, in_units: Some(2), ..Default::default() })?;
+    /// net.initialize()?;
+    /// let mut average = Snapshot::new();
+    /// average.insert("weight", &NdArray::ones((1, 2), DType::F32)?)?;
+    /// let x = NdArray::ones((1, 2), DType::F32)?;
+    /// let own = net.call(&x)?.to_vec::<f32>()?;
+    /// assert_eq!(net.swap(&average, || net.call(&x)?.to_vec::<f32>())?, [2.0]);
+    /// assert_eq!(net.call(&x)?.to_vec::<f32>()?, own);
+    /// # Ok::<(), gluonic::Error>(())
+    /// ```
+    fn swap<R>(&self, values: &Snapshot, f: impl FnOnce() -> Result<R>) -> Result<R> {
+        values.swap(&self.named_parameters(), f)
     }
 
     /// The paths of parameters whose initialization waits for the first forward.

@@ -26,7 +26,12 @@ enum Change {
     /// The parameter has a value and keeps it, with a warning.
     Keep,
     Defer(Plan),
-    Value(NdArray, Option<Provenance>),
+    Value {
+        value: NdArray,
+        provenance: Option<Provenance>,
+        /// Whether the gradient becomes 0: after a new initial value, not after a load.
+        restart: bool,
+    },
     /// The value of a deferred parameter, drawn by a plan that must still be the parameter's.
     Finish(Arc<Plan>, NdArray, Option<Provenance>),
     Shape(Shape),
@@ -99,12 +104,13 @@ impl Parameter {
         // The initializer is a user's code: it may look at this parameter.
         drop(state);
         let (value, provenance) = draw(&plan, &desc)?;
-        staged(Change::Value(value, Some(provenance)))
+        staged(Change::Value { value, provenance: Some(provenance), restart: true })
     }
 
-    /// A value that replaces the parameter's, of the parameter's own element type.
-    pub(crate) fn stage_value(&self, value: NdArray) -> Staged {
-        Staged { parameter: self.clone(), change: Change::Value(value, None) }
+    /// A value that replaces the parameter's, and where it came from, if that is known.
+    pub(crate) fn stage_value(&self, value: NdArray, provenance: Option<Provenance>) -> Staged {
+        let change = Change::Value { value, provenance, restart: false };
+        Staged { parameter: self.clone(), change }
     }
 
     /// Tells a deferred parameter its shape and draws its value: what a layer does in its first
@@ -219,12 +225,12 @@ impl Staged {
                 state.life = Life::Deferred(Arc::new(plan));
                 state.provenance = None;
             }
-            Change::Value(value, provenance) => {
+            Change::Value { value, provenance, restart } => {
                 // The cell is written without the parameter's lock: whoever edits it at the same
                 // time may be asking the parameter something.
                 let life = parameter.state().life.clone();
                 if let Life::Ready(ready) = life {
-                    ready.overwrite(&value, provenance.is_some())?;
+                    ready.overwrite(&value, restart)?;
                     parameter.state_mut().provenance = provenance;
                     return Ok(());
                 }

@@ -13,16 +13,20 @@
 
 mod dict;
 mod display;
+mod flat;
 mod infer;
 mod initialize;
 mod parameter;
+mod snapshot;
 mod spec;
 mod state;
+mod table;
 
 pub use dict::ParameterDict;
 pub(crate) use infer::infer;
 pub(crate) use initialize::Staged;
 pub use parameter::Parameter;
 
+pub use snapshot::{Change, Snapshot, SnapshotDiff};
 pub use spec::ParamSpec;
 pub use state::{Kind, Provenance};
