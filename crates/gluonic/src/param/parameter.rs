@@ -70,6 +70,7 @@ impl Parameter {
             lr_mult: spec.lr_mult.unwrap_or(1.0),
             wd_mult: spec.wd_mult.unwrap_or(1.0),
             init: spec.init.clone(),
+            layout: spec.layout,
             allow_deferred: spec.allow_deferred,
             tags: std::collections::BTreeSet::new(),
             life: Life::Declared,
