@@ -183,7 +183,7 @@ pub enum Error {
         patterns: Names,
     },
     /// A parameter is not among the values of [`Load`](crate::init::Load).
-    #[error("no value for parameter `{name}`, and no default initializer")]
+    #[error("parameter `{name}` has no value to load, and there is no default initializer")]
     NotLoaded {
         /// The parameter.
         name: ParamName,
@@ -613,14 +613,14 @@ impl Error {
             }
             Error::Prefix { .. } => "build the children inside `name_scope`, or save by path",
             Error::At { source, .. } => return source.hint(),
-            Error::InitRank { .. } => {
+            Error::InitRank { needed: 2, .. } => {
                 "use `Uniform` or `Normal` for vectors, or give the parameter its own initializer"
             }
-            Error::InitShape { .. } => {
+            Error::InitRank { .. } | Error::InitShape { .. } => {
                 "give the parameter its own initializer, or use `Mixed` with a pattern for it"
             }
             Error::Groups { .. } => "choose groups that divide both inputs and outputs",
-            Error::InitArgument { problem, .. } => return problem.hint(),
+            Error::InitArgument { init, problem } => return problem.hint(init),
             Error::InitText { .. } => {
                 "write a name, `xavier`, or a name and arguments, `[\"normal\", {\"sigma\": 0.5}]`"
             }
@@ -665,7 +665,7 @@ impl Error {
 }
 
 impl ArgumentProblem {
-    fn hint(&self) -> Option<String> {
+    fn hint(&self, init: &str) -> Option<String> {
         match self {
             ArgumentProblem::Unknown { argument, known } => {
                 let near = crate::suggest::nearest(argument, known.iter().map(|name| &**name));
@@ -675,7 +675,10 @@ impl ArgumentProblem {
                 };
                 Some(did_you_mean(&near).unwrap_or_else(all))
             }
-            ArgumentProblem::Missing { .. } | ArgumentProblem::Type { .. } => None,
+            ArgumentProblem::Missing { argument } => {
+                Some(format!("write `[\"{init}\", {{\"{argument}\": …}}]`"))
+            }
+            ArgumentProblem::Type { .. } => None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::text::{scalar, shown};
+use super::text::{scalar, shown, string};
 use super::{Initializer, registry};
 use crate::array::{NdArray, Operand, Scalar};
 use crate::error::{ArgumentProblem, Error, Result};
@@ -77,16 +77,18 @@ impl Args {
         argument: &'static str,
         words: &[(&str, T)],
     ) -> Result<Option<T>> {
-        let read = |value: &Value| value.as_str().map(str::to_owned);
+        let read = |value: &Value| string(value).map(str::to_owned);
         let Some(word) = self.take_as(argument, "a word", read)? else { return Ok(None) };
-        match words.iter().find(|(known, _)| *known == word) {
-            Some((_, meaning)) => Ok(Some(*meaning)),
-            None => Err(Error::UnknownWord {
-                kind: argument,
-                nearest: nearest(&word, words.iter().map(|(known, _)| *known)),
-                word: word.into(),
-            }),
+        if let Some((_, meaning)) = words.iter().find(|(known, _)| *known == word) {
+            return Ok(Some(*meaning));
         }
+        let known = || words.iter().map(|(known, _)| *known);
+        let mut near = nearest(&word, known());
+        if near.is_empty() {
+            // They are few.
+            near = known().map(Into::into).collect();
+        }
+        Err(Error::UnknownWord { kind: argument, nearest: near, word: word.into() })
     }
 
     /// A number, or nested lists of numbers as an array.
@@ -103,7 +105,7 @@ impl Args {
     /// # Errors
     /// [`Error::InitArgument`] if it is something else or not given.
     pub(super) fn words(&mut self, argument: &str) -> Result<Vec<String>> {
-        let word = |value: &Value| value.as_str().map(str::to_owned);
+        let word = |value: &Value| string(value).map(str::to_owned);
         let read = |value: &Value| value.as_array()?.iter().map(word).collect();
         self.take_as(argument, "a list of texts", read)?.ok_or_else(|| self.missing(argument))
     }

@@ -1,4 +1,4 @@
-//! Kaiming (He) initialization, and LeCun's.
+//! Kaiming (He) initialization, and that of `LeCun`.
 
 use super::registry::FromArgs;
 use super::scaling::Scaling;
@@ -183,8 +183,8 @@ impl FromArgs for Kaiming {
 /// ```
 ///
 /// # Source
-/// LeCun, Bottou, Orr and Müller (1998), "Efficient BackProp", eq. 16. DIFFERENCE: JAX's and Keras's
-/// `lecun_normal` cut the normal law off at two standard deviations; this one is whole.
+/// `LeCun`, Bottou, Orr and Müller (1998), "Efficient `BackProp`", eq. 16. DIFFERENCE: JAX's and
+/// Keras's `lecun_normal` cut the normal law off at two standard deviations; this one is whole.
 #[doc(alias = "lecun_normal", alias = "lecun_uniform")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lecun {
@@ -225,8 +225,8 @@ mod tests {
             (Nonlinearity::Linear, 1.0),
             (Nonlinearity::Sigmoid, 1.0),
             (Nonlinearity::Tanh, 1.666_666_666_666_666_7),
-            (Nonlinearity::Relu, 1.414_213_562_373_095_1),
-            (leaky(0.01), 1.414_142_855_499_995),
+            (Nonlinearity::Relu, std::f64::consts::SQRT_2),
+            (leaky(0.01), 1.414_142_856_997_835_4),
             (leaky(0.2), 1.386_750_490_563_072_8),
             (Nonlinearity::Selu, 0.75),
         ] {

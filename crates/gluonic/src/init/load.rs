@@ -103,7 +103,7 @@ impl Initializer for Load {
     /// Names the values and does not hold them, so [`loads`](super::loads) cannot make it.
     fn dumps(&self) -> String {
         let values = list(self.values.keys().map(|key| word(key)));
-        let default = self.default.as_ref().map_or_else(|| "null".to_owned(), |init| init.dumps());
+        let default = self.default.as_ref().map_or_else(|| "null".to_owned(), Initializer::dumps);
         text("load", &[("param", values), ("default_init", default)])
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::{Map, Value};
 
-use super::text::{parse, shown};
+use super::text::{parse, shown, string};
 use super::{
     Args, Bilinear, Constant, DeltaOrthogonal, Dirac, Identity, Initializer, Kaiming, Lecun,
     LstmBias, Mixed, MsraPrelu, Normal, One, Orthogonal, Sparse, Uniform, Xavier, Zero,
@@ -20,9 +20,10 @@ pub(super) trait FromArgs: Initializer + Sized + 'static {
 }
 
 type Make = Arc<dyn Fn(&mut Args) -> Result<Arc<dyn Initializer>> + Send + Sync>;
+type MakeBuiltIn = fn(&mut Args) -> Result<Arc<dyn Initializer>>;
 
 /// The built-in ones: names, the first of which is that of the text form, and what makes them.
-const BUILT_IN: &[(&[&str], fn(&mut Args) -> Result<Arc<dyn Initializer>>)] = &[
+const BUILT_IN: &[(&[&str], MakeBuiltIn)] = &[
     (&["zero", "zeros"], of::<Zero>),
     (&["one", "ones"], of::<One>),
     (&["constant"], of::<Constant>),
@@ -131,22 +132,26 @@ pub fn loads(text: &str) -> Result<Arc<dyn Initializer>> {
 
 /// The initializer that a value describes.
 pub(super) fn make(value: Value) -> Result<Arc<dyn Initializer>> {
-    match value {
-        Value::String(name) => make_named(&name, Map::new()),
-        Value::Object(mut args) => match args.shift_remove("initializer") {
-            Some(Value::String(name)) => make_named(&name, args),
-            _ => Err(not_a_text(&shown(&args.into()), "it has no name under `initializer`")),
-        },
-        Value::Array(items) => match items.as_slice() {
-            [Value::String(name)] => make_named(name, Map::new()),
-            [Value::String(name), Value::Object(args)] => make_named(name, args.clone()),
-            _ => {
-                let message = "a list must have a name and an object of arguments";
-                Err(not_a_text(&shown(&items.into()), message))
-            }
-        },
-        other => Err(not_a_text(&shown(&other), "it is neither a name nor a list")),
+    if let Some(name) = string(&value) {
+        return make_named(name, Map::new());
     }
+    let message = match &value {
+        Value::Object(args) => match args.get("initializer").and_then(string) {
+            Some(name) => {
+                let mut args = args.clone();
+                args.shift_remove("initializer");
+                return make_named(name, args);
+            }
+            None => "it has no name under `initializer`",
+        },
+        Value::Array(items) => match (items.first().and_then(string), items.get(1..)) {
+            (Some(name), Some([])) => return make_named(name, Map::new()),
+            (Some(name), Some([Value::Object(args)])) => return make_named(name, args.clone()),
+            _ => "a list must have a name and an object of arguments",
+        },
+        _ => "it is neither a name nor a list",
+    };
+    Err(not_a_text(&shown(&value), message))
 }
 
 fn make_named(name: &str, args: Map<String, Value>) -> Result<Arc<dyn Initializer>> {
@@ -174,7 +179,7 @@ fn make_named(name: &str, args: Map<String, Value>) -> Result<Arc<dyn Initialize
     Ok(made)
 }
 
-fn built_in(name: &str) -> Option<fn(&mut Args) -> Result<Arc<dyn Initializer>>> {
+fn built_in(name: &str) -> Option<MakeBuiltIn> {
     BUILT_IN.iter().find(|(names, _)| names.contains(&name)).map(|(_, make)| *make)
 }
 

@@ -15,7 +15,8 @@ use crate::random::{Address, permutation};
 /// `(out, in)`: a column holds the weights of one input.
 ///
 /// # Randomness
-/// Element `(i, j)` depends only on the address (key, path), `i`, `j` and the sizes.
+/// Element `(i, j)` depends only on the address (key, path), `i`, `j` and the sizes: draw 0 at the
+/// address gives the normal values, draw `j + 1` the order in which rows of column `j` become 0.
 ///
 /// # Errors
 /// [`Error::InitShape`] if the rank is not 2; [`Error::Setting`] if `sparsity` is not between 0
@@ -68,7 +69,6 @@ impl Initializer for Sparse {
         let n_zeros = (sparsity * rows as f64).ceil() as usize;
         let mut mask = vec![false; data.elem_count()];
         for column in 0..columns {
-            // Draw 0 gives the values, the draws after it one column's order each.
             let order = permutation(address.stream((column as u32).wrapping_add(1)), rows);
             for row in order.into_iter().take(n_zeros) {
                 mask[row * columns + column] = true;

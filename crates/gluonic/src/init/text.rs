@@ -89,9 +89,22 @@ pub(super) fn scalar(value: &Value) -> Option<Scalar> {
     }
 }
 
-/// A value as it was written.
+/// The string that a value is, if it is one and does not stand for a number.
+pub(super) fn string(value: &Value) -> Option<&str> {
+    value.as_str().filter(|_| scalar(value).is_none())
+}
+
+/// A value as Python would write it.
 pub(super) fn shown(value: &Value) -> String {
-    scalar(value).map_or_else(|| value.to_string(), number)
+    match (scalar(value), value) {
+        (Some(value), _) => number(value),
+        (None, Value::Array(items)) => list(items.iter().map(shown)),
+        (None, Value::Object(items)) => {
+            let items = items.iter().map(|(key, item)| format!("{}: {}", word(key), shown(item)));
+            format!("{{{}}}", items.collect::<Vec<_>>().join(", "))
+        }
+        (None, other) => other.to_string(),
+    }
 }
 
 #[cfg(test)]

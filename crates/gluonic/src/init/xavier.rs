@@ -1,4 +1,4 @@
-//! Xavier (Glorot) initialization, and its variant for PReLU.
+//! Xavier (Glorot) initialization, and its variant for `PReLU`.
 
 use super::registry::FromArgs;
 use super::scaling::Scaling;
@@ -94,7 +94,7 @@ impl FromArgs for Xavier {
 }
 
 /// Draws from `N(0, s²)` with `s = sqrt(2 / ((1 + slope²) f))`, which keeps the variance through
-/// layers with the activation PReLU, whose slope below 0 is `slope` at first.
+/// layers with the activation `PReLU`, whose slope below 0 is `slope` at first.
 ///
 /// `f` is `fan_in`, `fan_out` or their mean as [`Factor`] says. Defaults: mean, `slope = 0.25`.
 ///

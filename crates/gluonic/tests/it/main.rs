@@ -13,6 +13,7 @@ mod gradients;
 mod gradients_of_parts;
 mod handles;
 mod hooks;
+mod initializers;
 mod load_mismatch;
 mod mxnet_files;
 mod names;
