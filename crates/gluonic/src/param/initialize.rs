@@ -136,8 +136,7 @@ impl Parameter {
         let plan = plan.clone();
         self.check_refines(&state, shape)?;
         let Some(dims) = shape.dims() else {
-            drop(state);
-            return Err(self.missing());
+            return Err(self.missing(state));
         };
         let desc = self.init_desc(&state, dims, &plan.address);
         drop(state);

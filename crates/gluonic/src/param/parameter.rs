@@ -206,12 +206,12 @@ impl Parameter {
         self.state().tags.iter().cloned().collect()
     }
 
-    /// Why there is no value. Without the lock, since the other parameters of the group are asked.
-    pub(super) fn missing(&self) -> Error {
-        let (life, shape) = {
-            let state = self.state();
-            (state.life.clone(), state.shape.clone())
-        };
+    /// Why there is no value in a state that was read. Lets the lock go, since the other parameters
+    /// of the group are asked; reading the state again could find that another thread has drawn a
+    /// value meanwhile.
+    pub(super) fn missing(&self, state: RwLockReadGuard<'_, State>) -> Error {
+        let (life, shape) = (state.life.clone(), state.shape.clone());
+        drop(state);
         let name = self.name().clone();
         match (life, shape) {
             (Life::Deferred(plan), Some(shape)) => {
@@ -231,8 +231,7 @@ impl Parameter {
     pub fn data(&self) -> Result<NdArray> {
         let state = self.state();
         let Life::Ready(Ready { cell, dims, slot }) = &state.life else {
-            drop(state);
-            return Err(self.missing());
+            return Err(self.missing(state));
         };
         let track = slot.as_ref().map_or(Track::None, |slot| Track::Leaf(slot.clone()));
         Ok(NdArray::on(cell.clone(), View::new(dims.clone()), track))
@@ -245,8 +244,7 @@ impl Parameter {
     pub fn grad(&self) -> Result<NdArray> {
         let state = self.state();
         let Life::Ready(Ready { dims, slot, .. }) = &state.life else {
-            drop(state);
-            return Err(self.missing());
+            return Err(self.missing(state));
         };
         let Some(slot) = slot else {
             return Err(Error::NoGrad { name: Some(self.name().clone()) });
