@@ -179,22 +179,31 @@ fn flatten(
 
 /// An array of the narrowest kind that holds the values: booleans, integers, floats.
 fn array(values: &[Scalar], dims: Vec<usize>) -> Option<NdArray> {
-    let booleans = values.iter().map(|value| match value {
+    let boolean = |value: &Scalar| match value {
         Scalar::Bool(value) => Some(*value),
         _ => None,
-    });
-    let integers = values.iter().map(|value| match value {
-        Scalar::Int(value) => i64::try_from(*value).ok(),
-        _ => None,
-    });
+    };
     // Empty lists are floats, as in NumPy.
-    if !values.is_empty() {
-        if let Some(values) = booleans.collect::<Option<Vec<bool>>>() {
-            return NdArray::from_vec(values, dims).ok();
-        }
-        if let Some(values) = integers.collect::<Option<Vec<i64>>>() {
-            return NdArray::from_vec(values, dims).ok();
-        }
+    if values.is_empty() {
+        return NdArray::from_vec(Vec::<f64>::new(), dims).ok();
+    }
+    if let Some(values) = values.iter().map(boolean).collect::<Option<Vec<_>>>() {
+        return NdArray::from_vec(values, dims).ok();
+    }
+    if let Some(values) = integers::<i64>(values) {
+        return NdArray::from_vec(values, dims).ok();
+    }
+    if let Some(values) = integers::<u64>(values) {
+        return NdArray::from_vec(values, dims).ok();
     }
     NdArray::from_vec(values.iter().map(|value| value.to_f64()).collect::<Vec<_>>(), dims).ok()
+}
+
+/// The values, if all are integers of the type.
+fn integers<T: TryFrom<i128>>(values: &[Scalar]) -> Option<Vec<T>> {
+    let integer = |value: &Scalar| match value {
+        Scalar::Int(value) => T::try_from(*value).ok(),
+        _ => None,
+    };
+    values.iter().map(integer).collect()
 }

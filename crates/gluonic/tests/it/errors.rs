@@ -114,64 +114,65 @@ fn errors_of_the_life_of_a_parameter() {
     ");
 }
 
-/// The error of an initializer on a shape.
-fn refused(init: &dyn Initializer, spec: &ParamSpec) -> String {
+/// The error of the variant `expected` of an initializer on a parameter.
+#[track_caller]
+fn refused(expected: &str, init: &dyn Initializer, spec: &ParamSpec) -> String {
     let weight = Parameter::with_spec("fc_weight", spec);
     let refused = error(weight.initialize_with(init, Reinit::Keep));
     assert_eq!(refused.name().unwrap(), "fc_weight");
-    told_of(&variant(refused.root()), refused.root())
+    told_of(expected, refused.root())
 }
 
 #[test]
 fn errors_of_shapes_and_settings_of_initializers() {
     let of = |dims: &[usize]| ParamSpec::new(Dims::from(dims));
-    assert_snapshot!(refused(&init::Orthogonal::default(), &of(&[4])), @r"
+    assert_snapshot!(refused("InitRank", &init::Orthogonal::default(), &of(&[4])), @r"
     initializer `orthogonal` cannot be applied to shape (4,): it needs rank 2 or more
     hint: use `Uniform` or `Normal` for vectors, or give the parameter its own initializer
     ");
-    assert_snapshot!(refused(&init::Dirac::default(), &of(&[4, 4])), @r"
+    assert_snapshot!(refused("InitRank", &init::Dirac::default(), &of(&[4, 4])), @r"
     initializer `dirac` cannot be applied to shape (4, 4): it needs rank 3 or more
     hint: give the parameter its own initializer, or use `Mixed` with a pattern for it
     ");
-    assert_snapshot!(refused(&init::LstmBias::default(), &of(&[])), @r"
+    assert_snapshot!(refused("InitRank", &init::LstmBias::default(), &of(&[])), @r"
     initializer `lstmbias` cannot be applied to shape (): it needs rank 1 or more
     hint: give the parameter its own initializer, or use `Mixed` with a pattern for it
     ");
-    assert_snapshot!(refused(&init::Bilinear, &of(&[4, 4])), @r"
+    assert_snapshot!(refused("InitShape", &init::Bilinear, &of(&[4, 4])), @r"
     initializer `bilinear` cannot be applied to shape (4, 4): it needs four axes, of which the last two are height and width
     hint: give the parameter its own initializer, or use `Mixed` with a pattern for it
     ");
-    assert_snapshot!(refused(&init::Bilinear, &of(&[1, 1, 4, 4]).dtype(DType::I8)), @r"
+    assert_snapshot!(refused("NoArithmetic", &init::Bilinear, &of(&[1, 1, 4, 4]).dtype(DType::I8)), @r"
     `bilinear` needs a floating-point element type, found int8
     hint: use `cast(DType::F32)`
     ");
-    assert_snapshot!(refused(&init::Identity, &of(&[4, 4, 3])), @r"
+    assert_snapshot!(refused("InitShape", &init::Identity, &of(&[4, 4, 3])), @r"
     initializer `identity` cannot be applied to shape (4, 4, 3): it needs two axes; for convolutions, there is `Dirac`
     hint: give the parameter its own initializer, or use `Mixed` with a pattern for it
     ");
-    assert_snapshot!(refused(&init::Sparse::new(0.5), &of(&[4])), @r"
+    assert_snapshot!(refused("InitShape", &init::Sparse::new(0.5), &of(&[4])), @r"
     initializer `sparse` cannot be applied to shape (4,): it needs two axes
     hint: give the parameter its own initializer, or use `Mixed` with a pattern for it
     ");
-    assert_snapshot!(refused(&init::DeltaOrthogonal::default(), &of(&[4, 5, 3])), @r"
+    assert_snapshot!(refused("InitShape", &init::DeltaOrthogonal::default(), &of(&[4, 5, 3])), @r"
     initializer `deltaorthogonal` cannot be applied to shape (4, 5, 3): it needs at least as many outputs as inputs
     hint: give the parameter its own initializer, or use `Mixed` with a pattern for it
     ");
     let layout = init::Layout::Conv { groups: 4, channels_last: false };
-    assert_snapshot!(refused(&init::Xavier::default(), &of(&[6, 2, 3]).layout(layout)), @r"
+    assert_snapshot!(refused("Groups", &init::Xavier::default(), &of(&[6, 2, 3]).layout(layout)), @r"
     4 groups do not divide the 6 units on axis 0 of shape (6, 2, 3)
     hint: choose groups that divide both inputs and outputs
     ");
-    assert_snapshot!(refused(&init::Dirac { groups: Some(0) }, &of(&[6, 2, 3])), @r"
+    assert_snapshot!(refused("Groups", &init::Dirac { groups: Some(0) }, &of(&[6, 2, 3])), @r"
     0 groups do not divide the 6 units on axis 0 of shape (6, 2, 3)
     hint: choose groups that divide both inputs and outputs
     ");
-    assert_snapshot!(refused(&init::Normal::new(f64::NAN), &of(&[2])), @"`sigma` must be finite and not negative, found NaN");
-    assert_snapshot!(refused(&init::Uniform::new(-1), &of(&[2])), @"`scale` must be finite and not negative, found -1");
-    assert_snapshot!(refused(&init::Sparse::new(1.5), &of(&[2, 2])), @"`sparsity` must be between 0 and 1, found 1.5");
+    assert_snapshot!(refused("Setting", &init::Normal::new(f64::NAN), &of(&[2])), @"`sigma` must be finite and not negative, found NaN");
+    assert_snapshot!(refused("Setting", &init::Uniform::new(-1), &of(&[2])), @"`scale` must be finite and not negative, found -1");
+    assert_snapshot!(refused("Setting", &init::Sparse::new(1.5), &of(&[2, 2])), @"`sparsity` must be between 0 and 1, found 1.5");
     let prelu = init::MsraPrelu { slope: f64::INFINITY.into(), ..init::MsraPrelu::default() };
-    assert_snapshot!(refused(&prelu, &of(&[2, 2])), @"`slope` must be finite, found Infinity");
-    assert_snapshot!(refused(&init::Constant::new(&array(&[1.0; 3], 3)), &of(&[3, 2])), @"`assign`: shapes (3, 2) and (3,) do not broadcast");
+    assert_snapshot!(refused("Setting", &prelu, &of(&[2, 2])), @"`slope` must be finite, found Infinity");
+    assert_snapshot!(refused("Broadcast", &init::Constant::new(&array(&[1.0; 3], 3)), &of(&[3, 2])), @"`assign`: shapes (3, 2) and (3,) do not broadcast");
 }
 
 #[test]

@@ -477,6 +477,10 @@ fn every_form_of_a_text_is_accepted() {
         (r#"["constant", {"value": [[1, 2], [3, 4.5]]}]"#, {
             r#"["constant", {"value": [[1.0, 2.0], [3.0, 4.5]]}]"#
         }),
+        (r#"["constant", {"value": [0, 18446744073709551615]}]"#, {
+            r#"["constant", {"value": [0, 18446744073709551615]}]"#
+        }),
+        (r#"["constant", {"value": []}]"#, r#"["constant", {"value": []}]"#),
         (r#"["constant", {"value": -Infinity}]"#, r#"["constant", {"value": -Infinity}]"#),
         (r#"["constant", {"value": [true, false]}]"#, {
             r#"["constant", {"value": [true, false]}]"#
@@ -486,6 +490,14 @@ fn every_form_of_a_text_is_accepted() {
         }),
     ] {
         assert_eq!(init::loads(text).unwrap().dumps(), expected);
+    }
+}
+
+#[test]
+fn a_text_that_is_nested_too_deeply_or_too_large_for_a_float_is_refused() {
+    let deep = format!("[\"constant\", {{\"value\": {}1{}}}]", "[".repeat(9999), "]".repeat(9999));
+    for text in [&deep, r#"["normal", {"sigma": 1e999}]"#] {
+        assert_eq!(variant(&error(init::loads(text))), "InitText");
     }
 }
 
