@@ -144,6 +144,77 @@ pub enum Error {
         /// The smallest rank.
         needed: usize,
     },
+    /// An initializer cannot work on a shape.
+    #[error("initializer `{init}` cannot be applied to shape {shape}: it needs {needed}")]
+    InitShape {
+        /// The initializer.
+        init: &'static str,
+        /// The shape.
+        shape: Shape,
+        /// What the shape must be.
+        needed: &'static str,
+    },
+    /// A number of groups does not divide the outputs or inputs of a convolution.
+    #[error("{groups} groups do not divide the {size} units on axis 0 of shape {shape}")]
+    Groups {
+        /// The number of groups.
+        groups: usize,
+        /// The units that they share.
+        size: usize,
+        /// The weight's shape.
+        shape: Shape,
+    },
+    /// An argument of an initializer is unknown, missing, or of another type.
+    #[error("initializer `{init}` {problem}")]
+    InitArgument {
+        /// The initializer.
+        init: Box<str>,
+        /// What is wrong with which argument.
+        problem: Box<ArgumentProblem>,
+    },
+    /// A text is not that of an initializer.
+    #[error("`{text}` is not the text of an initializer: {message}")]
+    InitText {
+        /// The text, or its beginning.
+        text: Box<str>,
+        /// What is wrong with it.
+        message: Box<str>,
+    },
+    /// The name of a parameter does not tell how to initialize it.
+    #[error(
+        "cannot tell from its name how to initialize parameter `{name}`: it ends in none of \
+         `weight`, `bias`, `gamma`, `beta`, `min`, `max`"
+    )]
+    InitSuffix {
+        /// The parameter.
+        name: ParamName,
+    },
+    /// The name of a parameter matches no pattern of [`Mixed`](crate::init::Mixed).
+    #[error("parameter `{name}` matches none of the patterns {}", list(patterns))]
+    NoPattern {
+        /// The parameter.
+        name: ParamName,
+        /// The patterns, in order.
+        patterns: Names,
+    },
+    /// A parameter is not among the values of [`Load`](crate::init::Load).
+    #[error("parameter `{name}` has no value to load, and there is no default initializer")]
+    NotLoaded {
+        /// The parameter.
+        name: ParamName,
+        /// The names of values that are most like its name and its path.
+        nearest: Names,
+    },
+    /// Two values have one name.
+    #[error("two values are named `{name}`: `{first}` and `{second}`")]
+    TwoValues {
+        /// The name that both have.
+        name: Box<str>,
+        /// The key of the one.
+        first: Box<str>,
+        /// The key of the other.
+        second: Box<str>,
+    },
     /// Random values for an element type that has none.
     #[error("cannot draw random values of type {dtype}")]
     RandomDType {
@@ -406,6 +477,36 @@ pub enum Error {
     },
 }
 
+/// What is wrong with an argument of an initializer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArgumentProblem {
+    /// There is none of that name.
+    #[error("has no argument `{argument}`")]
+    Unknown {
+        /// The argument.
+        argument: Box<str>,
+        /// The arguments that there are.
+        known: Names,
+    },
+    /// It has no default.
+    #[error("needs the argument `{argument}`")]
+    Missing {
+        /// The argument.
+        argument: Box<str>,
+    },
+    /// It is something else.
+    #[error("needs {expected} for the argument `{argument}`, found {found}")]
+    Type {
+        /// The argument.
+        argument: Box<str>,
+        /// What it must be.
+        expected: &'static str,
+        /// What it is.
+        found: Box<str>,
+    },
+}
+
 /// What was asked for, and what there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
@@ -477,6 +578,9 @@ impl Error {
             | Error::Deferred { .. }
             | Error::UnknownShape { .. }
             | Error::ShapeMismatch { .. }
+            | Error::InitSuffix { .. }
+            | Error::NoPattern { .. }
+            | Error::NotLoaded { .. }
             | Error::At { .. } => self,
             Error::NoGrad { name: None } => Error::NoGrad { name: Some(name.clone()) },
             source => Error::At { name: name.clone(), source: Box::new(source) },
@@ -499,6 +603,9 @@ impl Error {
             | Error::TiedValues { name, .. }
             | Error::Constant { name, .. }
             | Error::Prefix { name, .. }
+            | Error::InitSuffix { name }
+            | Error::NoPattern { name, .. }
+            | Error::NotLoaded { name, .. }
             | Error::At { name, .. } => Some(name),
             Error::NoGrad { name } => name.as_ref(),
             _ => None,
@@ -544,9 +651,30 @@ impl Error {
             Error::TiedValues { .. } => "give it one value under one of its paths",
             Error::Prefix { .. } => "build the children inside `name_scope`, or save by path",
             Error::At { source, .. } => return source.hint(),
-            Error::InitRank { .. } => {
+            Error::InitRank { needed: 2, .. } => {
                 "use `Uniform` or `Normal` for vectors, or give the parameter its own initializer"
             }
+            Error::InitRank { .. } | Error::InitShape { .. } => {
+                "give the parameter its own initializer, or use `Mixed` with a pattern for it"
+            }
+            Error::Groups { .. } => "choose groups that divide both inputs and outputs",
+            Error::InitArgument { init, problem } => return problem.hint(init),
+            Error::InitText { .. } => {
+                "write a name, `xavier`, or a name and arguments, `[\"normal\", {\"sigma\": 0.5}]`"
+            }
+            Error::InitSuffix { .. } => {
+                "call `init_weight`, or give the parameter its own initializer"
+            }
+            Error::NoPattern { .. } => {
+                "add the pattern `.*` at the end, with an initializer for all others"
+            }
+            Error::NotLoaded { nearest, .. } => {
+                let hint = "give an initializer for what is missing by `default_init`".to_owned();
+                return Some(
+                    did_you_mean(nearest).map_or(hint.clone(), |near| near + " If not, " + &hint),
+                );
+            }
+            Error::TwoValues { .. } => "take one of them out",
             Error::RandomDType { .. } => {
                 "use `Zero`, `One` or `Constant`, or cast the parameter to a floating-point type"
             }
@@ -578,6 +706,25 @@ impl Error {
             _ => return None,
         };
         Some(text.to_owned())
+    }
+}
+
+impl ArgumentProblem {
+    fn hint(&self, init: &str) -> Option<String> {
+        match self {
+            ArgumentProblem::Unknown { argument, known } => {
+                let near = crate::suggest::nearest(argument, known.iter().map(|name| &**name));
+                let all = || match known.len() {
+                    0 => "it takes no arguments".to_owned(),
+                    _ => format!("it takes {}", list(known)),
+                };
+                Some(did_you_mean(&near).unwrap_or_else(all))
+            }
+            ArgumentProblem::Missing { argument } => {
+                Some(format!("write `[\"{init}\", {{\"{argument}\": …}}]`"))
+            }
+            ArgumentProblem::Type { .. } => None,
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! Initial values, from `init.json`: exact ones, moments of draws, and how initializers print.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use gluonic::init::{Constant, Draw, Factor, Initializer, Normal, One, Uniform, Xavier, Zero};
-use gluonic::{NdArray, Parameter, Reinit};
+use gluonic::error::ArgumentProblem;
+use gluonic::init::{self, InitDesc, Initializer, Layout};
+use gluonic::random::Address;
+use gluonic::{DType, Error, NdArray, Parameter, Reinit};
 use serde_json::{Value, json};
 
-use super::args::Args;
 use super::compare::{close, same};
 use super::json::number;
 use super::net::{dims, list, text};
@@ -29,57 +31,20 @@ const SECTIONS: [Section; 4] = [
     ("deterministic", check_values),
     ("random", check_moments),
     ("dumps", check_dumps),
-    ("suffix", |_| Err(Problem::Later("dispatch by the suffix of a name".into()))),
+    ("suffix", check_suffix),
 ];
 
 /// The initializer of that registered name.
-pub(super) fn initializer(name: &str, args: &Value) -> Check<Box<dyn Initializer>> {
-    let mut args = Args::new(format!("initializer `{name}`"), args);
-    let init: Box<dyn Initializer> = match name.to_lowercase().as_str() {
-        "zero" | "zeros" => Box::new(Zero),
-        "one" | "ones" => Box::new(One),
-        "constant" => Box::new(constant(args.take("value").unwrap_or(&Value::Null))?),
-        "uniform" => Box::new(args.number("scale")?.map_or_else(Uniform::default, Uniform::new)),
-        "normal" => Box::new(args.number("sigma")?.map_or_else(Normal::default, Normal::new)),
-        "xavier" => {
-            let mut xavier = Xavier::default();
-            xavier.draw = match args.word("rnd_type")? {
-                None => xavier.draw,
-                Some("uniform") => Draw::Uniform,
-                Some("gaussian") => Draw::Normal,
-                Some(other) => return Err(Problem::Later(format!("rnd_type `{other}`"))),
-            };
-            xavier.factor = match args.word("factor_type")? {
-                None => xavier.factor,
-                Some("avg") => Factor::Avg,
-                Some("in") => Factor::In,
-                Some("out") => Factor::Out,
-                Some(other) => return Err(Problem::Later(format!("factor_type `{other}`"))),
-            };
-            xavier.magnitude = args.number("magnitude")?.unwrap_or(xavier.magnitude);
-            Box::new(xavier)
-        }
-        _ => return Err(Problem::Later(format!("initializer `{name}`"))),
-    };
-    args.finish()?;
-    Ok(init)
-}
-
-fn constant(value: &Value) -> Check<Constant> {
-    if let Some(integer) = value.as_i64() {
-        return Ok(Constant::new(integer));
-    }
-    if let Some(value) = number(value) {
-        return Ok(Constant::new(value));
-    }
-    let (mut sizes, mut values) = (Vec::new(), Vec::new());
-    let mut level = value;
-    while let Some(items) = level.as_array() {
-        sizes.push(items.len());
-        level = items.first().unwrap_or(&Value::Null);
-    }
-    flatten(value, &mut values);
-    Ok(Constant::new(&NdArray::from_vec(values, sizes)?))
+pub(super) fn initializer(name: &str, args: &Value) -> Check<Arc<dyn Initializer>> {
+    let args = if args.is_null() { json!({}) } else { args.clone() };
+    init::loads(&json!([name, args]).to_string()).map_err(|error| match &error {
+        Error::UnknownWord { .. } => Problem::Later(error.to_string()),
+        Error::InitArgument { problem, .. } => match **problem {
+            ArgumentProblem::Unknown { .. } => Problem::Later(error.to_string()),
+            _ => error.into(),
+        },
+        _ => error.into(),
+    })
 }
 
 /// The numbers of nested lists, in order.
@@ -106,6 +71,34 @@ fn check_values(entry: &Value) -> Check {
 fn check_dumps(entry: &Value) -> Check {
     let init = initializer(text(&entry[0])?, &entry[1])?;
     same("dumps", &entry[2], &json!(init.dumps()))
+}
+
+/// What a direct call gives a parameter of that name: values, or a refusal of the name.
+fn check_suffix(entry: &Value) -> Check {
+    let name = text(&entry[0])?;
+    let desc = InitDesc {
+        name: name.into(),
+        path: name.into(),
+        dims: 2.into(),
+        dtype: DType::F32,
+        layout: Layout::Dense,
+    };
+    let data = NdArray::zeros(2, DType::F32)?;
+    // Whatever MXNet gave for a weight, 3 in every case, came from the initializer.
+    let called = initializer("constant", &json!({"value": 3}))?.init_by_name(
+        &desc,
+        &data,
+        &Address::new(0, name),
+    );
+    if entry[1][0] != "ValueError" {
+        called?;
+        return same(&format!("values of `{name}`"), &entry[1], &json!(data.to_f64_vec()?));
+    }
+    match called {
+        Err(Error::InitSuffix { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(()) => Err(Problem::Differs(format!("expected `{name}` to be refused"))),
+    }
 }
 
 /// Compares draws with what was measured on as many of MXNet's. Both vary, so a difference has

@@ -121,12 +121,10 @@ impl Builder {
             config.dtype = dtype(name)?;
         }
         if let Some(init) = args.take("weight_initializer") {
-            config.weight_initializer =
-                Some(initializer(text(init)?, &Value::Null)?.clone_initializer());
+            config.weight_initializer = Some(initializer(text(init)?, &Value::Null)?);
         }
         if let Some(init) = args.take("bias_initializer") {
-            config.bias_initializer =
-                Some(initializer(text(init)?, &Value::Null)?.clone_initializer());
+            config.bias_initializer = Some(initializer(text(init)?, &Value::Null)?);
         }
         args.finish()?;
         Ok(Arc::new(Dense::with(config)?))

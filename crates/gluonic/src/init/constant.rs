@@ -1,14 +1,26 @@
 //! Constant values.
 
-use super::{InitDesc, Initializer, json_number};
-use crate::array::{NdArray, Operand};
+use super::registry::FromArgs;
+use super::text::{list, number, text};
+use super::{Args, InitDesc, Initializer};
+use crate::array::{NdArray, Operand, Scalar, for_dtype};
 use crate::error::Result;
 use crate::random::Address;
 
 /// Zeros, for any element type.
 ///
+/// # Examples
+/// ```
+/// use gluonic::{Parameter, Reinit, init::Zero};
+/// let bias = Parameter::new("bias", 2);
+/// bias.initialize_with(&Zero, Reinit::Keep)?;
+/// assert_eq!(bias.data()?.to_vec::<f32>()?, [0.0; 2]);
+/// # Ok::<(), gluonic::Error>(())
+/// ```
+///
 /// # Source
 /// MXNet 1.9.1, `initializer.py`, class `Zero`.
+#[doc(alias = "zeros_")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Zero;
 
@@ -18,14 +30,24 @@ impl Initializer for Zero {
     }
 
     fn dumps(&self) -> String {
-        r#"["zero", {}]"#.to_owned()
+        text("zero", &[])
     }
 }
 
 /// Ones, for any element type.
 ///
+/// # Examples
+/// ```
+/// use gluonic::{Parameter, Reinit, init::One};
+/// let gamma = Parameter::new("gamma", 2);
+/// gamma.initialize_with(&One, Reinit::Keep)?;
+/// assert_eq!(gamma.data()?.to_vec::<f32>()?, [1.0; 2]);
+/// # Ok::<(), gluonic::Error>(())
+/// ```
+///
 /// # Source
 /// MXNet 1.9.1, `initializer.py`, class `One`.
+#[doc(alias = "ones_")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct One;
 
@@ -35,7 +57,7 @@ impl Initializer for One {
     }
 
     fn dumps(&self) -> String {
-        r#"["one", {}]"#.to_owned()
+        text("one", &[])
     }
 }
 
@@ -58,6 +80,7 @@ impl Initializer for One {
 ///
 /// # Source
 /// MXNet 1.9.1, `initializer.py`, class `Constant`.
+#[doc(alias = "constant_", alias = "fill")]
 #[derive(Clone, Debug)]
 pub struct Constant {
     value: Operand,
@@ -80,19 +103,44 @@ impl Initializer for Constant {
 
     fn dumps(&self) -> String {
         let value = match &self.value {
-            Operand::Scalar(value) => json_number(value.to_f64()),
-            Operand::Array(array) => nested(&array.to_f64_vec().unwrap_or_default(), array.dims()),
+            Operand::Scalar(value) => number(*value),
+            Operand::Array(array) => nested(&scalars(array), array.dims()),
         };
-        format!(r#"["constant", {{"value": {value}}}]"#)
+        text("constant", &[("value", value)])
     }
 }
 
-/// A nested JSON list of the sizes `dims`, with floats as Python writes them.
-fn nested(values: &[f64], dims: &[usize]) -> String {
+impl FromArgs for Zero {
+    fn from_args(_args: &mut Args) -> Result<Self> {
+        Ok(Zero)
+    }
+}
+
+impl FromArgs for One {
+    fn from_args(_args: &mut Args) -> Result<Self> {
+        Ok(One)
+    }
+}
+
+impl FromArgs for Constant {
+    fn from_args(args: &mut Args) -> Result<Self> {
+        Ok(Constant { value: args.operand("value")? })
+    }
+}
+
+/// The elements of an array; none of one that is being edited.
+fn scalars(array: &NdArray) -> Vec<Scalar> {
+    for_dtype!(array.dtype(), T => {
+        let values = array.to_vec::<T>().unwrap_or_default();
+        values.into_iter().map(Into::into).collect()
+    })
+}
+
+/// A nested JSON list of the sizes `dims`.
+fn nested(values: &[Scalar], dims: &[usize]) -> String {
     let Some((&n, rest)) = dims.split_first() else {
-        return values.first().map_or_else(String::new, |value| format!("{value:?}"));
+        return values.first().map_or_else(|| "null".to_owned(), |value| number(*value));
     };
     let size: usize = rest.iter().product();
-    let items = (0..n).map(|i| nested(&values[i * size..(i + 1) * size], rest));
-    format!("[{}]", items.collect::<Vec<_>>().join(", "))
+    list((0..n).map(|i| nested(values.get(i * size..(i + 1) * size).unwrap_or_default(), rest)))
 }

@@ -1,7 +1,9 @@
 //! The normal law.
 
-use super::{InitDesc, Initializer, check_scale, fill_random, json_number};
-use crate::array::NdArray;
+use super::registry::FromArgs;
+use super::text::{number, text};
+use super::{Args, InitDesc, Initializer, check_scale, fill_random};
+use crate::array::{NdArray, Scalar};
 use crate::error::Result;
 use crate::random::{Address, fill_normal};
 
@@ -26,33 +28,38 @@ use crate::random::{Address, fill_normal};
 ///
 /// # Source
 /// MXNet 1.9.1, `initializer.py`, class `Normal`.
-#[doc(alias = "gaussian")]
+#[doc(alias = "gaussian", alias = "normal_", alias = "RandomNormal")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normal {
-    sigma: f64,
+    sigma: Scalar,
 }
 
 impl Normal {
     /// With the standard deviation `sigma`.
-    pub fn new(sigma: f64) -> Self {
-        Normal { sigma }
+    pub fn new(sigma: impl Into<Scalar>) -> Self {
+        Normal { sigma: sigma.into() }
     }
 }
 
 impl Default for Normal {
     fn default() -> Self {
-        Normal { sigma: 0.01 }
+        Normal::new(0.01)
     }
 }
 
 impl Initializer for Normal {
     fn init_weight(&self, _desc: &InitDesc, data: &NdArray, address: &Address) -> Result<()> {
-        check_scale("sigma", self.sigma)?;
-        normal_into(data, self.sigma, address)
+        normal_into(data, check_scale("sigma", self.sigma)?, address)
     }
 
     fn dumps(&self) -> String {
-        format!(r#"["normal", {{"sigma": {}}}]"#, json_number(self.sigma))
+        text("normal", &[("sigma", number(self.sigma))])
+    }
+}
+
+impl FromArgs for Normal {
+    fn from_args(args: &mut Args) -> Result<Self> {
+        Ok(args.number("sigma")?.map_or_else(Normal::default, Normal::new))
     }
 }
 

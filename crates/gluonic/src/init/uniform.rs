@@ -1,7 +1,9 @@
 //! The uniform law.
 
-use super::{InitDesc, Initializer, check_scale, fill_random, json_number};
-use crate::array::NdArray;
+use super::registry::FromArgs;
+use super::text::{number, text};
+use super::{Args, InitDesc, Initializer, check_scale, fill_random};
+use crate::array::{NdArray, Scalar};
 use crate::error::Result;
 use crate::random::{Address, fill_uniform};
 
@@ -25,32 +27,38 @@ use crate::random::{Address, fill_uniform};
 ///
 /// # Source
 /// MXNet 1.9.1, `initializer.py`, class `Uniform`.
+#[doc(alias = "uniform_", alias = "RandomUniform")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Uniform {
-    scale: f64,
+    scale: Scalar,
 }
 
 impl Uniform {
     /// With the bound `scale` on either side of 0.
-    pub fn new(scale: f64) -> Self {
-        Uniform { scale }
+    pub fn new(scale: impl Into<Scalar>) -> Self {
+        Uniform { scale: scale.into() }
     }
 }
 
 impl Default for Uniform {
     fn default() -> Self {
-        Uniform { scale: 0.07 }
+        Uniform::new(0.07)
     }
 }
 
 impl Initializer for Uniform {
     fn init_weight(&self, _desc: &InitDesc, data: &NdArray, address: &Address) -> Result<()> {
-        check_scale("scale", self.scale)?;
-        uniform_into(data, self.scale, address)
+        uniform_into(data, check_scale("scale", self.scale)?, address)
     }
 
     fn dumps(&self) -> String {
-        format!(r#"["uniform", {{"scale": {}}}]"#, json_number(self.scale))
+        text("uniform", &[("scale", number(self.scale))])
+    }
+}
+
+impl FromArgs for Uniform {
+    fn from_args(args: &mut Args) -> Result<Self> {
+        Ok(args.number("scale")?.map_or_else(Uniform::default, Uniform::new))
     }
 }
 

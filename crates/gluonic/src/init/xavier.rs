@@ -1,33 +1,12 @@
-//! Xavier (Glorot) initialization.
+//! Xavier (Glorot) initialization, and its variant for `PReLU`.
 
-use super::normal::normal_into;
-use super::uniform::uniform_into;
-use super::{Fan, InitDesc, Initializer, check_scale, json_number};
-use crate::array::NdArray;
-use crate::error::Result;
+use super::registry::FromArgs;
+use super::scaling::Scaling;
+use super::text::{number, text};
+use super::{Args, Draw, Factor, InitDesc, Initializer, check_scale};
+use crate::array::{NdArray, Scalar};
+use crate::error::{Error, Result};
 use crate::random::Address;
-
-/// The law that values are drawn from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Draw {
-    /// `U[-s, s)`.
-    #[default]
-    Uniform,
-    /// `N(0, s²)`: MXNet's `gaussian`.
-    Normal,
-}
-
-/// The number that a scale is divided by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Factor {
-    /// The mean of `fan_in` and `fan_out`.
-    #[default]
-    Avg,
-    /// `fan_in`.
-    In,
-    /// `fan_out`.
-    Out,
-}
 
 /// Draws values from the Xavier (Glorot) distribution, which keeps the variance of activations and
 /// of gradients about equal from layer to layer.
@@ -37,18 +16,19 @@ pub enum Factor {
 /// [`Draw::Normal`]. Defaults: uniform, mean, `magnitude = 3`.
 ///
 /// # Shapes
-/// `(out, in, *kernel)`, rank 2 or more; see [`Fan::of`]. A dimension of 0 gives an empty tensor.
+/// Rank 2 or more, with axes as the layer's [`Layout`](super::Layout) says; see
+/// [`Fan::of`](super::Fan::of). A dimension of 0 gives an empty tensor.
 ///
 /// # Units
-/// `magnitude` has no unit. PyTorch's `gain` g is `magnitude = 3 g²` when uniform, `g²` when normal.
+/// `magnitude` has no unit; its text form is that of the number given, `3` or `3.0`. PyTorch's `gain` g is `magnitude = 3 g²` when uniform, `g²` when normal.
 ///
 /// # Randomness
 /// Element `i` depends only on the address (key, path) and `i`: any slice, order or thread count
 /// gives the same values.
 ///
 /// # Errors
-/// [`Error::InitRank`](crate::Error::InitRank) if the rank is 0 or 1;
-/// [`Error::Setting`](crate::Error::Setting) if `magnitude` is negative or not finite.
+/// [`Error::InitRank`] if the rank is 0 or 1;
+/// [`Error::Setting`] if `magnitude` is negative or not finite.
 ///
 /// # Examples
 /// ```
@@ -63,7 +43,13 @@ pub enum Factor {
 /// # Source
 /// Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural
 /// networks", eq. 16; arguments as MXNet 1.9.1, `initializer.py`, class `Xavier`.
-#[doc(alias = "glorot", alias = "xavier_uniform_")]
+#[doc(
+    alias = "glorot",
+    alias = "xavier_uniform_",
+    alias = "xavier_normal_",
+    alias = "glorot_uniform",
+    alias = "glorot_normal"
+)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Xavier {
     /// The law.
@@ -71,47 +57,112 @@ pub struct Xavier {
     /// What `magnitude` is divided by.
     pub factor: Factor,
     /// The scale.
-    pub magnitude: f64,
+    pub magnitude: Scalar,
 }
 
 impl Default for Xavier {
     fn default() -> Self {
-        Xavier { draw: Draw::Uniform, factor: Factor::Avg, magnitude: 3.0 }
+        Xavier { draw: Draw::Uniform, factor: Factor::Avg, magnitude: 3.into() }
     }
 }
 
 impl Initializer for Xavier {
     fn init_weight(&self, desc: &InitDesc, data: &NdArray, address: &Address) -> Result<()> {
-        check_scale("magnitude", self.magnitude)?;
-        let Fan { fan_in, fan_out } = Fan::of("xavier", &desc.dims)?;
-        let factor = match self.factor {
-            Factor::Avg => f64::midpoint(fan_in, fan_out),
-            Factor::In => fan_in,
-            Factor::Out => fan_out,
-        };
-        if desc.dims.elem_count() == 0 {
-            return Ok(());
-        }
-        let scale = (self.magnitude / factor).sqrt();
-        match self.draw {
-            Draw::Uniform => uniform_into(data, scale, address),
-            Draw::Normal => normal_into(data, scale, address),
-        }
+        let magnitude = check_scale("magnitude", self.magnitude)?;
+        let Xavier { draw, factor, .. } = *self;
+        Scaling { init: "xavier", draw, factor, magnitude }.fill(desc, data, address)
     }
 
     fn dumps(&self) -> String {
-        let draw = match self.draw {
-            Draw::Uniform => "uniform",
-            Draw::Normal => "gaussian",
-        };
-        let factor = match self.factor {
-            Factor::Avg => "avg",
-            Factor::In => "in",
-            Factor::Out => "out",
-        };
-        format!(
-            r#"["xavier", {{"rnd_type": "{draw}", "factor_type": "{factor}", "magnitude": {}}}]"#,
-            json_number(self.magnitude)
-        )
+        let args = [
+            ("rnd_type", self.draw.word()),
+            ("factor_type", self.factor.word()),
+            ("magnitude", number(self.magnitude)),
+        ];
+        text("xavier", &args)
     }
+}
+
+impl FromArgs for Xavier {
+    fn from_args(args: &mut Args) -> Result<Self> {
+        Ok(Xavier {
+            draw: Draw::take(args, "rnd_type")?.unwrap_or_default(),
+            factor: Factor::take(args)?.unwrap_or_default(),
+            magnitude: args.number("magnitude")?.unwrap_or(3.into()),
+        })
+    }
+}
+
+/// Draws from `N(0, s²)` with `s = sqrt(2 / ((1 + slope²) f))`, which keeps the variance through
+/// layers with the activation `PReLU`, whose slope below 0 is `slope` at first.
+///
+/// `f` is `fan_in`, `fan_out` or their mean as [`Factor`] says. Defaults: mean, `slope = 0.25`.
+///
+/// # Shapes
+/// As [`Xavier`].
+///
+/// # Randomness
+/// Element `i` depends only on the address (key, path) and `i`.
+///
+/// # Errors
+/// [`Error::InitRank`] if the rank is 0 or 1; [`Error::Setting`] if `slope` is not finite;
+/// [`Error::RandomDType`] for integers and booleans.
+///
+/// # Examples
+/// ```
+/// use gluonic::{init::{Factor, MsraPrelu}, Parameter, Reinit};
+/// let weight = Parameter::new("weight", (100, 200));
+/// let init = MsraPrelu { factor: Factor::In, ..MsraPrelu::default() };
+/// weight.initialize_with(&init, Reinit::Keep)?;
+/// let variance = weight.data()?.square()?.mean()?.to_scalar::<f32>()?;
+/// assert!((variance * 200.0 - 2.0 / 1.0625).abs() < 0.1);
+/// # Ok::<(), gluonic::Error>(())
+/// ```
+///
+/// # Source
+/// He, Zhang, Ren and Sun (2015), "Delving deep into rectifiers", eq. 15; arguments as MXNet 1.9.1,
+/// `initializer.py`, class `MSRAPrelu`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MsraPrelu {
+    /// What the scale is divided by.
+    pub factor: Factor,
+    /// The slope of the activation below 0.
+    pub slope: Scalar,
+}
+
+impl Default for MsraPrelu {
+    fn default() -> Self {
+        MsraPrelu { factor: Factor::Avg, slope: 0.25.into() }
+    }
+}
+
+impl Initializer for MsraPrelu {
+    fn init_weight(&self, desc: &InitDesc, data: &NdArray, address: &Address) -> Result<()> {
+        let variance = rectifier_gain("slope", self.slope)?.powi(2);
+        Scaling::of_variance("msraprelu", Draw::Normal, self.factor, variance)
+            .fill(desc, data, address)
+    }
+
+    fn dumps(&self) -> String {
+        text("msraprelu", &[("factor_type", self.factor.word()), ("slope", number(self.slope))])
+    }
+}
+
+impl FromArgs for MsraPrelu {
+    fn from_args(args: &mut Args) -> Result<Self> {
+        let default = MsraPrelu::default();
+        Ok(MsraPrelu {
+            factor: Factor::take(args)?.unwrap_or_default(),
+            slope: args.number("slope")?.unwrap_or(default.slope),
+        })
+    }
+}
+
+/// `sqrt(2 / (1 + slope²))`, the gain of a rectifier that has a slope below 0.
+pub(super) fn rectifier_gain(setting: &'static str, slope: Scalar) -> Result<f64> {
+    let value = slope.to_f64();
+    if !value.is_finite() {
+        return Err(Error::Setting { setting, expected: "finite", found: number(slope).into() });
+    }
+    Ok((2.0 / (1.0 + value * value)).sqrt())
 }

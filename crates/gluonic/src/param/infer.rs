@@ -4,11 +4,13 @@
 //! [`Parameter::finish_deferred`] is noted, and taken over at the end, all of it or nothing.
 
 use std::cell::RefCell;
+use std::sync::RwLockReadGuard;
 
 use indexmap::IndexMap;
 
 use super::initialize::Staged;
 use super::parameter::Parameter;
+use super::state::State;
 use crate::array::{NdArray, shapes_only, with_shapes_only};
 use crate::autograd::pause;
 use crate::error::{Error, Result};
@@ -71,12 +73,15 @@ pub(super) fn learn(parameter: &Parameter, shape: &Shape) -> Result<()> {
 }
 
 /// What stands for the value of a parameter that has none, once its shape is known.
-pub(super) fn stand_in(parameter: &Parameter) -> Result<NdArray> {
-    let shape = parameter.shape();
-    let dims = learned(parameter).or_else(|| shape.as_ref().and_then(Shape::dims));
-    match (dims, shape) {
-        (Some(dims), _) => NdArray::shape_only(dims, parameter.dtype()),
-        (None, Some(shape)) => Err(parameter.waits(&shape)),
-        (None, None) => Err(parameter.missing()),
+pub(super) fn stand_in(
+    parameter: &Parameter,
+    state: RwLockReadGuard<'_, State>,
+) -> Result<NdArray> {
+    match learned(parameter).or_else(|| state.shape.as_ref().and_then(Shape::dims)) {
+        Some(dims) => NdArray::shape_only(dims, state.dtype),
+        None => Err(match &state.shape {
+            Some(shape) => parameter.waits(shape),
+            None => parameter.missing(state),
+        }),
     }
 }

@@ -13,7 +13,7 @@ use crate::autograd::{GradReq, Slot};
 use crate::error::{Error, Result, UnknownShape};
 use crate::init::{InitDesc, Initializer, Reinit, default_initializer, sample};
 use crate::random::{Address, next_key};
-use crate::shape::Shape;
+use crate::shape::{Dims, Shape};
 
 /// A value that is ready to be taken over by a parameter: everything that can fail has happened.
 pub(crate) struct Staged {
@@ -100,11 +100,21 @@ impl Parameter {
             let shape = UnknownShape(state.shape.clone());
             return Err(Error::UnknownShape { name: self.name().clone(), shape });
         };
-        let desc = InitDesc { name: self.name().clone(), dims, dtype: state.dtype };
+        let desc = self.init_desc(&state, dims, &plan.address);
         // The initializer is a user's code: it may look at this parameter.
         drop(state);
         let (value, provenance) = draw(&plan, &desc)?;
         staged(Change::Value { value, provenance: Some(provenance), restart: true })
+    }
+
+    fn init_desc(&self, state: &State, dims: Dims, address: &Address) -> InitDesc {
+        InitDesc {
+            name: self.name().clone(),
+            path: address.path().into(),
+            dims,
+            dtype: state.dtype,
+            layout: state.layout,
+        }
     }
 
     /// A value that replaces the parameter's, and where it came from, if that is known.
@@ -152,10 +162,9 @@ impl Parameter {
         let Life::Deferred(plan) = &state.life else { return staged(Change::Shape(shape.clone())) };
         let plan = plan.clone();
         let Some(dims) = shape.dims() else {
-            drop(state);
-            return Err(self.missing());
+            return Err(self.missing(state));
         };
-        let desc = InitDesc { name: self.name().clone(), dims, dtype: state.dtype };
+        let desc = self.init_desc(&state, dims, &plan.address);
         drop(state);
         let (value, provenance) = match &plan.pending {
             Some(pending) => (pending.clone(), None),

@@ -71,6 +71,7 @@ impl Parameter {
             lr_mult: spec.lr_mult.unwrap_or(1.0),
             wd_mult: spec.wd_mult.unwrap_or(1.0),
             init: spec.init.clone(),
+            layout: spec.layout,
             allow_deferred: spec.allow_deferred,
             tags: std::collections::BTreeSet::new(),
             life: Life::Declared,
@@ -220,12 +221,12 @@ impl Parameter {
         Error::Deferred { name: self.name().clone(), shape: shape.clone(), pending, ran: false }
     }
 
-    /// Why there is no value. Without the lock, since the other parameters of the group are asked.
-    pub(super) fn missing(&self) -> Error {
-        let (life, shape) = {
-            let state = self.state();
-            (state.life.clone(), state.shape.clone())
-        };
+    /// Why there is no value in a state that was read. Lets the lock go, since the other parameters
+    /// of the group are asked; reading the state again could find that another thread has drawn a
+    /// value meanwhile.
+    pub(super) fn missing(&self, state: RwLockReadGuard<'_, State>) -> Error {
+        let (life, shape) = (state.life.clone(), state.shape.clone());
+        drop(state);
         let name = self.name().clone();
         match (life, shape) {
             (Life::Deferred(plan), Some(shape)) => {
@@ -246,8 +247,7 @@ impl Parameter {
     pub fn data(&self) -> Result<NdArray> {
         let state = self.state();
         let Life::Ready(Ready { cell, dims, slot }) = &state.life else {
-            drop(state);
-            return if shapes_only() { stand_in(self) } else { Err(self.missing()) };
+            return if shapes_only() { stand_in(self, state) } else { Err(self.missing(state)) };
         };
         let track = slot.as_ref().map_or(Track::None, |slot| Track::Leaf(slot.clone()));
         Ok(NdArray::on(cell.clone(), View::new(dims.clone()), track))
@@ -260,8 +260,7 @@ impl Parameter {
     pub fn grad(&self) -> Result<NdArray> {
         let state = self.state();
         let Life::Ready(Ready { dims, slot, .. }) = &state.life else {
-            drop(state);
-            return Err(self.missing());
+            return Err(self.missing(state));
         };
         let Some(slot) = slot else {
             return Err(Error::NoGrad { name: Some(self.name().clone()) });

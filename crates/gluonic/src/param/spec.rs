@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::state::Kind;
 use crate::array::DType;
 use crate::autograd::GradReq;
-use crate::init::Initializer;
+use crate::init::{Initializer, Layout};
 use crate::shape::Shape;
 
 /// The wishes for a parameter. What is not said has a default when the parameter is made, and is
@@ -24,6 +24,7 @@ pub struct ParamSpec {
     pub(crate) shape: Option<Shape>,
     pub(crate) dtype: Option<DType>,
     pub(crate) init: Option<Arc<dyn Initializer>>,
+    pub(crate) layout: Layout,
     pub(crate) grad_req: Option<GradReq>,
     pub(crate) lr_mult: Option<f64>,
     pub(crate) wd_mult: Option<f64>,
@@ -56,6 +57,13 @@ impl ParamSpec {
 
     pub(crate) fn init_opt(self, init: Option<Arc<dyn Initializer>>) -> Self {
         ParamSpec { init, ..self }
+    }
+
+    /// What its axes mean, which decides the fans that initializers scale by; [`Layout::Dense`] if
+    /// not said.
+    #[must_use]
+    pub fn layout(self, layout: Layout) -> Self {
+        ParamSpec { layout, ..self }
     }
 
     /// What backward does; `write` if not said.

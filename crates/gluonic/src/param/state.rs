@@ -9,7 +9,7 @@ use super::parameter::WeakParameter;
 use crate::array::{Buf, Cell, DType, NdArray};
 use crate::autograd::{GradReq, Slot};
 use crate::error::Result;
-use crate::init::Initializer;
+use crate::init::{Initializer, Layout};
 use crate::name::ParamPath;
 use crate::random::Address;
 use crate::shape::{Dims, Shape};
@@ -161,6 +161,7 @@ pub(crate) struct State {
     pub(crate) lr_mult: f64,
     pub(crate) wd_mult: f64,
     pub(crate) init: Option<Arc<dyn Initializer>>,
+    pub(crate) layout: Layout,
     pub(crate) allow_deferred: bool,
     pub(crate) tags: BTreeSet<Box<str>>,
     pub(crate) life: Life,

@@ -115,6 +115,170 @@ fn errors_of_the_life_of_a_parameter() {
     ");
 }
 
+/// The error of the variant `expected` of an initializer on a parameter.
+#[track_caller]
+fn refused(expected: &str, init: &dyn Initializer, spec: &ParamSpec) -> String {
+    let weight = Parameter::with_spec("fc_weight", spec);
+    let refused = error(weight.initialize_with(init, Reinit::Keep));
+    assert_eq!(refused.name().unwrap(), "fc_weight");
+    told_of(expected, refused.root())
+}
+
+#[test]
+fn errors_of_shapes_and_settings_of_initializers() {
+    let of = |dims: &[usize]| ParamSpec::new(Dims::from(dims));
+    assert_snapshot!(refused("InitRank", &init::Orthogonal::default(), &of(&[4])), @r"
+    initializer `orthogonal` cannot be applied to shape (4,): it needs rank 2 or more
+    hint: use `Uniform` or `Normal` for vectors, or give the parameter its own initializer
+    ");
+    assert_snapshot!(refused("InitRank", &init::Dirac::default(), &of(&[4, 4])), @r"
+    initializer `dirac` cannot be applied to shape (4, 4): it needs rank 3 or more
+    hint: give the parameter its own initializer, or use `Mixed` with a pattern for it
+    ");
+    assert_snapshot!(refused("InitRank", &init::LstmBias::default(), &of(&[])), @r"
+    initializer `lstmbias` cannot be applied to shape (): it needs rank 1 or more
+    hint: give the parameter its own initializer, or use `Mixed` with a pattern for it
+    ");
+    assert_snapshot!(refused("InitShape", &init::Bilinear, &of(&[4, 4])), @r"
+    initializer `bilinear` cannot be applied to shape (4, 4): it needs four axes, of which the last two are height and width
+    hint: give the parameter its own initializer, or use `Mixed` with a pattern for it
+    ");
+    assert_snapshot!(refused("NoArithmetic", &init::Bilinear, &of(&[1, 1, 4, 4]).dtype(DType::I8)), @r"
+    `bilinear` needs a floating-point element type, found int8
+    hint: use `cast(DType::F32)`
+    ");
+    assert_snapshot!(refused("InitShape", &init::Identity, &of(&[4, 4, 3])), @r"
+    initializer `identity` cannot be applied to shape (4, 4, 3): it needs two axes; for convolutions, there is `Dirac`
+    hint: give the parameter its own initializer, or use `Mixed` with a pattern for it
+    ");
+    assert_snapshot!(refused("InitShape", &init::Sparse::new(0.5), &of(&[4])), @r"
+    initializer `sparse` cannot be applied to shape (4,): it needs two axes
+    hint: give the parameter its own initializer, or use `Mixed` with a pattern for it
+    ");
+    assert_snapshot!(refused("InitShape", &init::DeltaOrthogonal::default(), &of(&[4, 5, 3])), @r"
+    initializer `deltaorthogonal` cannot be applied to shape (4, 5, 3): it needs at least as many outputs as inputs
+    hint: give the parameter its own initializer, or use `Mixed` with a pattern for it
+    ");
+    let layout = init::Layout::Conv { groups: 4, channels_last: false };
+    assert_snapshot!(refused("Groups", &init::Xavier::default(), &of(&[6, 2, 3]).layout(layout)), @r"
+    4 groups do not divide the 6 units on axis 0 of shape (6, 2, 3)
+    hint: choose groups that divide both inputs and outputs
+    ");
+    assert_snapshot!(refused("Groups", &init::Dirac { groups: Some(0) }, &of(&[6, 2, 3])), @r"
+    0 groups do not divide the 6 units on axis 0 of shape (6, 2, 3)
+    hint: choose groups that divide both inputs and outputs
+    ");
+    assert_snapshot!(refused("Setting", &init::Normal::new(f64::NAN), &of(&[2])), @"`sigma` must be finite and not negative, found NaN");
+    assert_snapshot!(refused("Setting", &init::Uniform::new(-1), &of(&[2])), @"`scale` must be finite and not negative, found -1");
+    assert_snapshot!(refused("Setting", &init::Sparse::new(1.5), &of(&[2, 2])), @"`sparsity` must be between 0 and 1, found 1.5");
+    let prelu = init::MsraPrelu { slope: f64::INFINITY.into(), ..init::MsraPrelu::default() };
+    assert_snapshot!(refused("Setting", &prelu, &of(&[2, 2])), @"`slope` must be finite, found Infinity");
+    assert_snapshot!(refused("Broadcast", &init::Constant::new(&array(&[1.0; 3], 3)), &of(&[3, 2])), @"`assign`: shapes (3, 2) and (3,) do not broadcast");
+}
+
+#[test]
+fn errors_of_texts_of_initializers() {
+    let told = |expected: &str, text: &str| told(expected, init::loads(text).map(|_| ()));
+    assert_snapshot!(told("UnknownWord", "xaver"), @r"
+    no initializer is called `xaver`
+    hint: did you mean `xavier`?
+    ");
+    assert_snapshot!(told("UnknownWord", ""), @"no initializer is called ``");
+    assert_snapshot!(told("UnknownWord", r#"["xavier", {"rnd_type": "gausian"}]"#), @r"
+    no rnd_type is called `gausian`
+    hint: did you mean `gaussian`?
+    ");
+    assert_snapshot!(told("UnknownWord", r#"["xavier", {"factor_type": "xyz"}]"#), @r"
+    no factor_type is called `xyz`
+    hint: did you mean `avg` or `in` or `out`?
+    ");
+    assert_snapshot!(told("InitArgument", r#"["normal", {"sigmma": 0.5}]"#), @r"
+    initializer `normal` has no argument `sigmma`
+    hint: did you mean `sigma`?
+    ");
+    assert_snapshot!(told("InitArgument", r#"["xavier", {"gain": 2}]"#), @r"
+    initializer `xavier` has no argument `gain`
+    hint: it takes `rnd_type`, `factor_type`, `magnitude`
+    ");
+    assert_snapshot!(told("InitArgument", r#"["zero", {"value": 1}]"#), @r"
+    initializer `zero` has no argument `value`
+    hint: it takes no arguments
+    ");
+    assert_snapshot!(told("InitArgument", r#"["normal", {"sigma": "wide"}]"#), @r#"initializer `normal` needs a number for the argument `sigma`, found "wide""#);
+    assert_snapshot!(told("InitArgument", r#"["dirac", {"groups": 1.5}]"#), @"initializer `dirac` needs a whole number for the argument `groups`, found 1.5");
+    assert_snapshot!(told("InitArgument", r#"["xavier", {"rnd_type": 1}]"#), @"initializer `xavier` needs a word for the argument `rnd_type`, found 1");
+    assert_snapshot!(told("InitArgument", "constant"), @r#"
+    initializer `constant` needs the argument `value`
+    hint: write `["constant", {"value": …}]`
+    "#);
+    assert_snapshot!(told("InitArgument", r#"["constant", {"value": [[1, 2], [3]]}]"#), @"initializer `constant` needs a number or nested lists of numbers of one length for the argument `value`, found [[1, 2], [3]]");
+    assert_snapshot!(told("InitArgument", r#"["mixed", {"patterns": ["a", "b"], "initializers": ["one"]}]"#), @"initializer `mixed` needs one initializer for each pattern for the argument `initializers`, found 1");
+    assert_snapshot!(told("InitText", r#"["normal", {"sigma": 0.5}"#), @r#"
+    `["normal", {"sigma": 0.5}` is not the text of an initializer: EOF while parsing a list at line 1 column 25
+    hint: write a name, `xavier`, or a name and arguments, `["normal", {"sigma": 0.5}]`
+    "#);
+    assert_snapshot!(told("InitText", r#"["normal", 0.5]"#), @r#"
+    `["normal", 0.5]` is not the text of an initializer: a list must have a name and an object of arguments
+    hint: write a name, `xavier`, or a name and arguments, `["normal", {"sigma": 0.5}]`
+    "#);
+    assert_snapshot!(told("InitText", r#"{"sigma": 0.5}"#), @r#"
+    `{"sigma": 0.5}` is not the text of an initializer: it has no name under `initializer`
+    hint: write a name, `xavier`, or a name and arguments, `["normal", {"sigma": 0.5}]`
+    "#);
+    assert_snapshot!(told("InitText", r#"["mixed", {"patterns": ["a"], "initializers": [NaN]}]"#), @r#"
+    `NaN` is not the text of an initializer: it is neither a name nor a list
+    hint: write a name, `xavier`, or a name and arguments, `["normal", {"sigma": 0.5}]`
+    "#);
+}
+
+#[test]
+fn errors_of_initializers_that_go_by_name() {
+    let weight = weight();
+    let desc = init::InitDesc {
+        name: "bn_running_mean".into(),
+        path: "0.running_mean".into(),
+        dims: 2.into(),
+        dtype: DType::F32,
+        layout: init::Layout::Dense,
+    };
+    let address = random::Address::new(7, "0.running_mean");
+    assert_snapshot!(told("InitSuffix", init::One.init_by_name(&desc, &x(), &address)), @r"
+    cannot tell from its name how to initialize parameter `bn_running_mean`: it ends in none of `weight`, `bias`, `gamma`, `beta`, `min`, `max`
+    hint: call `init_weight`, or give the parameter its own initializer
+    ");
+    let mixed = init::Mixed::new().when("conv", &init::One).unwrap();
+    let mixed = mixed.when("dense", &init::One).unwrap();
+    assert_snapshot!(told("NoPattern", weight.initialize_with(&mixed, Reinit::Keep)), @r"
+    parameter `fc_weight` matches none of the patterns `conv`, `dense`
+    hint: add the pattern `.*` at the end, with an initializer for all others
+    ");
+    assert_snapshot!(told("Pattern", init::Mixed::new().when("(", &init::One)), @r"
+    invalid pattern `(`: Parsing error at position 1: Opening parenthesis without closing parenthesis
+    hint: patterns are regular expressions as Python's; put a `\` before special characters
+    ");
+    let load = |key: &str, value| init::Load::new([(key, value)]).unwrap();
+    let near = load("fc_wieght", x());
+    assert_snapshot!(told("NotLoaded", weight.initialize_with(&near, Reinit::Keep)), @r"
+    parameter `fc_weight` has no value to load, and there is no default initializer
+    hint: did you mean `fc_wieght`? If not, give an initializer for what is missing by `default_init`
+    ");
+    let far = load("zzz", x());
+    assert_snapshot!(told("NotLoaded", weight.initialize_with(&far, Reinit::Keep)), @r"
+    parameter `fc_weight` has no value to load, and there is no default initializer
+    hint: give an initializer for what is missing by `default_init`
+    ");
+    let other = load("fc_weight", x().transpose().unwrap());
+    assert_snapshot!(told("ShapeMismatch", weight.initialize_with(&other, Reinit::Keep)), @r"
+    parameter `fc_weight` has shape (2, 3), found (3, 2)
+    hint: build the layer with these sizes, or reshape the value
+    ");
+    let twice = init::Load::new([("arg:w", x()), ("aux:w", x())]);
+    assert_snapshot!(told("TwoValues", twice), @r"
+    two values are named `w`: `arg:w` and `aux:w`
+    hint: take one of them out
+    ");
+}
+
 #[test]
 fn errors_of_laws() {
     let draw = |law: Result<Law>, dtype| ops::draw(&law?, 3, dtype);

@@ -14,6 +14,7 @@ mod gradients_of_parts;
 mod handles;
 mod hooks;
 mod infer;
+mod initializers;
 mod load_mismatch;
 mod mxnet_files;
 mod names;
