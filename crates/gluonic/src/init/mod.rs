@@ -10,6 +10,7 @@
 //! | [`Constant`] | a number, or an array that broadcasts | `constant_`, `fill` |
 //! | [`Uniform`] | `U[-scale, scale)` | `uniform_`, `RandomUniform` |
 //! | [`Normal`] | `N(0, sigma²)` | `normal_`, `RandomNormal` |
+//! | [`TruncNormal`] | `N(mean, sigma²)` between `low` and `high` | `trunc_normal_`, `TruncatedNormal` |
 //! | [`Xavier`] | `U[-s, s)` or `N(0, s²)`, `s² = magnitude / f` | `xavier_uniform_`, `glorot_normal` |
 //! | [`MsraPrelu`] | `N(0, s²)`, `s² = 2 / ((1 + slope²) f)` | `MSRAPrelu` |
 //! | [`Kaiming`] | variance `gain² / f`, uniform or normal | `kaiming_normal_`, `he_uniform` |
@@ -46,6 +47,7 @@ mod registry;
 mod scaling;
 mod sparse;
 mod text;
+mod trunc_normal;
 mod uniform;
 mod xavier;
 
@@ -66,6 +68,7 @@ pub use orthogonal::{DeltaOrthogonal, Orthogonal};
 pub use registry::{loads, register};
 pub use scaling::{Draw, Factor};
 pub use sparse::Sparse;
+pub use trunc_normal::TruncNormal;
 pub use uniform::Uniform;
 pub use xavier::{MsraPrelu, Xavier};
 

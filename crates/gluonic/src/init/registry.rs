@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use super::text::{parse, shown, string};
 use super::{
     Args, Bilinear, Constant, DeltaOrthogonal, Dirac, Identity, Initializer, Kaiming, Lecun,
-    LstmBias, Mixed, MsraPrelu, Normal, One, Orthogonal, Sparse, Uniform, Xavier, Zero,
+    LstmBias, Mixed, MsraPrelu, Normal, One, Orthogonal, Sparse, TruncNormal, Uniform, Xavier,
+    Zero,
 };
 use crate::error::{Error, Result};
 use crate::suggest::nearest;
@@ -29,6 +30,7 @@ const BUILT_IN: &[(&[&str], MakeBuiltIn)] = &[
     (&["constant"], of::<Constant>),
     (&["uniform"], of::<Uniform>),
     (&["normal", "gaussian"], of::<Normal>),
+    (&["truncnormal", "trunc_normal", "truncated_normal"], of::<TruncNormal>),
     (&["xavier", "glorot"], of::<Xavier>),
     (&["msraprelu"], of::<MsraPrelu>),
     (&["kaiming", "he"], of::<Kaiming>),

@@ -171,6 +171,10 @@ fn errors_of_shapes_and_settings_of_initializers() {
     assert_snapshot!(refused("Setting", &init::Normal::new(f64::NAN), &of(&[2])), @"`sigma` must be finite and not negative, found NaN");
     assert_snapshot!(refused("Setting", &init::Uniform::new(-1), &of(&[2])), @"`scale` must be finite and not negative, found -1");
     assert_snapshot!(refused("Setting", &init::Sparse::new(1.5), &of(&[2, 2])), @"`sparsity` must be between 0 and 1, found 1.5");
+    let cut = init::TruncNormal { sigma: 0.into(), ..init::TruncNormal::default() };
+    assert_snapshot!(refused("Setting", &cut, &of(&[2])), @"`sigma` must be finite and positive, found 0");
+    let cut = init::TruncNormal { low: 3.into(), ..init::TruncNormal::default() };
+    assert_snapshot!(refused("Setting", &cut, &of(&[2])), @"`low` must be below `high`, found 3 with high 2");
     let prelu = init::MsraPrelu { slope: f64::INFINITY.into(), ..init::MsraPrelu::default() };
     assert_snapshot!(refused("Setting", &prelu, &of(&[2, 2])), @"`slope` must be finite, found Infinity");
     assert_snapshot!(refused("Broadcast", &init::Constant::new(&array(&[1.0; 3], 3)), &of(&[3, 2])), @"`assign`: shapes (3, 2) and (3,) do not broadcast");

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use gluonic::init::{
     Args, Bilinear, Constant, DeltaOrthogonal, Dirac, Draw, Factor, Identity, InitDesc, Kaiming,
     Layout, Lecun, Load, LstmBias, Mixed, MsraPrelu, Nonlinearity, Normal, One, Orthogonal, Sparse,
-    Uniform, Xavier, Zero,
+    TruncNormal, Uniform, Xavier, Zero,
 };
 use gluonic::prelude::*;
 use gluonic::random::Address;
@@ -53,6 +53,7 @@ fn all() -> Vec<(Arc<dyn Initializer>, Vec<usize>)> {
         (Arc::new(Constant::new(&array(&[1.0, 2.0, 3.0], 3))), vec![2, 3]),
         (Arc::new(Uniform::default()), conv()),
         (Arc::new(Normal::default()), conv()),
+        (Arc::new(TruncNormal::default()), conv()),
         (Arc::new(Xavier::default()), conv()),
         (Arc::new(MsraPrelu::default()), conv()),
         (Arc::new(Kaiming::default()), conv()),
@@ -114,6 +115,24 @@ fn random_values_have_the_moments_and_bounds_of_their_formulas() {
     }
     for draw in [Draw::Uniform, Draw::Normal] {
         check_law(&Lecun { draw }, &dims, plain, 1.0 / fan_in.sqrt(), draw);
+    }
+}
+
+#[test]
+fn a_truncated_normal_law_stays_between_its_bounds() {
+    // At two standard deviations to either side, this share of the variance is left.
+    let left = 0.773_741_303_549_923_f64;
+    let (sigma, bound) = (0.5, 1.0);
+    let init = TruncNormal {
+        sigma: sigma.into(),
+        low: (-bound).into(),
+        high: bound.into(),
+        ..TruncNormal::default()
+    };
+    check_law(&init, &[40, 30, 3, 5], Layout::Dense, sigma * left.sqrt(), Draw::Normal);
+    for dtype in FLOATS {
+        let found = draw(&init, &[100, 100], dtype).unwrap().to_f64_vec().unwrap();
+        assert!(found.iter().all(|x| x.abs() <= bound), "{dtype}");
     }
 }
 
