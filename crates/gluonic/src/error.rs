@@ -107,6 +107,18 @@ pub enum Error {
         /// What is wrong and where.
         message: Box<str>,
     },
+    /// The gradient was asked of a parameter that is frozen.
+    #[error("parameter `{name}` has no gradient: it is frozen")]
+    Frozen {
+        /// The parameter.
+        name: ParamName,
+    },
+    /// A text is not a selector.
+    #[error("{0}")]
+    Selector(Box<SelectorError>),
+    /// A selector takes no parameter where some are needed.
+    #[error("{0}")]
+    NothingSelected(Box<NothingSelected>),
     /// Something happened at a parameter.
     #[error("parameter `{name}`")]
     At {
@@ -385,6 +397,72 @@ pub struct Mismatch {
     pub found: Box<str>,
 }
 
+/// Where a text is not a selector, and what was expected there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelectorError {
+    /// The text.
+    pub text: Box<str>,
+    /// The position, in characters from 0; the number of all characters if the text ended too
+    /// early.
+    pub at: usize,
+    /// What was expected there.
+    pub expected: Box<str>,
+    /// The known words most like what was found.
+    pub nearest: Names,
+}
+
+impl std::fmt::Display for SelectorError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        /// How many characters of a long text are shown before and after the position.
+        const AROUND: usize = 40;
+        let SelectorError { text, at, expected, .. } = self;
+        write!(f, "cannot read the selector: expected {expected}")?;
+        if text.trim().is_empty() {
+            return Ok(());
+        }
+        let start = at.saturating_sub(AROUND);
+        let cut = if start > 0 { "…" } else { "" };
+        // A line break or a tab would move the mark away from its character.
+        let visible = |c: char| if c.is_control() || c.is_whitespace() { ' ' } else { c };
+        let mut rest = text.chars().skip(start).map(visible);
+        let line: String = rest.by_ref().take(at - start + AROUND).collect();
+        let more = if rest.next().is_some() { "…" } else { "" };
+        write!(f, "\n  {cut}{}{more}", line.trim_end())?;
+        write!(f, "\n  {:>width$}", "^", width = cut.chars().count() + at - start + 1)
+    }
+}
+
+/// What a selector takes no parameter of, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NothingSelected {
+    /// The selector.
+    pub selector: Box<str>,
+    /// What was selected from; empty if it has no name.
+    pub source: Box<str>,
+    /// The number of parameters there.
+    pub total: usize,
+    /// The first term that matches nothing; `None` if each matches something.
+    pub term: Option<Box<str>>,
+    /// The paths, names or tags most like that term.
+    pub nearest: Names,
+}
+
+impl std::fmt::Display for NothingSelected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let NothingSelected { selector, source, total, term, .. } = self;
+        let parameters = if *total == 1 { "parameter" } else { "parameters" };
+        write!(f, "`{selector}` selects none of the {total} {parameters}")?;
+        if !source.is_empty() {
+            write!(f, " of `{source}`")?;
+        }
+        match term {
+            Some(term) if term == selector => Ok(()),
+            Some(term) => write!(f, ": `{term}` matches nothing"),
+            None => f.write_str(": each term matches some, but none fits them all"),
+        }
+    }
+}
+
 /// A shape that is not fully known, or of which nothing is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownShape(pub Option<Shape>);
@@ -403,7 +481,7 @@ fn named(name: Option<&ParamName>) -> String {
 }
 
 /// Ten names, and how many more there are.
-fn list(names: &[Box<str>]) -> String {
+pub(crate) fn list(names: &[Box<str>]) -> String {
     let text = names.iter().take(10).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     if names.len() > 10 {
         return format!("{text} and {} more", names.len() - 10);
@@ -411,7 +489,7 @@ fn list(names: &[Box<str>]) -> String {
     text
 }
 
-fn did_you_mean(nearest: &[Box<str>]) -> Option<String> {
+pub(crate) fn did_you_mean(nearest: &[Box<str>]) -> Option<String> {
     (!nearest.is_empty()).then(|| {
         let names: Vec<_> = nearest.iter().map(|name| format!("`{name}`")).collect();
         format!("did you mean {}?", names.join(" or "))
@@ -447,6 +525,7 @@ impl Error {
             | Error::Deferred { .. }
             | Error::UnknownShape { .. }
             | Error::ShapeMismatch { .. }
+            | Error::Frozen { .. }
             | Error::At { .. } => self,
             Error::NoGrad { name: None } => Error::NoGrad { name: Some(name.clone()) },
             source => Error::At { name: name.clone(), source: Box::new(source) },
@@ -468,6 +547,7 @@ impl Error {
             | Error::Attribute { name, .. }
             | Error::Constant { name, .. }
             | Error::Prefix { name, .. }
+            | Error::Frozen { name }
             | Error::At { name, .. } => Some(name),
             Error::NoGrad { name } => name.as_ref(),
             _ => None,
@@ -505,6 +585,12 @@ impl Error {
                 "give one of the blocks another prefix, or share one block"
             }
             Error::Prefix { .. } => "build the children inside `name_scope`, or save by path",
+            Error::Frozen { .. } => "call `unfreeze` on it first",
+            Error::Selector(error) => return did_you_mean(&error.nearest),
+            Error::NothingSelected(error) if error.nearest.is_empty() => {
+                "`Selection::explain` shows what each term matches, `named_parameters` every path"
+            }
+            Error::NothingSelected(error) => return did_you_mean(&error.nearest),
             Error::At { source, .. } => return source.hint(),
             Error::InitRank { .. } => {
                 "use `Uniform` or `Normal` for vectors, or give the parameter its own initializer"

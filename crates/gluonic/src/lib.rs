@@ -65,7 +65,7 @@ pub use error::{Error, Result};
 pub use gluonic_derive::Block;
 pub use init::Reinit;
 pub use nn::{Block, BlockExt};
-pub use param::{ParamSpec, Parameter, ParameterDict};
+pub use param::{ParamSpec, Parameter, ParameterDict, Selection, Selector};
 pub use shape::{Dims, Shape};
 pub use trainer::Trainer;
 
@@ -80,9 +80,10 @@ pub mod prelude {
         Forward, Identity, Sequential,
     };
     pub use crate::optim::{Optimizer, Sgd};
+    pub use crate::param::InitOptions;
     pub use crate::{
         Block, DType, Dims, Error, NdArray, ParamSpec, Parameter, ParameterDict, Reinit, Result,
-        Shape, Trainer, data, name, ops, random, s, sequential,
+        Selection, Selector, Shape, Trainer, data, name, ops, random, s, sequential,
     };
 }
 

@@ -7,22 +7,46 @@ use std::sync::Arc;
 use super::block::{Block, Member};
 use crate::name::ParamPath;
 use crate::param::Parameter;
+use crate::param::select::{Part, Source};
 
 /// Every path with its parameter: a block's own parameters first, then its children's.
 pub(crate) fn walk<B: Block + ?Sized>(root: &B) -> Vec<(ParamPath, Parameter)> {
-    fn step<B: Block + ?Sized>(block: &B, path: &ParamPath, out: &mut Vec<(ParamPath, Parameter)>) {
-        let mut children = Vec::new();
-        block.visit(&mut |key, member| match member {
-            Member::Parameter(parameter) => out.push((path.join(key), parameter.clone())),
-            Member::Block(child) => children.push((path.join(key), child)),
-        });
-        for (path, child) in children {
-            step(child, &path, out);
-        }
-    }
     let mut out = Vec::new();
-    step(root, &ParamPath::from(""), &mut out);
+    step(root, ParamPath::from(""), 0, &mut out, &mut None);
     out
+}
+
+/// What a selector chooses from.
+pub(crate) fn source<B: Block + ?Sized>(root: &B) -> Source {
+    let (mut walked, mut parts) = (Vec::new(), Some(Vec::new()));
+    step(root, ParamPath::from(""), 0, &mut walked, &mut parts);
+    Source::new(root.core().name(), root.core().prefix(), walked, parts.unwrap_or_default())
+}
+
+fn step<B: Block + ?Sized>(
+    block: &B,
+    path: ParamPath,
+    parent: usize,
+    out: &mut Vec<(ParamPath, Parameter)>,
+    parts: &mut Option<Vec<Part>>,
+) {
+    let start = out.len();
+    let own = parts.as_mut().map_or(0, |parts| {
+        let class = block.core().class().into();
+        parts.push(Part { parent, path: path.clone(), class, entries: start..start });
+        parts.len() - 1
+    });
+    let mut children = Vec::new();
+    block.visit(&mut |key, member| match member {
+        Member::Parameter(parameter) => out.push((path.join(key), parameter.clone())),
+        Member::Block(child) => children.push((path.join(key), child)),
+    });
+    for (path, child) in children {
+        step(child, path, own, out, parts);
+    }
+    if let Some(parts) = parts {
+        parts[own].entries.end = out.len();
+    }
 }
 
 /// The first path of each parameter of a tree.

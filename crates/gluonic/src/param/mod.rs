@@ -13,14 +13,17 @@
 
 mod dict;
 mod display;
+mod freeze;
+mod init_options;
 mod initialize;
 mod parameter;
+pub mod select;
 mod spec;
 mod state;
 
 pub use dict::ParameterDict;
-pub(crate) use initialize::Staged;
+pub use init_options::InitOptions;
 pub use parameter::Parameter;
-
+pub use select::{Compare, Selection, Selector};
 pub use spec::ParamSpec;
 pub use state::{Kind, Provenance};
