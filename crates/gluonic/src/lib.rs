@@ -26,6 +26,8 @@
 //!   be done with one is in [`BlockExt`] and [`Checkpoint`](checkpoint::Checkpoint).
 //! - A *name* (`dense0_weight`) is given to a parameter once; a *path* (`0.weight`) is its place in
 //!   a tree.
+//! - A [`Selector`] such as `encoder.** & kind:weight` says which parameters are meant: see
+//!   [`param::select`].
 //! - An [`NdArray`] is a handle on shared memory; editing it is seen by all.
 //!
 //! # What is not here

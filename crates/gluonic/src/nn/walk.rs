@@ -11,41 +11,63 @@ use crate::param::select::{Part, Source};
 
 /// Every path with its parameter: a block's own parameters first, then its children's.
 pub(crate) fn walk<B: Block + ?Sized>(root: &B) -> Vec<(ParamPath, Parameter)> {
-    let mut out = Vec::new();
-    step(root, ParamPath::from(""), 0, &mut out, &mut None);
-    out
+    let mut walker = Walker { path: String::new(), walked: Vec::new(), parts: None };
+    walker.step(root.as_dyn(), 0);
+    walker.walked
 }
 
 /// What a selector chooses from.
 pub(crate) fn source<B: Block + ?Sized>(root: &B) -> Source {
-    let (mut walked, mut parts) = (Vec::new(), Some(Vec::new()));
-    step(root, ParamPath::from(""), 0, &mut walked, &mut parts);
+    let mut walker = Walker { path: String::new(), walked: Vec::new(), parts: Some(Vec::new()) };
+    walker.step(root.as_dyn(), 0);
+    let Walker { walked, parts, .. } = walker;
     Source::new(root.core().name(), root.core().prefix(), walked, parts.unwrap_or_default())
 }
 
-fn step<B: Block + ?Sized>(
-    block: &B,
-    path: ParamPath,
-    parent: usize,
-    out: &mut Vec<(ParamPath, Parameter)>,
-    parts: &mut Option<Vec<Part>>,
-) {
-    let start = out.len();
-    let own = parts.as_mut().map_or(0, |parts| {
-        let class = block.core().class().into();
-        parts.push(Part { parent, path: path.clone(), class, entries: start..start });
-        parts.len() - 1
-    });
-    let mut children = Vec::new();
-    block.visit(&mut |key, member| match member {
-        Member::Parameter(parameter) => out.push((path.join(key), parameter.clone())),
-        Member::Block(child) => children.push((path.join(key), child)),
-    });
-    for (path, child) in children {
-        step(child, path, own, out, parts);
+struct Walker {
+    /// Of the member that is being shown.
+    path: String,
+    walked: Vec<(ParamPath, Parameter)>,
+    /// The blocks, if they are wanted.
+    parts: Option<Vec<Part>>,
+}
+
+impl Walker {
+    fn step(&mut self, block: &dyn Block, parent: usize) {
+        let start = self.walked.len();
+        let own = self.parts.as_mut().map_or(0, |parts| {
+            let (path, class) = (self.path.as_str().into(), block.core().class().into());
+            parts.push(Part { parent, path, class, entries: start..start });
+            parts.len() - 1
+        });
+        let mut has_children = false;
+        block.visit(&mut |key, member| match member {
+            Member::Parameter(parameter) => self.at(key, |walker| {
+                walker.walked.push((walker.path.as_str().into(), parameter.clone()));
+            }),
+            Member::Block(_) => has_children = true,
+        });
+        if has_children {
+            block.visit(&mut |key, member| {
+                if let Member::Block(child) = member {
+                    self.at(key, |walker| walker.step(child, own));
+                }
+            });
+        }
+        if let Some(parts) = &mut self.parts {
+            parts[own].entries.end = self.walked.len();
+        }
     }
-    if let Some(parts) = parts {
-        parts[own].entries.end = out.len();
+
+    /// Goes to a member and back.
+    fn at(&mut self, key: &str, f: impl FnOnce(&mut Walker)) {
+        let n = self.path.len();
+        if n > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(key);
+        f(self);
+        self.path.truncate(n);
     }
 }
 

@@ -149,6 +149,24 @@ fn a_trainer_passes_over_frozen_parameters_also_those_that_wait() -> Result<()> 
     Ok(())
 }
 
+#[test]
+fn a_cast_on_another_thread_does_not_bring_the_gradient_back() {
+    let weight = ready("w");
+    std::thread::scope(|scope| {
+        let cast = scope.spawn(|| {
+            for dtype in [DType::F64, DType::F32].iter().cycle().take(4000) {
+                weight.cast(*dtype).unwrap();
+            }
+        });
+        while !cast.is_finished() {
+            weight.freeze();
+            assert_eq!(variant(&error(weight.grad())), "Frozen");
+            weight.unfreeze();
+            assert!(weight.grad().is_ok());
+        }
+    });
+}
+
 /// Passes everything through, and counts the gradients that it was asked for.
 #[derive(Default)]
 struct Spy(AtomicUsize);

@@ -6,7 +6,7 @@ use gluonic::param::select::IntoSelector;
 use gluonic::prelude::*;
 use insta::assert_snapshot;
 
-use crate::support::{array, bits, error, photograph, value, variant};
+use crate::support::{alone, array, bits, error, photograph, value, variant};
 
 /// Three equal layers and a head, of known shapes.
 fn net() -> Sequential {
@@ -319,6 +319,36 @@ fn patterns_that_miss_some_of_equal_layers_leave_a_gap() -> Result<()> {
     assert_eq!(gaps("** & !0.{1,2}.*")?.len(), 1);
     assert_eq!(gaps("0.{0,1}.weight | 0.*.bias")?.len(), 1);
     Ok(())
+}
+
+/// Keeps what is logged.
+struct Kept(std::sync::Mutex<Vec<String>>);
+
+impl log::Log for Kept {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        self.0.lock().unwrap().push(record.args().to_string());
+    }
+
+    fn flush(&self) {}
+}
+
+#[test]
+fn a_verb_warns_of_a_gap() {
+    static KEPT: Kept = Kept(std::sync::Mutex::new(Vec::new()));
+    alone("select::a_verb_warns_of_a_gap", || {
+        log::set_logger(&KEPT).unwrap();
+        log::set_max_level(log::LevelFilter::Warn);
+        net().freeze("0.0.weight | kind:bias").unwrap();
+        assert_eq!(*KEPT.0.lock().unwrap(), [] as [&str; 0]);
+        net().freeze("0.{0,1}.weight").unwrap();
+        let told =
+            "`0.{0,1}.weight` matches 2 of 3 equal `Dense` layers; not selected: `0.2.weight`";
+        assert_eq!(*KEPT.0.lock().unwrap(), [told]);
+    });
 }
 
 #[test]

@@ -48,6 +48,9 @@ struct Group<'a> {
 }
 
 pub(super) fn gaps(selector: &Selector, source: &Source, matches: &Matches) -> Vec<Gap> {
+    if matches.selected.count() == source.items.len() {
+        return Vec::new();
+    }
     let patterns: Vec<_> = selector
         .terms()
         .zip(&matches.terms)
