@@ -25,7 +25,7 @@ use crate::param::{Parameter, ParameterDict};
 /// let net = sequential![Dense::new(4), Dense::new(2)];
 /// let weights = net.select("*.weight")?;
 /// assert_eq!(weights.len(), 2);
-/// weights.initialize_with(&init::Normal::new(0.01)?, Reinit::Keep)?;
+/// weights.initialize_with(&init::Normal::new(0.01), Reinit::Keep)?;
 /// assert_eq!(net.select("kind:bias")?.paths().next().unwrap(), ["0.bias"]);
 /// # Ok::<(), gluonic::Error>(())
 /// ```

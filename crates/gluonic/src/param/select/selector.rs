@@ -54,7 +54,7 @@ pub struct Selector {
 }
 
 impl Selector {
-    /// The longest text that is parsed, in bytes.
+    /// The longest text that is parsed, in bytes. A selector built by hand may print a longer one.
     pub const MAX_LEN: usize = 1 << 20;
 
     pub(super) fn from_ops(ops: Vec<Op>) -> Selector {
