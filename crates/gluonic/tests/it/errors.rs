@@ -241,7 +241,7 @@ fn errors_of_differentiation() {
     ");
     assert_snapshot!(told("NotRecorded", leaf.exp().unwrap().backward()), @r"
     cannot differentiate: nothing was recorded
-    hint: compute the loss inside `autograd::record`, from parameters whose grad_req is not null
+    hint: compute the loss inside `autograd::record`, from parameters that are not frozen and whose grad_req is not null
     ");
     y.fill(0.0).unwrap();
     assert_snapshot!(told("StaleArray", record(|| y.exp())), @r"

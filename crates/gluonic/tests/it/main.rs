@@ -20,6 +20,7 @@ mod names;
 mod parameters;
 mod select;
 mod select_language;
+mod select_model;
 mod snapshots;
 mod support;
 mod threads;

@@ -33,6 +33,7 @@
 //! # Ok::<(), gluonic::Error>(())
 //! ```
 
+mod error;
 mod explain;
 mod glob;
 mod matching;
@@ -48,6 +49,7 @@ mod table;
 mod term;
 mod verbs;
 
+pub use error::{NothingSelected, SelectorError};
 pub use explain::{Explanation, TermMatches};
 pub use selection::Selection;
 pub use selector::{IntoSelector, Selector};

@@ -1,11 +1,12 @@
 //! From text to a selector, without recursion: neither parentheses nor `!` can exhaust the stack.
 
+use super::error::SelectorError;
 use super::glob::Glob;
 use super::regex::Regex;
 use super::selector::{Op, Selector};
 use super::term::{Compare, KINDS, PREDICATES, Term, WORDS};
 use crate::array::DType;
-use crate::error::{Error, Names, Result, SelectorError};
+use crate::error::{Error, Names, Result};
 use crate::suggest::nearest;
 
 const OPERAND: &str = "a glob, a predicate such as `kind:weight`, `!` or `(`";

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::error::NothingSelected;
 use super::explain::Explanation;
 use super::matching::{Matches, evaluate};
 use super::selector::{IntoSelector, Selector};
 use super::siblings::{Gap, gaps};
 use super::source::{Item, Source};
-use crate::error::{Error, NothingSelected, Result};
+use crate::error::{Error, Result};
 use crate::name::ParamPath;
 use crate::param::{Parameter, ParameterDict};
 
