@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::array::DType;
 use crate::checkpoint::LoadReport;
 use crate::name::{ParamName, ParamPath};
+use crate::param::select::{NothingSelected, SelectorError};
 use crate::shape::Shape;
 
 /// A result with this crate's [`Error`].
@@ -122,6 +123,18 @@ pub enum Error {
         /// What is wrong and where.
         message: Box<str>,
     },
+    /// The gradient was asked of a parameter that is frozen.
+    #[error("parameter `{name}` has no gradient: it is frozen")]
+    Frozen {
+        /// The parameter.
+        name: ParamName,
+    },
+    /// A text is not a selector.
+    #[error("{0}")]
+    Selector(Box<SelectorError>),
+    /// A selector takes no parameter where some are needed.
+    #[error("{0}")]
+    NothingSelected(Box<NothingSelected>),
     /// Something happened at a parameter.
     #[error("parameter `{name}`")]
     At {
@@ -534,7 +547,7 @@ fn named(name: Option<&ParamName>) -> String {
 }
 
 /// Ten names, and how many more there are.
-fn list(names: &[Box<str>]) -> String {
+pub(crate) fn list(names: &[Box<str>]) -> String {
     let text = names.iter().take(10).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     if names.len() > 10 {
         return format!("{text} and {} more", names.len() - 10);
@@ -542,7 +555,7 @@ fn list(names: &[Box<str>]) -> String {
     text
 }
 
-fn did_you_mean(nearest: &[Box<str>]) -> Option<String> {
+pub(crate) fn did_you_mean(nearest: &[Box<str>]) -> Option<String> {
     (!nearest.is_empty()).then(|| {
         let names: Vec<_> = nearest.iter().map(|name| format!("`{name}`")).collect();
         format!("did you mean {}?", names.join(" or "))
@@ -581,6 +594,7 @@ impl Error {
             | Error::InitSuffix { .. }
             | Error::NoPattern { .. }
             | Error::NotLoaded { .. }
+            | Error::Frozen { .. }
             | Error::At { .. } => self,
             Error::NoGrad { name: None } => Error::NoGrad { name: Some(name.clone()) },
             source => Error::At { name: name.clone(), source: Box::new(source) },
@@ -606,6 +620,7 @@ impl Error {
             | Error::InitSuffix { name }
             | Error::NoPattern { name, .. }
             | Error::NotLoaded { name, .. }
+            | Error::Frozen { name }
             | Error::At { name, .. } => Some(name),
             Error::NoGrad { name } => name.as_ref(),
             _ => None,
@@ -650,6 +665,12 @@ impl Error {
             }
             Error::TiedValues { .. } => "give it one value under one of its paths",
             Error::Prefix { .. } => "build the children inside `name_scope`, or save by path",
+            Error::Frozen { .. } => "call `unfreeze` on it first",
+            Error::Selector(error) => return did_you_mean(&error.nearest),
+            Error::NothingSelected(error) if error.nearest.is_empty() => {
+                "`Selection::explain` shows what each term matches, `named_parameters` every path"
+            }
+            Error::NothingSelected(error) => return did_you_mean(&error.nearest),
             Error::At { source, .. } => return source.hint(),
             Error::InitRank { needed: 2, .. } => {
                 "use `Uniform` or `Normal` for vectors, or give the parameter its own initializer"
@@ -694,7 +715,7 @@ impl Error {
             Error::NotWhole { .. } => "use `deep_clone` first",
             Error::StaleArray => "edit a `deep_clone`, or compute the array again after the edit",
             Error::NotRecorded => {
-                "compute the loss inside `autograd::record`, from parameters whose grad_req is not null"
+                "compute the loss inside `autograd::record`, from parameters that are not frozen and whose grad_req is not null"
             }
             Error::GraphFreed => "use `Backward::new().retain_graph(true)` in the earlier backward",
             Error::StaleGradients { .. } => {

@@ -26,6 +26,8 @@
 //!   be done with one is in [`BlockExt`] and [`Checkpoint`](checkpoint::Checkpoint).
 //! - A *name* (`dense0_weight`) is given to a parameter once; a *path* (`0.weight`) is its place in
 //!   a tree.
+//! - A [`Selector`] such as `encoder.** & kind:weight` says which parameters are meant: see
+//!   [`param::select`].
 //! - An [`NdArray`] is a handle on shared memory; editing it is seen by all.
 //!
 //! # What is not here
@@ -65,7 +67,7 @@ pub use error::{Error, Result};
 pub use gluonic_derive::Block;
 pub use init::Reinit;
 pub use nn::{Block, BlockExt};
-pub use param::{ParamSpec, Parameter, ParameterDict, Snapshot};
+pub use param::{ParamSpec, Parameter, ParameterDict, Selection, Selector, Snapshot};
 pub use shape::{Dims, Shape};
 pub use trainer::Trainer;
 
@@ -80,9 +82,10 @@ pub mod prelude {
         Forward, Identity, Sequential,
     };
     pub use crate::optim::{Optimizer, Sgd};
+    pub use crate::param::InitOptions;
     pub use crate::{
         Block, DType, Dims, Error, NdArray, ParamSpec, Parameter, ParameterDict, Reinit, Result,
-        Shape, Snapshot, Trainer, data, name, ops, random, s, sequential,
+        Selection, Selector, Shape, Snapshot, Trainer, data, name, ops, random, s, sequential,
     };
 }
 

@@ -92,7 +92,8 @@ impl Trainer {
         self.optimizer.set_learning_rate(lr)
     }
 
-    /// Changes every parameter by its gradient, which is divided by the batch size.
+    /// Changes every parameter by its gradient, which is divided by the batch size. Those that are
+    /// frozen stay as they are.
     ///
     /// # Errors
     /// [`Error::Setting`] if the batch size is 0; [`Error::Deferred`] or [`Error::Uninitialized`]
@@ -119,17 +120,14 @@ impl Trainer {
         }
         // All checks first.
         let (mut stale, mut waiting) = (Vec::new(), Vec::new());
-        for parameter in &self.parameters {
-            let data = match parameter.data() {
-                Err(Error::Deferred { name, shape, ran, .. }) => {
-                    waiting.push((parameter.pending_path(), name, shape, ran));
-                    continue;
-                }
-                data => data?,
-            };
+        for parameter in self.parameters.iter().filter(|parameter| !parameter.is_frozen()) {
+            if let Err(error) = parameter.data() {
+                let Error::Deferred { name, shape, ran, .. } = error else { return Err(error) };
+                waiting.push((parameter.pending_path(), name, shape, ran));
+                continue;
+            }
             let Some(slot) = parameter.slot() else { continue };
-            data.cell.refuse_own_edit().map_err(|error| error.at(parameter.name()))?;
-            slot.cell.refuse_own_edit().map_err(|error| error.at(parameter.name()))?;
+            parameter.refuse_own_edit()?;
             if !slot.is_fresh() {
                 stale.push(Box::from(&**parameter.name()));
             }

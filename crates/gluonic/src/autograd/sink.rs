@@ -156,7 +156,8 @@ impl Sinks<'_> {
             Edge::Nowhere => false,
             Edge::Node(_) => true,
             Edge::Slot(slot) => match &self.claims.diverted {
-                None => true,
+                // Its parameter may have been frozen since the graph was recorded.
+                None => slot.req() != GradReq::Null,
                 Some(diverted) => diverted.contains_key(&key(slot)),
             },
         }

@@ -22,7 +22,7 @@ pub use save::SaveOptions;
 
 use crate::error::Result;
 use crate::nn::{Block, BlockExt, walk};
-use crate::param::ParameterDict;
+use crate::param::{Parameter, ParameterDict, Selection};
 
 /// Saving and loading of any block. In the [prelude](crate::prelude).
 pub trait Checkpoint: Block {
@@ -122,5 +122,51 @@ impl ParameterDict {
         options: &LoadOptions,
     ) -> Result<LoadReport> {
         apply::load(tie::Targets::by_name(self, restore_prefix)?.into(), file.as_ref(), options)
+    }
+}
+
+impl Selection {
+    /// Writes the selected parameters to a file, by their paths from what they were selected from.
+    ///
+    /// # Errors
+    /// [`Error::NothingSelected`](crate::Error::NothingSelected); as
+    /// [`Checkpoint::save_parameters_with`].
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::prelude::*;
+    /// # let folder = tempfile::tempdir()?; let file = folder.path().join("head.safetensors");
+    /// let net = sequential![Dense::new(3), Dense::new(2)];
+    /// net.initialize()?;
+    /// net.call(&NdArray::ones((1, 4), DType::F32)?)?;
+    /// let head = net.select("1.**")?;
+    /// head.save(&file)?;
+    /// assert_eq!(head.load(&file, &LoadOptions::default())?.loaded.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn save(&self, file: impl AsRef<Path>) -> Result<()> {
+        self.check()?;
+        let selected = self.everything().filter(|(_, _, selected)| *selected);
+        let named = selected.map(|(path, parameter, _)| (path.clone(), parameter.clone()));
+        save::save(tie::Targets::by_path(named.collect()), file.as_ref(), &SaveOptions::default())
+    }
+
+    /// Loads the selected parameters from a file: all of them, or nothing. What the file has for
+    /// the others is passed over; what it has for none of the model is extra as ever.
+    ///
+    /// # Errors
+    /// [`Error::NothingSelected`](crate::Error::NothingSelected); as
+    /// [`Checkpoint::load_parameters`]. Then nothing has changed.
+    pub fn load(&self, file: impl AsRef<Path>, options: &LoadOptions) -> Result<LoadReport> {
+        self.check()?;
+        let named = || self.everything().map(|(path, parameter, _)| (path, parameter));
+        let targets = tie::Targets::by_path(named().map(|(p, w)| (p.clone(), w.clone())).collect());
+        let mut params = ParameterDict::new(self.prefix());
+        // Where names are not distinct, only paths can be meant.
+        let distinct = named().try_for_each(|(_, parameter)| params.insert(parameter)).is_ok();
+        let params = if distinct { params } else { ParameterDict::default() };
+        let candidates = targets.or_by_name(params, self.prefix());
+        let wanted = self.iter().map(Parameter::id).collect();
+        apply::load(candidates.only(&wanted), file.as_ref(), options)
     }
 }

@@ -78,7 +78,7 @@ pub(super) fn plan(candidates: Candidates, archive: &Archive<'_>, options: &Load
         positions.get(key).or_else(owner).copied()
     };
     let mut loads = Vec::new();
-    for target in &targets.list {
+    for target in targets.list.iter().filter(|target| target.wanted) {
         let mut found = target.keys.iter().filter_map(|key| Some((key, tensor_of(key)?)));
         let Some((key, tensor)) = found.next() else {
             let key = target.keys[0].clone();

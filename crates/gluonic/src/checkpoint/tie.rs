@@ -1,6 +1,6 @@
 //! Which keys of a file stand for which parameter. A tied parameter has several.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 
@@ -15,6 +15,8 @@ pub(super) const ALIASES: &str = "gluonic.aliases";
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) parameter: Parameter,
+    /// Whether a load is about it; the keys of others are known, and passed over.
+    pub(super) wanted: bool,
     pub(super) keys: Vec<Box<str>>,
 }
 
@@ -32,7 +34,7 @@ impl Targets {
         let mut positions = HashMap::new();
         for (key, parameter) in keyed {
             let position = *positions.entry(parameter.id()).or_insert_with(|| {
-                targets.list.push(Target { parameter, keys: Vec::new() });
+                targets.list.push(Target { parameter, wanted: true, keys: Vec::new() });
                 targets.list.len() - 1
             });
             targets.list[position].keys.push(key.clone());
@@ -75,6 +77,14 @@ impl From<Targets> for Candidates {
 }
 
 impl Candidates {
+    /// The same, for a load that is about some of the parameters only.
+    pub(super) fn only(mut self, wanted: &HashSet<usize>) -> Candidates {
+        for target in self.0.iter_mut().flat_map(|targets| &mut targets.list) {
+            target.wanted = wanted.contains(&target.parameter.id());
+        }
+        self
+    }
+
     /// The way that knows the most keys of the file; the first of equals.
     pub(super) fn best<'a>(self, file_keys: impl Iterator<Item = &'a str> + Clone) -> Targets {
         let known = |targets: &Targets| {

@@ -7,12 +7,13 @@ use std::ops::Index;
 use std::sync::Arc;
 
 use super::core::{BlockCore, HookHandle};
-use super::walk::{Paths, walk};
+use super::walk::{Paths, source, walk};
 use crate::array::{DType, NdArray};
 use crate::error::{Error, Result, or_panic};
-use crate::init::{Initializer, Reinit, default_initializer};
+use crate::init::{Initializer, Reinit};
 use crate::name::ParamPath;
-use crate::param::{Parameter, ParameterDict, Snapshot, infer};
+use crate::param::select::IntoSelector;
+use crate::param::{InitOptions, Parameter, ParameterDict, Selection, Snapshot, infer};
 use crate::shape::Dims;
 use crate::suggest::nearest;
 
@@ -296,13 +297,51 @@ pub trait BlockExt: Block {
         })
     }
 
+    /// The parameters of the tree that a selector takes by their paths from this block: see
+    /// [`param::select`](crate::param::select) for the language. May be none; the verbs of the
+    /// [`Selection`] refuse that.
+    ///
+    /// # Errors
+    /// [`Error::Selector`] if a text does not parse; [`Error::Pattern`] if a regular expression
+    /// backtracks beyond its limit.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::prelude::*;
+    /// let net = sequential![Dense::new(8), Dense::new(8), Dense::new(2)];
+    /// net.select("2.** | kind:bias")?.set_wd_mult(0.0)?;
+    /// assert_eq!(net[0].bias()?.wd_mult(), 0.0);
+    /// # Ok::<(), gluonic::Error>(())
+    /// ```
+    fn select(&self, selector: impl IntoSelector) -> Result<Selection> {
+        Selection::new(selector.into_selector()?, source(self))
+    }
+
+    /// Freezes the parameters that a selector takes: see [`Parameter::freeze`]. Returns how many
+    /// were not frozen.
+    ///
+    /// # Errors
+    /// As [`BlockExt::select`]; [`Error::NothingSelected`].
+    fn freeze(&self, selector: impl IntoSelector) -> Result<usize> {
+        self.select(selector)?.freeze()
+    }
+
+    /// Lets training change the parameters again that a selector takes: see
+    /// [`Parameter::unfreeze`]. Returns how many were frozen.
+    ///
+    /// # Errors
+    /// As [`BlockExt::select`]; [`Error::NothingSelected`].
+    fn unfreeze(&self, selector: impl IntoSelector) -> Result<usize> {
+        self.select(selector)?.unfreeze()
+    }
+
     /// Initializes every parameter of the tree: each by its own initializer, else uniformly in
     /// `[-0.07, 0.07)`. Those that have a value keep it, with a warning.
     ///
     /// # Errors
     /// As [`BlockExt::initialize_with`].
     fn initialize(&self) -> Result<()> {
-        initialize(self, &default_initializer(), Reinit::Keep)
+        self.initialize_opts(&InitOptions::default())
     }
 
     /// Initializes every parameter of the tree: each by its own initializer, else by `init`.
@@ -312,10 +351,28 @@ pub trait BlockExt: Block {
     /// The address is the next key of the process and the parameter's first path from this block.
     ///
     /// # Errors
-    /// What an initializer returns; [`Error::UnknownShape`] for a parameter that cannot wait;
-    /// [`Error::DuplicateName`]. Then no parameter has changed.
+    /// As [`BlockExt::initialize_opts`].
     fn initialize_with(&self, init: &dyn Initializer, reinit: Reinit) -> Result<()> {
-        initialize(self, &init.clone_initializer(), reinit)
+        let init = Some(init.clone_initializer());
+        self.initialize_opts(&InitOptions { init, reinit, ..InitOptions::default() })
+    }
+
+    /// Initializes the parameters of the tree, or some of them, with everything said.
+    ///
+    /// # Randomness
+    /// The address is the seed, else the next key of the process, and the parameter's first path
+    /// from this block: with the same seed a parameter gets the same values, whichever others are
+    /// initialized with it.
+    ///
+    /// # Errors
+    /// What an initializer returns; [`Error::UnknownShape`] for a parameter that cannot wait;
+    /// [`Error::DuplicateName`]; [`Error::NothingSelected`]. Then no parameter has changed.
+    fn initialize_opts(&self, options: &InitOptions) -> Result<()> {
+        if let Some(selector) = &options.select {
+            return self.select(selector)?.initialize_opts(options);
+        }
+        let paths = Paths::of(self);
+        self.collect_params()?.initialize_opts(options, |parameter| paths.first(parameter))
     }
 
     /// Tells every parameter its shape by a forward without values, and gives the output's sizes.
@@ -480,16 +537,6 @@ pub trait BlockExt: Block {
 }
 
 impl<B: Block + ?Sized> BlockExt for B {}
-
-fn initialize<B: Block + ?Sized>(
-    block: &B,
-    default: &Arc<dyn Initializer>,
-    reinit: Reinit,
-) -> Result<()> {
-    let params = block.collect_params()?;
-    let paths = Paths::of(block);
-    params.initialize_as(default, reinit, |parameter| paths.first(parameter))
-}
 
 /// A counted block is the block.
 impl<B: Block + ?Sized> Block for Arc<B> {

@@ -7,22 +7,68 @@ use std::sync::Arc;
 use super::block::{Block, Member};
 use crate::name::ParamPath;
 use crate::param::Parameter;
+use crate::param::select::{Part, Source};
 
 /// Every path with its parameter: a block's own parameters first, then its children's.
 pub(crate) fn walk<B: Block + ?Sized>(root: &B) -> Vec<(ParamPath, Parameter)> {
-    fn step<B: Block + ?Sized>(block: &B, path: &ParamPath, out: &mut Vec<(ParamPath, Parameter)>) {
-        let mut children = Vec::new();
-        block.visit(&mut |key, member| match member {
-            Member::Parameter(parameter) => out.push((path.join(key), parameter.clone())),
-            Member::Block(child) => children.push((path.join(key), child)),
+    let mut walker = Walker { path: String::new(), walked: Vec::new(), parts: None };
+    walker.step(root.as_dyn(), 0);
+    walker.walked
+}
+
+/// What a selector chooses from.
+pub(crate) fn source<B: Block + ?Sized>(root: &B) -> Source {
+    let mut walker = Walker { path: String::new(), walked: Vec::new(), parts: Some(Vec::new()) };
+    walker.step(root.as_dyn(), 0);
+    let Walker { walked, parts, .. } = walker;
+    Source::new(root.core().name(), root.core().prefix(), walked, parts.unwrap_or_default())
+}
+
+struct Walker {
+    /// Of the member that is being shown.
+    path: String,
+    walked: Vec<(ParamPath, Parameter)>,
+    /// The blocks, if they are wanted.
+    parts: Option<Vec<Part>>,
+}
+
+impl Walker {
+    fn step(&mut self, block: &dyn Block, parent: usize) {
+        let start = self.walked.len();
+        let own = self.parts.as_mut().map_or(0, |parts| {
+            let (path, class) = (self.path.as_str().into(), block.core().class().into());
+            parts.push(Part { parent, path, class, entries: start..start });
+            parts.len() - 1
         });
-        for (path, child) in children {
-            step(child, &path, out);
+        let mut has_children = false;
+        block.visit(&mut |key, member| match member {
+            Member::Parameter(parameter) => self.at(key, |walker| {
+                walker.walked.push((walker.path.as_str().into(), parameter.clone()));
+            }),
+            Member::Block(_) => has_children = true,
+        });
+        if has_children {
+            block.visit(&mut |key, member| {
+                if let Member::Block(child) = member {
+                    self.at(key, |walker| walker.step(child, own));
+                }
+            });
+        }
+        if let Some(parts) = &mut self.parts {
+            parts[own].entries.end = self.walked.len();
         }
     }
-    let mut out = Vec::new();
-    step(root, &ParamPath::from(""), &mut out);
-    out
+
+    /// Goes to a member and back.
+    fn at(&mut self, key: &str, f: impl FnOnce(&mut Walker)) {
+        let n = self.path.len();
+        if n > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(key);
+        f(self);
+        self.path.truncate(n);
+    }
 }
 
 /// The first path of each parameter of a tree.

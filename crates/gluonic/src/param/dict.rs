@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::init_options::InitOptions;
 use super::parameter::Parameter;
 use super::spec::ParamSpec;
 use super::state::Kind;
 use crate::array::{DType, NdArray};
 use crate::autograd::GradReq;
 use crate::error::{Error, Result, or_panic};
-use crate::init::{Initializer, Reinit, default_initializer};
+use crate::init::{Initializer, Reinit};
 use crate::name::{ParamName, Pattern};
-use crate::random::{Address, next_key};
 use crate::suggest::nearest;
 
 type Entries = IndexMap<ParamName, Parameter, foldhash::fast::RandomState>;
@@ -242,7 +242,7 @@ impl ParameterDict {
     /// # Errors
     /// As [`ParameterDict::initialize_with`].
     pub fn initialize(&self) -> Result<()> {
-        self.initialize_as(&default_initializer(), Reinit::Keep, |_| None)
+        self.initialize_opts(&InitOptions::default(), |_| None)
     }
 
     /// Initializes all: each by its own initializer, else by `init`.
@@ -250,25 +250,20 @@ impl ParameterDict {
     /// # Errors
     /// As [`Parameter::initialize_with`], for the first that fails. Then none has changed.
     pub fn initialize_with(&self, init: &dyn Initializer, reinit: Reinit) -> Result<()> {
-        self.initialize_as(&init.clone_initializer(), reinit, |_| None)
+        let init = Some(init.clone_initializer());
+        self.initialize_opts(&InitOptions { init, reinit, ..InitOptions::default() }, |_| None)
     }
 
     /// Initializes all, at the addresses that `path_of` gives, else at their names.
-    pub(crate) fn initialize_as(
+    pub(crate) fn initialize_opts(
         &self,
-        default: &Arc<dyn Initializer>,
-        reinit: Reinit,
+        options: &InitOptions,
         path_of: impl Fn(&Parameter) -> Option<Arc<str>>,
     ) -> Result<()> {
-        let key = next_key();
-        // All that can fail, for all, before the first changes.
-        let staged = self.iter().map(|parameter| {
+        options.initialize(self.iter().map(|parameter| {
             let path = path_of(parameter).unwrap_or_else(|| (&**parameter.name()).into());
-            parameter.stage(None, default, Address::new(key, path), reinit)
-        });
-        let mut staged = staged.collect::<Result<Vec<_>>>()?;
-        super::Staged::join(&mut staged);
-        staged.into_iter().try_for_each(super::Staged::commit)
+            (parameter, path)
+        }))
     }
 
     /// Sets every gradient to zeros.

@@ -34,7 +34,8 @@ impl Parameter {
             "not initialized"
         };
         let (kind, req) = (self.kind(), self.grad_req());
-        write!(f, "\n  state        {state}; {kind}, grad_req {req}")?;
+        let frozen = if self.is_frozen() { "frozen, " } else { "" };
+        write!(f, "\n  state        {state}; {kind}, {frozen}grad_req {req}")?;
         if (self.lr_mult(), self.wd_mult()) != (1.0, 1.0) {
             write!(f, ", lr_mult {}, wd_mult {}", self.lr_mult(), self.wd_mult())?;
         }

@@ -260,9 +260,10 @@ fn draw(plan: &Plan, desc: &InitDesc) -> Result<(NdArray, Provenance)> {
 
 /// A zeroed gradient slot, unless the state says that there is none.
 pub(super) fn new_slot(state: &State, n: usize) -> Option<Arc<Slot>> {
-    if state.grad_req == GradReq::Null || !state.dtype.is_float() {
+    let req = state.grad_req();
+    if req == GradReq::Null || !state.dtype.is_float() {
         return None;
     }
     let cell = Cell::new(Arc::new(Buf::zeros(state.dtype, n)));
-    Some(Arc::new(Slot::new(state.grad_req, Arc::new(cell))))
+    Some(Arc::new(Slot::new(req, Arc::new(cell))))
 }

@@ -14,9 +14,12 @@
 mod dict;
 mod display;
 mod flat;
+mod freeze;
 mod infer;
+mod init_options;
 mod initialize;
 mod parameter;
+pub mod select;
 mod snapshot;
 mod spec;
 mod state;
@@ -24,9 +27,9 @@ mod table;
 
 pub use dict::ParameterDict;
 pub(crate) use infer::infer;
-pub(crate) use initialize::Staged;
+pub use init_options::InitOptions;
 pub use parameter::Parameter;
-
+pub use select::{Compare, Selection, Selector};
 pub use snapshot::{Change, Snapshot, SnapshotDiff};
 pub use spec::ParamSpec;
 pub use state::{Kind, Provenance};

@@ -3,7 +3,6 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use super::infer::stand_in;
-use super::initialize::new_slot;
 use super::spec::ParamSpec;
 use super::state::{Group, Kind, Life, Plan, Provenance, Ready, State};
 use crate::array::{Cell, DType, Element, NdArray, View, shapes_only};
@@ -68,6 +67,7 @@ impl Parameter {
             shape: spec.shape.clone(),
             dtype,
             grad_req: if differentiable && dtype.is_float() { grad_req } else { GradReq::Null },
+            frozen: false,
             lr_mult: spec.lr_mult.unwrap_or(1.0),
             wd_mult: spec.wd_mult.unwrap_or(1.0),
             init: spec.init.clone(),
@@ -132,9 +132,9 @@ impl Parameter {
         self.state().dtype
     }
 
-    /// What backward does to its gradient.
+    /// What backward does to its gradient; null while it is frozen.
     pub fn grad_req(&self) -> GradReq {
-        self.state().grad_req
+        self.state().grad_req()
     }
 
     /// The factor on the learning rate.
@@ -210,6 +210,10 @@ impl Parameter {
         self.state_mut().tags.remove(tag)
     }
 
+    pub(crate) fn has_tag(&self, tag: &str) -> bool {
+        self.state().tags.contains(tag)
+    }
+
     /// Its tags, sorted.
     pub fn tags(&self) -> Vec<Box<str>> {
         self.state().tags.iter().cloned().collect()
@@ -256,13 +260,17 @@ impl Parameter {
     /// The gradient: zeros before the first backward; the same memory ever after.
     ///
     /// # Errors
-    /// [`Error::NoGrad`] if its `grad_req` is null; else as [`Parameter::data`].
+    /// [`Error::Frozen`] if it is frozen; [`Error::NoGrad`] if its `grad_req` is null; else as
+    /// [`Parameter::data`].
     pub fn grad(&self) -> Result<NdArray> {
         let state = self.state();
         let Life::Ready(Ready { dims, slot, .. }) = &state.life else {
             return Err(self.missing(state));
         };
         let Some(slot) = slot else {
+            if state.frozen {
+                return Err(Error::Frozen { name: self.name().clone() });
+            }
             return Err(Error::NoGrad { name: Some(self.name().clone()) });
         };
         Ok(NdArray::on(slot.cell.clone(), View::new(dims.clone()), Track::None))
@@ -343,7 +351,8 @@ impl Parameter {
     }
 
     /// Changes what backward does. Any change among `write`, `add` and `null` starts the gradient
-    /// over at zeros; statistics and constants stay at `null`.
+    /// over at zeros; statistics and constants stay at `null`. While the parameter is frozen, it
+    /// is what unfreezing will restore.
     pub fn set_grad_req(&self, req: GradReq) {
         if !matches!(self.kind(), Kind::Weight | Kind::Bias) {
             if req != GradReq::Null {
@@ -360,18 +369,7 @@ impl Parameter {
             return;
         }
         state.grad_req = req;
-        let n = match &state.life {
-            Life::Ready(ready) => ready.cell.len(),
-            _ => return,
-        };
-        let fresh = new_slot(&state, n);
-        if let Life::Ready(ready) = &mut state.life {
-            // A graph that was recorded before holds the old slot: nothing goes there any more.
-            if let Some(old) = &ready.slot {
-                old.set_req(GradReq::Null);
-            }
-            ready.slot = fresh;
-        }
+        state.renew_slot();
     }
 
     /// Sets the gradient to zeros. Does nothing when there is none.

@@ -106,9 +106,10 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
-    /// Whether both are on the same memory.
+    /// Whether both are on the same memory, that of the gradient included.
     pub(crate) fn is(&self, other: &Ready) -> bool {
-        Arc::ptr_eq(&self.cell, &other.cell)
+        let slot = |ready: &Ready| ready.slot.as_ref().map(Arc::as_ptr);
+        Arc::ptr_eq(&self.cell, &other.cell) && slot(self) == slot(other)
     }
 
     /// Puts another value into the same memory. With `restart` the gradient becomes 0: a load
@@ -157,7 +158,9 @@ pub(crate) struct State {
     /// None while not even the rank is known.
     pub(crate) shape: Option<Shape>,
     pub(crate) dtype: DType,
+    /// What backward does while the parameter is not frozen.
     pub(crate) grad_req: GradReq,
+    pub(crate) frozen: bool,
     pub(crate) lr_mult: f64,
     pub(crate) wd_mult: f64,
     pub(crate) init: Option<Arc<dyn Initializer>>,

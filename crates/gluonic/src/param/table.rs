@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Writes rows, each on a line of its own: the first column to the left, numbers to the right, and
 /// what stands beyond the columns of the first row as it is.
-pub(super) fn write(f: &mut fmt::Formatter<'_>, rows: &[Vec<String>]) -> fmt::Result {
+pub(crate) fn write(f: &mut fmt::Formatter<'_>, rows: &[Vec<String>]) -> fmt::Result {
     let columns = rows.iter().map(Vec::len).min().unwrap_or(0);
     let width = |i: usize| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();

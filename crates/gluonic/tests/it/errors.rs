@@ -88,6 +88,12 @@ fn errors_of_the_life_of_a_parameter() {
     parameter `fc_weight` has no gradient: its grad_req is null
     hint: set its grad_req to write or add
     ");
+    let frozen = ready();
+    frozen.freeze();
+    assert_snapshot!(told("Frozen", frozen.grad()), @r"
+    parameter `fc_weight` has no gradient: it is frozen
+    hint: call `unfreeze` on it first
+    ");
     assert_snapshot!(told("NoGrad", x().grad()), @r"
     the array has no gradient: its grad_req is null
     hint: set its grad_req to write or add
@@ -342,6 +348,24 @@ fn errors_of_names_and_sets() {
     invalid pattern `(dense`: Parsing error at position 6: Opening parenthesis without closing parenthesis
     hint: patterns are regular expressions as Python's; put a `\` before special characters
     ");
+    assert_snapshot!(told("Selector", net.select("0.* & kind:wieght")), @r"
+    cannot read the selector: expected a kind: `weight`, `bias`, `statistic`, `constant`
+      0.* & kind:wieght
+                 ^
+    hint: did you mean `weight`?
+    ");
+    assert_snapshot!(told("NothingSelected", net.freeze("0.wieght & kind:weight")), @r"
+    `0.wieght & kind:weight` selects none of the 4 parameters of `sequential0`: `0.wieght` matches nothing
+    hint: did you mean `0.weight` or `1.weight`?
+    ");
+    assert_snapshot!(told("NothingSelected", net.freeze("0.* & 1.*")), @r"
+    `0.* & 1.*` selects none of the 4 parameters of `sequential0`: each term matches some, but none fits them all
+    hint: `Selection::explain` shows what each term matches, `named_parameters` every path
+    ");
+    assert_snapshot!(told("NothingSelected", params.selection("tag:x").and_then(|none| none.freeze())), @r"
+    `tag:x` selects none of the 4 parameters of `sequential0`
+    hint: `Selection::explain` shows what each term matches, `named_parameters` every path
+    ");
     assert_snapshot!(told("UnknownWord", "rellu".parse::<Activation>()), @r"
     no activation is called `rellu`
     hint: did you mean `relu`?
@@ -423,7 +447,7 @@ fn errors_of_differentiation() {
     ");
     assert_snapshot!(told("NotRecorded", leaf.exp().unwrap().backward()), @r"
     cannot differentiate: nothing was recorded
-    hint: compute the loss inside `autograd::record`, from parameters whose grad_req is not null
+    hint: compute the loss inside `autograd::record`, from parameters that are not frozen and whose grad_req is not null
     ");
     y.fill(0.0).unwrap();
     assert_snapshot!(told("StaleArray", record(|| y.exp())), @r"

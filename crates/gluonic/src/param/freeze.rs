@@ -1,0 +1,94 @@
+//! Freezing: a parameter that training leaves as it is, at no cost.
+
+use super::initialize::new_slot;
+use super::parameter::Parameter;
+use super::state::{Life, State};
+use crate::array::Cell;
+use crate::autograd::GradReq;
+use crate::error::Result;
+
+impl State {
+    /// What backward does, which is nothing while the parameter is frozen.
+    pub(super) fn grad_req(&self) -> GradReq {
+        if self.frozen { GradReq::Null } else { self.grad_req }
+    }
+
+    /// Makes the gradient what `grad_req` says, at zeros.
+    pub(super) fn renew_slot(&mut self) {
+        let Life::Ready(ready) = &self.life else { return };
+        let fresh = new_slot(self, ready.cell.len());
+        if let Life::Ready(ready) = &mut self.life {
+            // A graph that was recorded before holds the old slot: nothing goes there any more.
+            if let Some(old) = &ready.slot {
+                old.set_req(GradReq::Null);
+            }
+            ready.slot = fresh;
+        }
+    }
+}
+
+impl Parameter {
+    /// Freezes it: training leaves it as it is, and it costs training nothing. Returns whether it
+    /// was not frozen before.
+    ///
+    /// Until [`Parameter::unfreeze`] it has no gradient, whatever its `grad_req`: backward computes
+    /// none for it, also in a graph that was recorded before, and a trainer passes it over. A
+    /// frozen statistic stays as it is in training too. Initializing, loading, editing and casting
+    /// work as ever, and leave it frozen.
+    ///
+    /// # Memory
+    /// Its gradient's memory is given back.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::{Parameter, autograd::GradReq};
+    /// let weight = Parameter::new("fc_weight", (2, 3));
+    /// weight.initialize()?;
+    /// assert!(weight.freeze());
+    /// assert_eq!(weight.grad_req(), GradReq::Null);
+    /// assert_eq!(weight.grad().unwrap_err().hint().unwrap(), "call `unfreeze` on it first");
+    /// assert!(weight.unfreeze());
+    /// assert_eq!(weight.grad()?.to_vec::<f32>()?, [0.0; 6]);
+    /// # Ok::<(), gluonic::Error>(())
+    /// ```
+    #[doc(alias = "requires_grad", alias = "requires_grad_")]
+    pub fn freeze(&self) -> bool {
+        self.set_frozen(true)
+    }
+
+    /// Lets training change it again, by the `grad_req` that it had or was given since; the
+    /// gradient starts at zeros. Returns whether it was frozen.
+    pub fn unfreeze(&self) -> bool {
+        self.set_frozen(false)
+    }
+
+    fn set_frozen(&self, frozen: bool) -> bool {
+        let mut state = self.state_mut();
+        if state.frozen == frozen {
+            return false;
+        }
+        state.frozen = frozen;
+        state.renew_slot();
+        true
+    }
+
+    /// Whether it is frozen.
+    pub fn is_frozen(&self) -> bool {
+        self.state().frozen
+    }
+
+    /// Refuses to go on inside an edit of the value or the gradient by the same thread.
+    pub(crate) fn refuse_own_edit(&self) -> Result<()> {
+        let cells = match &self.state().life {
+            Life::Ready(ready) => {
+                let grad = ready.slot.as_ref().map(|slot| slot.cell.clone());
+                [Some(ready.cell.clone()), grad]
+            }
+            _ => [None, None],
+        };
+        let mut cells = cells.iter().flatten();
+        cells
+            .try_for_each(|cell| Cell::refuse_own_edit(cell))
+            .map_err(|error| error.at(self.name()))
+    }
+}

@@ -1,0 +1,71 @@
+//! Why a text is no selector, and why a selector selects nothing.
+
+use std::fmt;
+
+use crate::error::Names;
+
+/// Where a text is not a selector, and what was expected there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelectorError {
+    /// The text.
+    pub text: Box<str>,
+    /// The position, in characters from 0; the number of all characters if the text ended too
+    /// early.
+    pub at: usize,
+    /// What was expected there.
+    pub expected: Box<str>,
+    /// The known words most like what was found.
+    pub nearest: Names,
+}
+
+impl fmt::Display for SelectorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// How many characters of a long text are shown before and after the position.
+        const AROUND: usize = 40;
+        let SelectorError { text, at, expected, .. } = self;
+        write!(f, "cannot read the selector: expected {expected}")?;
+        if text.trim().is_empty() {
+            return Ok(());
+        }
+        let start = at.saturating_sub(AROUND);
+        let cut = if start > 0 { "…" } else { "" };
+        // A line break or a tab would move the mark away from its character.
+        let visible = |c: char| if c.is_control() || c.is_whitespace() { ' ' } else { c };
+        let mut rest = text.chars().skip(start).map(visible);
+        let line: String = rest.by_ref().take(at - start + AROUND).collect();
+        let more = if rest.next().is_some() { "…" } else { "" };
+        write!(f, "\n  {cut}{}{more}", line.trim_end())?;
+        write!(f, "\n  {:>width$}", "^", width = cut.chars().count() + at - start + 1)
+    }
+}
+
+/// What a selector takes no parameter of, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NothingSelected {
+    /// The selector.
+    pub selector: Box<str>,
+    /// What was selected from; empty if it has no name.
+    pub source: Box<str>,
+    /// The number of parameters there.
+    pub total: usize,
+    /// The first term that matches nothing; `None` if each matches something.
+    pub term: Option<Box<str>>,
+    /// The paths, names or tags most like that term.
+    pub nearest: Names,
+}
+
+impl fmt::Display for NothingSelected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let NothingSelected { selector, source, total, term, .. } = self;
+        let parameters = if *total == 1 { "parameter" } else { "parameters" };
+        write!(f, "`{selector}` selects none of the {total} {parameters}")?;
+        if !source.is_empty() {
+            write!(f, " of `{source}`")?;
+        }
+        match term {
+            Some(term) if term == selector => Ok(()),
+            Some(term) => write!(f, ": `{term}` matches nothing"),
+            None => f.write_str(": each term matches some, but none fits them all"),
+        }
+    }
+}
