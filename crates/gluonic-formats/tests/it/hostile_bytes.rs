@@ -3,7 +3,7 @@
 use gluonic_formats::{Limits, Storage, detect, mxnet_params, read, read_header, safetensors};
 use proptest::{collection::vec, prelude::*, sample::select};
 
-use crate::support::{V1, V2, V3, bytes_of, stems};
+use crate::support::{V1, V2, V3, bytes_of, fixture, fixtures, stems};
 
 /// Reads in every way; panics only where readers disagree.
 fn read_all(bytes: &[u8]) {
@@ -56,6 +56,37 @@ fn files_with_one_wrong_byte_are_read_or_refused() {
                 }
                 file[place] = old;
             }
+        }
+    }
+}
+
+/// Every file that NumPy or PyTorch wrote, if it is not too long to try all its bytes.
+fn small_fixtures() -> Vec<Vec<u8>> {
+    let files = fixtures().into_iter().map(|name| fixture(&name));
+    files.filter(|file| file.len() < 2500).collect()
+}
+
+#[test]
+fn foreign_files_with_one_wrong_byte_are_read_or_refused() {
+    for mut file in small_fixtures() {
+        for place in 0..file.len() {
+            let old = file[place];
+            for new in [0, 0xff, b'(', b'.', old ^ 1, old ^ 0x80, old.wrapping_add(1)] {
+                file[place] = new;
+                read_all(&file);
+            }
+            file[place] = old;
+        }
+    }
+}
+
+#[test]
+fn foreign_files_cut_short_are_refused() {
+    for name in fixtures() {
+        let file = fixture(&name);
+        for len in 0..file.len() {
+            assert!(read(&file[..len], &Limits::default()).is_err(), "{name} at {len}");
+            read_all(&file[..len]);
         }
     }
 }
@@ -124,6 +155,19 @@ proptest! {
     #[test]
     fn arbitrary_bytes_are_refused_or_read(bytes in vec(any::<u8>(), 0..300)) {
         read_all(&bytes);
+    }
+
+    #[test]
+    fn foreign_files_with_many_wrong_bytes_are_read_or_refused(
+        index in any::<prop::sample::Index>(),
+        edits in vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+    ) {
+        let files = fixtures();
+        let mut file = fixture(&files[index.index(files.len())]);
+        for (place, byte) in edits {
+            *place.get_mut::<u8>(&mut file) = byte;
+        }
+        read_all(&file);
     }
 
     #[test]
