@@ -99,7 +99,7 @@ pub enum Error {
         offset: u64,
     },
 
-    /// The text header is not JSON, or not JSON of the form that the format demands.
+    /// The text header (JSON, in `.npy` a Python dict) is not of the form that the format demands.
     #[error(
         "malformed {format} header at byte {offset}{}: {reason}",
         key.as_ref().map(|key| format!(", entry `{}`", Shown(key))).unwrap_or_default()

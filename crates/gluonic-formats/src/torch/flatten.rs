@@ -80,21 +80,19 @@ impl Walk<'_, '_> {
         let place = frame.next;
         frame.next += 1;
         self.path.truncate(frame.path_len);
-        let (child, key, len) = match values.get(frame.id) {
-            Value::Dict(pairs) => {
-                (pairs.get(place).map(|pair| pair.1), pairs.get(place), pairs.len())
-            }
-            _ => {
-                let items = values.items(frame.id).unwrap_or_default();
-                (items.get(place).copied(), None, items.len())
-            }
+        let (child, key, len) = if let Value::Dict(pairs) = values.get(frame.id) {
+            let pair = pairs.get(place);
+            (pair.map(|pair| pair.1), pair.map(|pair| values.get(pair.0)), pairs.len())
+        } else {
+            let items = values.items(frame.id).unwrap_or_default();
+            (items.get(place).copied(), None, items.len())
         };
         let Some(child) = child else {
             self.frames.pop();
             return Ok(true);
         };
         let number;
-        let key = match key.map(|pair| values.get(pair.0)) {
+        let key = match key {
             Some(Value::Text(text)) => *text,
             Some(Value::Int(int)) => {
                 number = int.to_string();
@@ -178,7 +176,7 @@ fn tensor_kind(path: &str, global: &str) -> Option<Error> {
     let function = function.or_else(|| global.strip_prefix("torch._tensor._rebuild_"))?;
     let kind = if function.starts_with("sparse") {
         "sparse"
-    } else if function.starts_with("q") {
+    } else if function.starts_with('q') {
         "quantized"
     } else if function.starts_with("meta") {
         "on the meta device, without elements"

@@ -22,8 +22,9 @@ pub(super) fn read<'a>(
     budget: &mut Budget,
 ) -> Result<Archive<'a>, Error> {
     let parts = Parts::read(bytes, limits, budget)?;
+    let found = Found::new(FORMAT, &parts.object, limits, budget)?;
     let mut storages = parts.storages(bytes, budget)?;
-    Found::new(FORMAT, &parts.object, limits, budget)?.archive(&mut storages, budget)
+    found.archive(&mut storages, budget)
 }
 
 pub(super) fn read_header<'a>(
@@ -32,8 +33,8 @@ pub(super) fn read_header<'a>(
     budget: &mut Budget,
 ) -> Result<Header<'a>, Error> {
     let parts = Parts::read(bytes, limits, budget)?;
-    let storages = parts.storages(bytes, budget)?;
-    Found::new(FORMAT, &parts.object, limits, budget)?.header(&storages)
+    let found = Found::new(FORMAT, &parts.object, limits, budget)?;
+    found.header(&parts.storages(bytes, budget)?)
 }
 
 /// The pickles that matter, and where the storages begin.

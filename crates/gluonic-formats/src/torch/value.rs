@@ -105,8 +105,9 @@ fn known(module: &str, name: &str) -> Known {
         }
         ("torch._tensor", "_rebuild_from_type_v2") => Known::Rebuild(Rebuild::FromType),
         ("torch", "Size") => Known::Size,
-        ("collections", "OrderedDict" | "defaultdict") => Known::Dict,
-        ("builtins" | "__builtin__", "dict") => Known::Dict,
+        ("collections", "OrderedDict" | "defaultdict") | ("builtins" | "__builtin__", "dict") => {
+            Known::Dict
+        }
         ("builtins" | "__builtin__", "set" | "frozenset") => Known::Set,
         (_, "UntypedStorage" | "_UntypedStorage") if torch => Known::Storage(DType::U8),
         _ if torch => match name.strip_suffix("Storage") {

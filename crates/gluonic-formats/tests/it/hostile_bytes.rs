@@ -1,6 +1,8 @@
 //! Whatever the bytes, readers return; and what two readers accept, they agree on.
 
-use gluonic_formats::{Limits, Storage, detect, mxnet_params, read, read_header, safetensors};
+use gluonic_formats::{
+    Limits, Storage, detect, mxnet_params, npz, read, read_header, safetensors, torch,
+};
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use crate::support::{V1, V2, V3, bytes_of, fixture, fixtures, stems};
@@ -26,6 +28,7 @@ fn read_all(bytes: &[u8]) {
         let _ = (error.hint(), error.offset());
     }
     let _ = safetensors::read(bytes, &limits);
+    let _ = (npz::read(bytes, &limits), torch::read(bytes, &limits));
     if let Ok(params) = mxnet_params::read(bytes, &limits) {
         let mut out = Vec::new();
         params.write_to(&mut out).expect("what was read can be written");
@@ -116,6 +119,28 @@ fn word() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+fn opcode() -> impl Strategy<Value = &'static [u8]> {
+    let whole: Vec<&[u8]> = vec![
+        b"(X\x07\0\0\0storagectorch\nByteStorage\nX\x01\0\0\0kX\x03\0\0\0cpuK\x04tQ",
+        b"ctorch._utils\n_rebuild_tensor_v2\n",
+        b"ctorch._utils\n_rebuild_parameter\n",
+        b"ctorch._tensor\n_rebuild_from_type_v2\n",
+        b"ccollections\nOrderedDict\n)R",
+        b"cbuiltins\nset\n",
+        b"cos\nsystem\n",
+        b"X\x01\0\0\0a",
+        b"K\x01",
+        b"K\x02",
+        b"\x8a\x01\xff",
+        b"q\0",
+        b"h\0",
+        b"q\x01",
+        b"h\x01",
+    ];
+    let single = b"()]}tRsuaeblNd\x85\x86\x87\x81\x88\x8f\x90\x93\x94012Q".chunks(1);
+    select(whole.into_iter().chain(single).collect::<Vec<_>>())
+}
+
 fn token() -> impl Strategy<Value = &'static str> {
     select(vec![
         "{",
@@ -168,6 +193,15 @@ proptest! {
             *place.get_mut::<u8>(&mut file) = byte;
         }
         read_all(&file);
+    }
+
+    #[test]
+    fn arbitrary_pickles_are_refused_or_read(units in vec(opcode(), 0..60)) {
+        let mut bytes = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.".to_vec();
+        bytes.extend(b"\x80\x02M\xe9\x03.\x80\x02}.");
+        bytes.extend(units.concat());
+        bytes.extend(b".](X\x01\0\0\0ke.\x04\0\0\0\0\0\0\0\x01\x02\x03\x04");
+        read_all(&bytes);
     }
 
     #[test]
