@@ -210,6 +210,7 @@ fn npy(descr: &str, fortran: &str, shape: &str, len: usize) -> Vec<u8> {
 }
 
 fn check_arrays(len: usize) {
+    check("long headers", &zip(len, &padded(1 << 20), true));
     for deflate in [false, true] {
         check("empty arrays", &zip(len, &npy("<f4", "False", "(0,)", 0), deflate));
         check("arrays of no bytes", &zip(len, b"", deflate));
@@ -220,6 +221,13 @@ fn check_arrays(len: usize) {
         check("one large array", &zip(len, &large, deflate));
         check("one large array alone", &large);
     }
+}
+
+/// An empty array whose header is padded by this many spaces, which shrink to almost nothing.
+fn padded(len: usize) -> Vec<u8> {
+    let text = "{'descr': '<f4', 'fortran_order': False, 'shape': (0,)}";
+    let head = ((text.len() + len) as u32).to_le_bytes();
+    [b"\x93NUMPY\x02\0".as_slice(), &head, text.as_bytes(), &b" ".repeat(len)].concat()
 }
 
 #[test]

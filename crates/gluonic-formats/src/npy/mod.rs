@@ -7,7 +7,7 @@
 //! | NumPy | here |
 //! | --- | --- |
 //! | `b1`, `u1` to `u8`, `i1` to `i8`, `f2`, `f4`, `f8`, `c8`, `c16` | the same, read and written |
-//! | `V2`, as the package `ml_dtypes` writes its bfloat16 | [`DType::BF16`](crate::DType::BF16) |
+//! | `V2`, as the package `ml_dtypes` writes its bfloat16 | [`DType::BF16`] |
 //! | objects, texts, dates, records, other raw bytes | refused by name |
 //!
 //! Of the 8-bit floats of `ml_dtypes` the file says only that they take a byte, so they are neither

@@ -119,9 +119,9 @@ impl<'s, 'a> Storages<'s, 'a> {
             }
             None => Cow::default(), // Loaded above.
         };
-        if stored.uses == 0 && !whole && matches!(stored.data, Some(Cow::Owned(_))) {
+        if stored.uses == 0 {
+            // Not given back to the budget, which so bounds the time of inflating as well.
             stored.data = None;
-            budget.give_back(stored.len);
         }
         if swaps {
             if let Cow::Borrowed(_) = elements {

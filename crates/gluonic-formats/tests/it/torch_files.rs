@@ -62,6 +62,15 @@ fn contiguous_tensors_borrow_the_file_and_the_header_tells_which() {
 }
 
 #[test]
+fn a_file_that_was_packed_again_is_the_same() {
+    let (stored, deflated) = (fixture("state_zip.pt"), fixture("deflated.pt"));
+    let expected = read(&stored, &Limits::default()).unwrap();
+    assert_eq!(read(&deflated, &Limits::default()).unwrap(), expected);
+    let header = read_header(&deflated, &Limits::default()).unwrap();
+    assert!(header.entries.iter().all(|entry| entry.storage == Storage::Encoded));
+}
+
+#[test]
 fn checkpoints_are_flattened_and_what_is_no_tensor_is_metadata() {
     for file in ["checkpoint_zip.pt", "checkpoint_legacy.pt"] {
         let bytes = fixture(file);
