@@ -37,7 +37,9 @@ pub(super) fn run<'p>(
         stack: Vec::new(),
         marks: Vec::new(),
         paid: 0,
-        memo: HashMap::new(),
+        memo: Vec::new(),
+        sparse_memo: HashMap::new(),
+        common: HashMap::new(),
     };
     loop {
         machine.start = machine.cursor.offset();
@@ -63,7 +65,12 @@ struct Machine<'m, 'p> {
     marks: Vec<u32>,
     /// How high stack and marks together have been, which is paid for.
     paid: usize,
-    memo: HashMap<u32, Id>,
+    /// What was stored, by number; honest writers count from 0.
+    memo: Vec<Id>,
+    /// What was stored under other numbers.
+    sparse_memo: HashMap<u32, Id>,
+    /// Values that occur with every tensor, by opcode and argument, so that each is there once.
+    common: HashMap<[u8; 2], Id>,
 }
 
 const ARGUMENT: &str = "an argument of the pickle";
@@ -83,16 +90,16 @@ impl<'p> Machine<'_, 'p> {
                 let top = self.top()?;
                 self.push_id(top)
             }
-            b'N' => self.push(Value::None),
-            0x88 => self.push(Value::Bool(true)),
-            0x89 => self.push(Value::Bool(false)),
+            b'N' => self.push_common([opcode, 0], || Value::None),
+            0x88 => self.push_common([opcode, 0], || Value::Bool(true)),
+            0x89 => self.push_common([opcode, 0], || Value::Bool(false)),
             b'J' => {
                 let int = self.cursor.i32(ARGUMENT)?;
                 self.push(Value::Int(int.into()))
             }
             b'K' => {
                 let int = self.cursor.u8(ARGUMENT)?;
-                self.push(Value::Int(int.into()))
+                self.push_common([opcode, int], || Value::Int(int.into()))
             }
             b'M' => {
                 let int = self.cursor.u16(ARGUMENT)?;
@@ -135,7 +142,7 @@ impl<'p> Machine<'_, 'p> {
                 let len = self.cursor.u64(ARGUMENT)?;
                 self.bytes(len)
             }
-            b')' => self.push(Value::Tuple(Box::default())),
+            b')' => self.push_common([opcode, 0], || Value::Tuple(Box::default())),
             0x85..=0x87 => self.short_tuple(usize::from(opcode - 0x84)),
             b't' => {
                 let items = self.pop_mark()?;
@@ -266,7 +273,7 @@ impl<'p> Machine<'_, 'p> {
     fn append(&mut self, items: &[Id]) -> Result<(), Error> {
         let list = self.top()?;
         // A vector that grows is there twice for a moment, the new one twice as long.
-        self.budget.spend(items.len().saturating_mul(3 * size_of::<Id>()))?;
+        self.budget.spend(Values::FIRST + items.len().saturating_mul(3 * size_of::<Id>()))?;
         match self.values.get_mut(list) {
             Some(Value::List(list)) => list.extend(items),
             Some(Value::Opaque(_)) => {}
@@ -281,7 +288,7 @@ impl<'p> Machine<'_, 'p> {
         if !rest.is_empty() {
             return Err(self.fail("a key has no value"));
         }
-        self.budget.spend(pairs.len().saturating_mul(3 * size_of::<(Id, Id)>()))?;
+        self.budget.spend(Values::FIRST + pairs.len().saturating_mul(3 * size_of::<(Id, Id)>()))?;
         match self.values.get_mut(dict) {
             Some(Value::Dict(dict)) => dict.extend(pairs.iter().map(|[key, value]| (*key, *value))),
             Some(Value::Opaque(_)) => {}
@@ -292,11 +299,16 @@ impl<'p> Machine<'_, 'p> {
 
     fn put(&mut self, opcode: u8) -> Result<(), Error> {
         let key = match opcode {
-            0x94 => self.memo.len() as u32,
+            0x94 => (self.memo.len() + self.sparse_memo.len()) as u32,
             _ => self.memo_key(opcode)?,
         };
         let top = self.top()?;
-        if self.memo.insert(key, top).is_none() {
+        if let Some(place) = self.memo.get_mut(key as usize) {
+            *place = top;
+        } else if key as usize == self.memo.len() {
+            self.budget.spend(3 * size_of::<Id>())?;
+            self.memo.push(top);
+        } else if self.sparse_memo.insert(key, top).is_none() {
             // A place of 9 bytes, of which an eighth stays free, while the table grows.
             self.budget.spend(40)?;
         }
@@ -305,7 +317,7 @@ impl<'p> Machine<'_, 'p> {
 
     fn get(&mut self, opcode: u8) -> Result<(), Error> {
         let key = self.memo_key(opcode)?;
-        let id = self.memo.get(&key).copied();
+        let id = self.memo.get(key as usize).or_else(|| self.sparse_memo.get(&key)).copied();
         let id = id.ok_or_else(|| self.fail("it asks for what it has not stored"))?;
         self.push_id(id)
     }
@@ -484,6 +496,23 @@ impl<'p> Machine<'_, 'p> {
 
     fn push(&mut self, value: Value<'p>) -> Result<(), Error> {
         let id = self.values.push(value, self.budget)?;
+        self.push_id(id)
+    }
+
+    /// Pushes a value that is never changed, of which one is enough.
+    fn push_common(
+        &mut self,
+        key: [u8; 2],
+        value: impl FnOnce() -> Value<'p>,
+    ) -> Result<(), Error> {
+        let id = match self.common.get(&key) {
+            Some(&id) => id,
+            None => {
+                let id = self.values.push(value(), self.budget)?;
+                self.common.insert(key, id); // At most 260 of them.
+                id
+            }
+        };
         self.push_id(id)
     }
 

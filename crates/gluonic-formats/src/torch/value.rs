@@ -143,15 +143,14 @@ pub(super) struct Values<'p>(Vec<Vec<Value<'p>>>);
 impl<'p> Values<'p> {
     const PIECE: usize = 1024;
     /// What a value costs beside what it points to.
-    const COST: usize = size_of::<Value<'static>>() + 8;
-    /// What an empty list or dict will cost at the first element.
-    const FIRST: usize = 32;
+    const COST: usize = size_of::<Value<'static>>() + 1;
+    /// What a list or dict costs at its first element, beside that.
+    pub(super) const FIRST: usize = 8;
 
     pub(super) fn push(&mut self, value: Value<'p>, budget: &mut Budget) -> Result<Id, Error> {
         let more = match &value {
             Value::Tuple(items) => size_of_val(&**items),
-            Value::List(items) => Self::FIRST + size_of_val(&**items),
-            Value::Dict(_) => Self::FIRST,
+            Value::List(items) => size_of_val(&**items),
             Value::Global(global) => size_of_val(&**global),
             Value::Storage(storage) => size_of_val(&**storage),
             Value::Tensor(tensor) => {
