@@ -505,14 +505,11 @@ impl<'p> Machine<'_, 'p> {
         key: [u8; 2],
         value: impl FnOnce() -> Value<'p>,
     ) -> Result<(), Error> {
-        let id = match self.common.get(&key) {
-            Some(&id) => id,
-            None => {
-                let id = self.values.push(value(), self.budget)?;
-                self.common.insert(key, id); // At most 260 of them.
-                id
-            }
-        };
+        if let Some(&id) = self.common.get(&key) {
+            return self.push_id(id);
+        }
+        let id = self.values.push(value(), self.budget)?;
+        self.common.insert(key, id); // At most 260 of them.
         self.push_id(id)
     }
 
