@@ -9,15 +9,20 @@ use std::{borrow::Cow, collections::HashSet, io::Write, ops::Range};
 
 use indexmap::IndexMap;
 
-use crate::{DType, Error, Format, Limits, RawTensor, detect, mxnet_params, safetensors};
+use crate::{
+    DType, Error, Format, Limits, RawTensor, detect, mxnet_params, npy, npz, safetensors, torch,
+};
 
 /// The content of a parameter file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Archive<'a> {
-    /// The tensors, in the order of their bytes in the file.
+    /// The tensors, in the file's order: that of its list if it has one, else of their bytes.
     pub tensors: Vec<RawTensor<'a>>,
     /// Texts that the file holds beside the tensors, in the file's order.
     pub metadata: IndexMap<String, String>,
+    /// Tensors that are one tensor under several names, as places in `tensors`, ascending. Empty
+    /// for formats that cannot say so; of those read here, PyTorch's can.
+    pub ties: Vec<Vec<usize>>,
     /// Whether the file names its tensors. If not, they are called `0`, `1`, `2`, and so on.
     pub named: bool,
     /// The format it was read from.
@@ -42,10 +47,12 @@ impl<'a> Archive<'a> {
 /// What a file says about its tensors, without their data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header<'a> {
-    /// One entry per tensor, in the order of their bytes in the file.
+    /// One entry per tensor, in the order of [`Archive::tensors`].
     pub entries: Vec<TensorEntry<'a>>,
     /// Texts that the file holds beside the tensors, in the file's order.
     pub metadata: IndexMap<String, String>,
+    /// As [`Archive::ties`], as places in `entries`.
+    pub ties: Vec<Vec<usize>>,
     /// Whether the file names its tensors. If not, they are called `0`, `1`, `2`, and so on.
     pub named: bool,
     /// The format it was read from.
@@ -78,12 +85,15 @@ pub enum Storage {
     RowSparse,
     /// Some elements of a matrix, row by row; the others are zero.
     Csr,
+    /// All of them, but compressed, big-endian, or in another order; only reading gives them.
+    Encoded,
 }
 
 /// Reads a file of any format, which is told from the first bytes.
 ///
 /// # Memory
-/// Tensors borrow from `bytes`. Sparse arrays are made dense, within [`Limits`].
+/// Tensors borrow from `bytes` where the file has them little-endian, row-major and not compressed;
+/// others, and sparse arrays, are made so within [`Limits`].
 ///
 /// # Errors
 /// Those of [`detect()`], [`Error::Unsupported`] for a format that has no reader yet, and all that
@@ -104,6 +114,9 @@ pub fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Archive<'a>, Error> 
     match detect(bytes)? {
         Format::Safetensors => safetensors::read(bytes, limits),
         Format::MxnetParams => mxnet_params::read_dense(bytes, limits),
+        Format::Npy => npy::read(bytes, limits),
+        Format::Npz => npz::read(bytes, limits),
+        Format::TorchZip | Format::TorchLegacy => torch::read(bytes, limits),
         format => Err(Error::Unsupported { format }),
     }
 }
@@ -121,6 +134,9 @@ pub fn read_header<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Header<'a>, E
     match detect(bytes)? {
         Format::Safetensors => safetensors::read_header(bytes, bytes.len() as u64, limits),
         Format::MxnetParams => mxnet_params::read_header(bytes, limits),
+        Format::Npy => npy::read_header(bytes, limits),
+        Format::Npz => npz::read_header(bytes, limits),
+        Format::TorchZip | Format::TorchLegacy => torch::read_header(bytes, limits),
         format => Err(Error::Unsupported { format }),
     }
 }
@@ -133,7 +149,7 @@ pub fn read_header<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Header<'a>, E
 /// # Errors
 /// * [`Error::Unsupported`] for a format that has no writer.
 /// * [`Error::NotRepresentable`] if the format has no place for something, such as metadata in
-///   MXNet's.
+///   MXNet's and NumPy's, or all but one tensor in `.npy`.
 /// * [`Error::Duplicate`] if two tensors have one name.
 /// * [`Error::Write`] if `out` refuses bytes.
 pub fn write_to(
@@ -142,15 +158,20 @@ pub fn write_to(
     tensors: &[RawTensor<'_>],
     metadata: &IndexMap<String, String>,
 ) -> Result<(), Error> {
-    match format {
-        Format::Safetensors => safetensors::write_to(out, tensors, metadata),
-        Format::MxnetParams => match metadata.keys().next() {
-            Some(key) => {
-                let name = key.as_str().into();
-                Err(Error::NotRepresentable { format, what: "the metadata", name })
-            }
-            None => mxnet_params::write_to(out, tensors),
-        },
+    if format == Format::Safetensors {
+        return safetensors::write_to(out, tensors, metadata);
+    }
+    let refused = |what, name: &str| Error::NotRepresentable { format, what, name: name.into() };
+    if let Some(key) = metadata.keys().next() {
+        return Err(refused("the metadata", key));
+    }
+    match (format, tensors) {
+        (Format::MxnetParams, _) => mxnet_params::write_to(out, tensors),
+        (Format::Npz, _) => npz::write_to(out, tensors),
+        (Format::Npy, [tensor]) => npy::write_to(out, tensor),
+        (Format::Npy, _) => {
+            Err(refused("a number of tensors other than one, here", &tensors.len().to_string()))
+        }
         _ => Err(Error::Unsupported { format }),
     }
 }
@@ -183,7 +204,7 @@ mod tests {
     fn known_formats_without_a_reader_say_so() {
         let error = read(b"GGUF\x03\0\0\0\0\0\0\0", &Limits::default()).unwrap_err();
         assert!(matches!(error, Error::Unsupported { format: Format::Gguf }));
-        assert!(read_header(b"\x93NUMPY\x01\0", &Limits::default()).is_err());
+        assert!(read_header(b"GGUF\x03\0\0\0\0\0\0\0", &Limits::default()).is_err());
         let error = write_to(&mut Vec::new(), Format::Gguf, &[], &IndexMap::new()).unwrap_err();
         assert_eq!(error.to_string(), "GGUF files are not supported");
     }

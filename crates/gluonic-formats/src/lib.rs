@@ -15,12 +15,22 @@
 //! # Ok::<(), gluonic_formats::Error>(())
 //! ```
 //!
+//! | format | read | written |
+//! | --- | --- | --- |
+//! | safetensors | yes | yes |
+//! | MXNet `.params` | yes: V0 to V3, sparse arrays made dense | yes: V2, V3 where needed |
+//! | NumPy `.npy` | yes: 1.0 to 3.0, any byte order, C and Fortran order | yes, as NumPy does |
+//! | NumPy `.npz` | yes, compressed or not | yes, not compressed, aligned |
+//! | PyTorch `.pt`, `.pth` | yes: zip files and the older streams; no code is run | no |
+//! | GGUF | no, but named | no |
+//!
 //! This crate opens no file, knows no arithmetic and has no `unsafe` code. Whatever the bytes, a
 //! reader neither panics nor hangs, and allocates within [`Limits`]: a length in a file is a
 //! claim, checked before it is used.
 //!
 //! * [`read`], [`read_header`], [`write_to`]: any format; [`detect()`] tells which.
-//! * [`safetensors`], [`mxnet_params`]: one format each, with what only it can say.
+//! * [`safetensors`], [`mxnet_params`], [`npy`], [`npz`], [`torch`]: one format each, with what
+//!   only it can say.
 //! * [`RawTensor`], [`DType`], [`Archive`], [`Header`]: what goes in and out.
 //! * [`Error`]: what is wrong, as facts.
 #![forbid(unsafe_code)]
@@ -35,8 +45,13 @@ mod dtype;
 mod error;
 mod limits;
 pub mod mxnet_params;
+pub mod npy;
+pub mod npz;
 mod raw;
 pub mod safetensors;
+mod strided;
+pub mod torch;
+mod zip;
 
 pub use crate::{
     archive::{Archive, Header, Storage, TensorEntry, read, read_header, write_to},
