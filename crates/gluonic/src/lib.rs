@@ -32,8 +32,7 @@
 //!
 //! # What is not here
 //!
-//! GPUs, convolutions, recurrent layers, attention; optimizers other than SGD; file formats other
-//! than safetensors and MXNet's `.params`.
+//! GPUs, convolutions, recurrent layers, attention; optimizers other than SGD.
 //!
 //! # Features
 //!

@@ -241,3 +241,44 @@ fn the_first_forward_may_happen_inside_record_and_is_differentiated() -> Result<
     assert!(net[0].weight()?.grad()?.to_f64_vec()?.iter().any(|g| *g != 0.0));
     Ok(())
 }
+
+#[test]
+fn siblings_initialized_one_by_one_differ_and_repeat_with_the_seed() {
+    alone("deferred::siblings_initialized_one_by_one_differ_and_repeat_with_the_seed", || {
+        let run = || -> Result<Vec<Vec<u64>>> {
+            random::seed(9);
+            let wide = |_| {
+                Dense::with(DenseConfig { units: 4, in_units: Some(4), ..DenseConfig::default() })
+            };
+            let layers = (0..2).map(wide).collect::<Result<Vec<_>>>()?;
+            layers.iter().try_for_each(BlockExt::initialize)?;
+            layers.iter().map(|layer| Ok(bits(&layer.weight()?.data()?))).collect()
+        };
+        let values = run().unwrap();
+        assert_ne!(values[0], values[1]);
+        assert_eq!(run().unwrap(), values);
+    });
+}
+
+#[test]
+fn one_of_three_ties_initialized_through_its_sub_block_is_the_value_of_all() -> Result<()> {
+    let first = Dense::new(3);
+    let inner = Sequential::new();
+    inner.add(Dense::sharing(3, &first.params())?);
+    let net = Sequential::new();
+    net.add(first.clone());
+    net.add(inner.clone());
+    net.add(Dense::sharing(3, &first.params())?);
+    inner.initialize()?;
+    net[2].call(&array(&[1.0; 3], (1, 3)))?;
+    let weight = first.weight()?;
+    let origin = weight.provenance().unwrap();
+    assert_eq!(origin.address.path(), "0.weight", "the path from the block that was initialized");
+    let value = bits(&weight.data()?);
+    for layer in [&net[0], &net[1][0], &net[2]] {
+        assert!(layer.weight()?.data()?.same_memory(&weight.data()?));
+    }
+    net.initialize()?;
+    assert_eq!((bits(&weight.data()?), weight.provenance()), (value, Some(origin)));
+    Ok(())
+}
