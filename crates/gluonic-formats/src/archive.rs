@@ -9,7 +9,7 @@ use std::{borrow::Cow, collections::HashSet, io::Write, ops::Range};
 
 use indexmap::IndexMap;
 
-use crate::{DType, Error, Format, Limits, RawTensor, detect, mxnet_params, safetensors};
+use crate::{DType, Error, Format, Limits, RawTensor, detect, gguf, mxnet_params, safetensors};
 
 /// The content of a parameter file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,8 +86,9 @@ pub enum Storage {
 /// Tensors borrow from `bytes`. Sparse arrays are made dense, within [`Limits`].
 ///
 /// # Errors
-/// Those of [`detect()`], [`Error::Unsupported`] for a format that has no reader yet, and all that
-/// the format's own reader finds.
+/// Those of [`detect()`], [`Error::Unsupported`] for a format that has no reader yet,
+/// [`Error::Index`] for the index of a sharded model (see [`sharded`](crate::sharded)), and all
+/// that the format's own reader finds.
 ///
 /// # Panics
 /// Never, whatever the bytes.
@@ -104,6 +105,8 @@ pub fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Archive<'a>, Error> 
     match detect(bytes)? {
         Format::Safetensors => safetensors::read(bytes, limits),
         Format::MxnetParams => mxnet_params::read_dense(bytes, limits),
+        Format::Gguf => gguf::read(bytes, limits),
+        Format::ShardIndex => Err(Error::Index),
         format => Err(Error::Unsupported { format }),
     }
 }
@@ -121,6 +124,8 @@ pub fn read_header<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Header<'a>, E
     match detect(bytes)? {
         Format::Safetensors => safetensors::read_header(bytes, bytes.len() as u64, limits),
         Format::MxnetParams => mxnet_params::read_header(bytes, limits),
+        Format::Gguf => gguf::read_header(bytes, bytes.len() as u64, limits),
+        Format::ShardIndex => Err(Error::Index),
         format => Err(Error::Unsupported { format }),
     }
 }
@@ -181,8 +186,8 @@ mod tests {
 
     #[test]
     fn known_formats_without_a_reader_say_so() {
-        let error = read(b"GGUF\x03\0\0\0\0\0\0\0", &Limits::default()).unwrap_err();
-        assert!(matches!(error, Error::Unsupported { format: Format::Gguf }));
+        let error = read(b"{\"weight_map\":{}}", &Limits::default()).unwrap_err();
+        assert!(matches!(error, Error::Index));
         assert!(read_header(b"\x93NUMPY\x01\0", &Limits::default()).is_err());
         let error = write_to(&mut Vec::new(), Format::Gguf, &[], &IndexMap::new()).unwrap_err();
         assert_eq!(error.to_string(), "GGUF files are not supported");

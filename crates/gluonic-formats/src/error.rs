@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, fmt, io};
 
-use crate::{DType, FileKind, Format};
+use crate::{DType, FileKind, Format, ShardReport};
 
 /// Why bytes could not be read, or tensors not be written.
 ///
@@ -42,6 +42,55 @@ pub enum Error {
     Unsupported {
         /// The format.
         format: Format,
+    },
+
+    /// The format has several versions, and this is not one that can be read.
+    #[error("{format} file is of version {found}; readable are {expected}")]
+    Version {
+        /// The format being read.
+        format: Format,
+        /// The version the file states.
+        found: Box<str>,
+        /// The versions that can be read.
+        expected: &'static str,
+    },
+
+    /// The file is the index of a sharded model, and its tensors stand in other files.
+    #[error("the file is an index; its tensors stand in other files")]
+    Index,
+
+    /// An index names a file that could lie outside its folder, or that not every system can open.
+    #[error("the index names the file `{}`, which {reason}", Shown(file))]
+    FileName {
+        /// The file.
+        file: Box<str>,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+
+    /// The shards of a model do not hold what its index says.
+    #[error("the shards do not fit their index: {report}")]
+    Shards {
+        /// All that does not fit.
+        report: Box<ShardReport>,
+    },
+
+    /// A digest, or the record of them in a file, is malformed.
+    #[error("malformed digest in `{}`: {reason}", Shown(place))]
+    Digest {
+        /// The key of the metadata, or the text that should be a digest.
+        place: Box<str>,
+        /// What is wrong.
+        reason: Box<str>,
+    },
+
+    /// The tensor is not of a type that can be dequantized.
+    #[error("tensor `{}` of {dtype} cannot be dequantized", Shown(name))]
+    NotDequantizable {
+        /// The tensor.
+        name: Box<str>,
+        /// Its element type.
+        dtype: DType,
     },
 
     /// The file ends in the middle of something.
@@ -99,7 +148,7 @@ pub enum Error {
         offset: u64,
     },
 
-    /// The text header is not JSON, or not JSON of the form that the format demands.
+    /// A header is not of the form that the format demands.
     #[error(
         "malformed {format} header at byte {offset}{}: {reason}",
         key.as_ref().map(|key| format!(", entry `{}`", Shown(key))).unwrap_or_default()
@@ -290,6 +339,14 @@ impl Error {
             Self::Hole { .. } | Self::Overlap { .. } => {
                 "offsets must cover the data exactly; write the file again with a stock writer"
             }
+            Self::Version { .. } => "convert the model again with a current version of its tools",
+            Self::Index => "read the index, then each of the files it names",
+            Self::FileName { .. } => "an index may name files of its own folder only",
+            Self::Shards { .. } => "fetch all files again, at one revision",
+            Self::Digest { .. } => "the record is damaged or was edited; write the file again",
+            Self::NotDequantizable { .. } => {
+                "that is for Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 and Q2_K to Q6_K; others pass through as they are"
+            }
             Self::NoneArray { .. } => "initialize every parameter before saving",
             Self::NotRepresentable { .. } => "choose another format, or leave it out",
             _ => return None,
@@ -314,7 +371,7 @@ impl Error {
 
 /// A text from a file: control characters escaped, cut where it grows long, so that a hostile
 /// name can neither flood a terminal nor steer it.
-struct Shown<'a>(&'a str);
+pub(crate) struct Shown<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

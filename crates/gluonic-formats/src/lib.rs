@@ -21,6 +21,9 @@
 //!
 //! * [`read`], [`read_header`], [`write_to`]: any format; [`detect()`] tells which.
 //! * [`safetensors`], [`mxnet_params`]: one format each, with what only it can say.
+//! * [`gguf`]: llama.cpp's files, with a way from quantized tensors to floats.
+//! * [`sharded`]: the index of a model in several files.
+//! * [`digest`]: what tells whether two files hold the same, and whether one is damaged.
 //! * [`RawTensor`], [`DType`], [`Archive`], [`Header`]: what goes in and out.
 //! * [`Error`]: what is wrong, as facts.
 #![forbid(unsafe_code)]
@@ -31,18 +34,25 @@
 mod archive;
 mod cursor;
 mod detect;
+pub mod digest;
 mod dtype;
 mod error;
+pub mod gguf;
+mod json;
 mod limits;
 pub mod mxnet_params;
 mod raw;
 pub mod safetensors;
+pub mod sharded;
 
 pub use crate::{
     archive::{Archive, Header, Storage, TensorEntry, read, read_header, write_to},
     detect::{FileKind, Format, detect},
+    digest::Digest,
     dtype::DType,
     error::Error,
+    gguf::QuantType,
     limits::{Limits, byte_len, elem_count},
     raw::RawTensor,
+    sharded::{ShardIndex, ShardReport},
 };
