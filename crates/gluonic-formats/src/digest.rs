@@ -21,7 +21,12 @@
 //! In a file's metadata, [`ROOT_KEY`] holds the root in 64 lower-case hexadecimal digits, and
 //! [`TENSORS_KEY`] a JSON object of such texts by tensor name, sorted, without spaces.
 
-use std::{borrow::{Borrow, Cow}, collections::BTreeMap, fmt, str::FromStr};
+use std::{
+    borrow::{Borrow, Cow},
+    collections::BTreeMap,
+    fmt,
+    str::FromStr,
+};
 
 use indexmap::IndexMap;
 use serde::de::DeserializeSeed;
@@ -95,7 +100,8 @@ impl FromStr for Digest {
         };
         let mut bytes = [0; 32];
         for (byte, &[high, low]) in bytes.iter_mut().zip(pairs) {
-            *byte = digit(high).zip(digit(low)).map(|(high, low)| high << 4 | low).ok_or_else(wrong)?;
+            *byte =
+                digit(high).zip(digit(low)).map(|(high, low)| high << 4 | low).ok_or_else(wrong)?;
         }
         Ok(Self(bytes))
     }

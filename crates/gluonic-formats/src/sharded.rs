@@ -85,7 +85,8 @@ impl<'a> ShardIndex<'a> {
         let mut json = serde_json::Deserializer::from_str(text);
         let visitor = IndexVisitor { budget: &mut budget, failure: &mut failure };
         let result = visitor.deserialize(&mut json).and_then(|index| json.end().map(|()| index));
-        let malformed = |offset, reason| Error::Header { format: FORMAT, key: None, offset, reason };
+        let malformed =
+            |offset, reason| Error::Header { format: FORMAT, key: None, offset, reason };
         let (metadata, weight_map) = match (failure, result) {
             (Some(failure), _) => return Err(failure),
             (None, Err(error)) => {
@@ -133,7 +134,9 @@ impl<'a> ShardIndex<'a> {
         }
         let read: HashSet<&str> = shards.iter().map(|(file, _)| *file).collect();
         let mut report = ShardReport::default();
-        report.missing_files.extend(self.files().filter(|file| !read.contains(file)).map(str::to_owned));
+        report
+            .missing_files
+            .extend(self.files().filter(|file| !read.contains(file)).map(str::to_owned));
         for (name, file) in &self.weight_map {
             let held = holders.get(&**name).is_some_and(|files| files.contains(&&**file));
             if !held && read.contains(&**file) {
@@ -177,7 +180,8 @@ impl<'a> ShardIndex<'a> {
             .collect();
         let weight_map: BTreeMap<&str, &str> =
             self.weight_map.iter().map(|(name, file)| (&**name, &**file)).collect();
-        let pretty = |error: serde_json::Error| Error::Write { format: FORMAT, source: error.into() };
+        let pretty =
+            |error: serde_json::Error| Error::Write { format: FORMAT, source: error.into() };
         let metadata = serde_json::to_string_pretty(&metadata).map_err(pretty)?;
         let weight_map = serde_json::to_string_pretty(&weight_map).map_err(pretty)?;
         let (metadata, weight_map) = (indented(&metadata), indented(&weight_map));
@@ -259,7 +263,8 @@ pub struct ShardReport {
 
 impl fmt::Display for ShardReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pair = |(name, file): &(String, String)| format!("`{}` in `{}`", Shown(name), Shown(file));
+        let pair =
+            |(name, file): &(String, String)| format!("`{}` in `{}`", Shown(name), Shown(file));
         let lists: [(&str, Vec<String>); 4] = [
             (
                 "missing files",
@@ -272,7 +277,8 @@ impl fmt::Display for ShardReport {
                 self.duplicates
                     .iter()
                     .map(|(name, files)| {
-                        let files: Vec<_> = files.iter().map(|file| format!("`{}`", Shown(file))).collect();
+                        let files: Vec<_> =
+                            files.iter().map(|file| format!("`{}`", Shown(file))).collect();
                         format!("`{}` in {}", Shown(name), files.join(" and "))
                     })
                     .collect(),
@@ -356,9 +362,9 @@ pub fn plan_shards<'a>(
         shards.push(current);
     }
     let count = shards.len();
-    let (stem, suffix) = file.rsplit_once('.').map_or((file, String::new()), |(stem, suffix)| {
-        (stem, format!(".{suffix}"))
-    });
+    let (stem, suffix) = file
+        .rsplit_once('.')
+        .map_or((file, String::new()), |(stem, suffix)| (stem, format!(".{suffix}")));
     let mut weight_map = vec![Cow::Borrowed(""); tensors.len()];
     for (number, shard) in (1..).zip(&mut shards) {
         shard.file = match count {
