@@ -76,7 +76,7 @@ pub enum Error {
     },
 
     /// A digest, or the record of them in a file, is malformed.
-    #[error("malformed digest in `{}`: {reason}", Shown(place))]
+    #[error("malformed digest, `{}`: {reason}", Shown(place))]
     Digest {
         /// The key of the metadata, or the text that should be a digest.
         place: Box<str>,

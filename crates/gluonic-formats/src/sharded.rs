@@ -352,11 +352,11 @@ pub fn plan_shards<'a>(
             shards.push(shard(vec![place], len));
             continue;
         }
-        if current.bytes.saturating_add(len) > max_shard_bytes {
+        if current.bytes.checked_add(len).is_none_or(|sum| sum > max_shard_bytes) {
             shards.push(std::mem::replace(&mut current, shard(Vec::new(), 0)));
         }
         current.tensors.push(place);
-        current.bytes = current.bytes.saturating_add(len);
+        current.bytes += len; // Within the bound, as was just checked.
     }
     if !current.tensors.is_empty() || shards.is_empty() {
         shards.push(current);

@@ -130,6 +130,7 @@ impl QuantType {
             Self::Q5_0 => (6, "Q5_0", (32, 22)),
             Self::Q5_1 => (7, "Q5_1", (32, 24)),
             Self::Q8_0 => (8, "Q8_0", (32, 34)),
+            // Two half floats and 32 bytes; the package `gguf` still counts two floats.
             Self::Q8_1 => (9, "Q8_1", (32, 36)),
             Self::Q2K => (10, "Q2_K", (256, 84)),
             Self::Q3K => (11, "Q3_K", (256, 110)),

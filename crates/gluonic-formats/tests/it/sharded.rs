@@ -5,6 +5,7 @@ use gluonic_formats::{
     read_header, safetensors,
     sharded::{check_contained, plan_shards},
 };
+use indexmap::IndexMap;
 use proptest::{collection::vec, prelude::*, sample::select};
 
 /// As `huggingface_hub` writes it.
@@ -190,6 +191,16 @@ fn no_file_of_an_index_lies_outside_its_folder() {
 }
 
 #[test]
+fn a_refused_file_is_named_with_the_reason() {
+    let error = check_contained("../\u{1b}x").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the index names the file `../\\u{1b}x`, which is in another folder"
+    );
+    assert_eq!(error.hint().unwrap(), "an index may name files of its own folder only");
+}
+
+#[test]
 fn plain_names_are_let_through_whatever_their_letters() {
     for file in [
         "model-00001-of-00002.safetensors",
@@ -220,7 +231,7 @@ fn shard(names: &[&str]) -> Vec<u8> {
         .iter()
         .map(|&name| RawTensor::new(name, DType::U8, vec![1], vec![1]).unwrap())
         .collect();
-    safetensors::write(&tensors, &Default::default()).unwrap()
+    safetensors::write(&tensors, &IndexMap::new()).unwrap()
 }
 
 fn report_of(map: &[(&str, &str)], shards: &[(&str, &[&str])]) -> Option<ShardReport> {
