@@ -1,9 +1,10 @@
 //! The library's side of the benchmarks: prints the JSON lines that `bench/peers` prints, with
 //! `impl` `gluonic` or `limit`, both measured alternately in one run.
 //!
-//! `cargo run --release -- {train|walk} [--threads N] [--filter CASE] [--ms MS]`
+//! `cargo run --release -- {train|init|walk} [--threads N] [--filter CASE] [--ms MS]`
 
 mod count;
+mod init;
 mod limit;
 mod train;
 mod walk;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     }
     match what.as_str() {
         "train" => train::run(&args),
+        "init" => init::run(&args),
         "walk" => walk::run(&args),
         _ => return usage(),
     }
@@ -43,7 +45,7 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: gluonic-bench {{train|walk}} [--threads N] [--filter CASE] [--ms MS]");
+    eprintln!("usage: gluonic-bench {{train|init|walk}} [--threads N] [--filter CASE] [--ms MS]");
     ExitCode::from(2)
 }
 

@@ -1,4 +1,4 @@
-//! Reaching the parameters of large models.
+//! Reaching the parameters of small and large models.
 
 use std::hint::black_box;
 
@@ -7,20 +7,39 @@ use gluonic::prelude::*;
 use crate::{Args, race};
 
 pub fn run(args: &Args) {
-    for layers in [10, 100, 1_000, 10_000] {
+    for parameters in [10, 100, 1_000, 10_000, 20_000, 100_000] {
         let net = Sequential::new();
-        (0..layers).for_each(|_| net.add(Dense::new(2)));
-        let all = format!("collect_params_{layers}");
-        if all.contains(&args.filter) {
-            race(&all, args, &mut [("gluonic", &mut || {
-                black_box(net.collect_params().expect("names differ"));
-            })]);
+        for _ in 0..parameters / 2 {
+            let layer = DenseConfig { units: 2, in_units: Some(2), ..DenseConfig::default() };
+            net.add(Dense::with(layer).expect("sizes of a layer"));
         }
-        let selected = format!("select_params_{layers}");
-        if selected.contains(&args.filter) {
-            race(&selected, args, &mut [("gluonic", &mut || {
+        net.initialize().expect("known shapes");
+        let cases: [(&str, &dyn Fn()); 6] = [
+            ("collect_params", &|| {
+                black_box(net.collect_params().expect("names differ"));
+            }),
+            ("select_params", &|| {
                 black_box(net.select_params(".*weight").expect("a pattern"));
-            })]);
+            }),
+            ("select", &|| {
+                black_box(net.select("*.weight & kind:weight").expect("a selector"));
+            }),
+            ("snapshot", &|| {
+                black_box(net.snapshot().expect("nobody edits"));
+            }),
+            ("freeze", &|| {
+                black_box(net.freeze("*.weight").expect("weights"));
+                black_box(net.unfreeze("*.weight").expect("weights"));
+            }),
+            ("pending", &|| {
+                black_box(net.pending());
+            }),
+        ];
+        for (name, run) in cases {
+            let case = format!("{name}_{parameters}");
+            if case.contains(&args.filter) {
+                race(&case, args, &mut [("gluonic", &mut || run())]);
+            }
         }
     }
 }

@@ -9,15 +9,21 @@ use std::{borrow::Cow, collections::HashSet, io::Write, ops::Range};
 
 use indexmap::IndexMap;
 
-use crate::{DType, Error, Format, Limits, RawTensor, detect, gguf, mxnet_params, safetensors};
+use crate::{
+    DType, Error, Format, Limits, RawTensor, detect, gguf, mxnet_params, npy, npz, safetensors,
+    torch,
+};
 
 /// The content of a parameter file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Archive<'a> {
-    /// The tensors, in the order of their bytes in the file.
+    /// The tensors, in the file's order: that of its list if it has one, else of their bytes.
     pub tensors: Vec<RawTensor<'a>>,
     /// Texts that the file holds beside the tensors, in the file's order.
     pub metadata: IndexMap<String, String>,
+    /// Tensors that are one tensor under several names, as places in `tensors`, ascending. Empty
+    /// for formats that cannot say so; of those read here, PyTorch's can.
+    pub ties: Vec<Vec<usize>>,
     /// Whether the file names its tensors. If not, they are called `0`, `1`, `2`, and so on.
     pub named: bool,
     /// The format it was read from.
@@ -42,10 +48,12 @@ impl<'a> Archive<'a> {
 /// What a file says about its tensors, without their data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header<'a> {
-    /// One entry per tensor, in the order of their bytes in the file.
+    /// One entry per tensor, in the order of [`Archive::tensors`].
     pub entries: Vec<TensorEntry<'a>>,
     /// Texts that the file holds beside the tensors, in the file's order.
     pub metadata: IndexMap<String, String>,
+    /// As [`Archive::ties`], as places in `entries`.
+    pub ties: Vec<Vec<usize>>,
     /// Whether the file names its tensors. If not, they are called `0`, `1`, `2`, and so on.
     pub named: bool,
     /// The format it was read from.
@@ -78,16 +86,18 @@ pub enum Storage {
     RowSparse,
     /// Some elements of a matrix, row by row; the others are zero.
     Csr,
+    /// All of them, but compressed, big-endian, or in another order; only reading gives them.
+    Encoded,
 }
 
 /// Reads a file of any format, which is told from the first bytes.
 ///
 /// # Memory
-/// Tensors borrow from `bytes`. Sparse arrays are made dense, within [`Limits`].
+/// Tensors borrow from `bytes` where the file has them little-endian, row-major and not compressed;
+/// others, and sparse arrays, are made so within [`Limits`].
 ///
 /// # Errors
-/// Those of [`detect()`], [`Error::Unsupported`] for a format that has no reader yet,
-/// [`Error::Index`] for the index of a sharded model (see [`sharded`](crate::sharded)), and all
+/// Those of [`detect()`], [`Error::Index`] for the index of a sharded model (see [`sharded`](crate::sharded)), and all
 /// that the format's own reader finds.
 ///
 /// # Panics
@@ -105,9 +115,11 @@ pub fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Archive<'a>, Error> 
     match detect(bytes)? {
         Format::Safetensors => safetensors::read(bytes, limits),
         Format::MxnetParams => mxnet_params::read_dense(bytes, limits),
+        Format::Npy => npy::read(bytes, limits),
+        Format::Npz => npz::read(bytes, limits),
+        Format::TorchZip | Format::TorchLegacy => torch::read(bytes, limits),
         Format::Gguf => gguf::read(bytes, limits),
         Format::ShardIndex => Err(Error::Index),
-        format => Err(Error::Unsupported { format }),
     }
 }
 
@@ -124,9 +136,11 @@ pub fn read_header<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Header<'a>, E
     match detect(bytes)? {
         Format::Safetensors => safetensors::read_header(bytes, bytes.len() as u64, limits),
         Format::MxnetParams => mxnet_params::read_header(bytes, limits),
+        Format::Npy => npy::read_header(bytes, limits),
+        Format::Npz => npz::read_header(bytes, limits),
+        Format::TorchZip | Format::TorchLegacy => torch::read_header(bytes, limits),
         Format::Gguf => gguf::read_header(bytes, bytes.len() as u64, limits),
         Format::ShardIndex => Err(Error::Index),
-        format => Err(Error::Unsupported { format }),
     }
 }
 
@@ -138,7 +152,7 @@ pub fn read_header<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Header<'a>, E
 /// # Errors
 /// * [`Error::Unsupported`] for a format that has no writer.
 /// * [`Error::NotRepresentable`] if the format has no place for something, such as metadata in
-///   MXNet's.
+///   MXNet's and NumPy's, or all but one tensor in `.npy`.
 /// * [`Error::Duplicate`] if two tensors have one name.
 /// * [`Error::Write`] if `out` refuses bytes.
 pub fn write_to(
@@ -147,15 +161,20 @@ pub fn write_to(
     tensors: &[RawTensor<'_>],
     metadata: &IndexMap<String, String>,
 ) -> Result<(), Error> {
-    match format {
-        Format::Safetensors => safetensors::write_to(out, tensors, metadata),
-        Format::MxnetParams => match metadata.keys().next() {
-            Some(key) => {
-                let name = key.as_str().into();
-                Err(Error::NotRepresentable { format, what: "the metadata", name })
-            }
-            None => mxnet_params::write_to(out, tensors),
-        },
+    if format == Format::Safetensors {
+        return safetensors::write_to(out, tensors, metadata);
+    }
+    let refused = |what, name: &str| Error::NotRepresentable { format, what, name: name.into() };
+    if let Some(key) = metadata.keys().next() {
+        return Err(refused("the metadata", key));
+    }
+    match (format, tensors) {
+        (Format::MxnetParams, _) => mxnet_params::write_to(out, tensors),
+        (Format::Npz, _) => npz::write_to(out, tensors),
+        (Format::Npy, [tensor]) => npy::write_to(out, tensor),
+        (Format::Npy, _) => {
+            Err(refused("a number of tensors other than one, here", &tensors.len().to_string()))
+        }
         _ => Err(Error::Unsupported { format }),
     }
 }
@@ -185,12 +204,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_formats_without_a_reader_say_so() {
-        let error = read(b"{\"weight_map\":{}}", &Limits::default()).unwrap_err();
-        assert!(matches!(error, Error::Index));
-        assert!(read_header(b"\x93NUMPY\x01\0", &Limits::default()).is_err());
+    fn an_index_is_not_a_file_of_tensors_and_gguf_is_not_written() {
+        for bytes in [b"{\"weight_map\":{}}".as_slice(), b"{\n  \"weight_map\": {"] {
+            assert!(matches!(read(bytes, &Limits::default()), Err(Error::Index)));
+            assert!(matches!(read_header(bytes, &Limits::default()), Err(Error::Index)));
+        }
         let error = write_to(&mut Vec::new(), Format::Gguf, &[], &IndexMap::new()).unwrap_err();
-        assert_eq!(error.to_string(), "GGUF files are not supported");
+        assert_eq!(error.to_string(), "GGUF files cannot be written");
     }
 
     #[test]

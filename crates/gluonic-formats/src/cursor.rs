@@ -16,7 +16,11 @@ pub(crate) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(format: Format, bytes: &'a [u8]) -> Self {
-        Self { format, bytes, place: 0 }
+        Self::at(format, bytes, 0)
+    }
+
+    pub(crate) fn at(format: Format, bytes: &'a [u8], place: usize) -> Self {
+        Self { format, bytes, place }
     }
 
     pub(crate) fn offset(&self) -> u64 {
@@ -43,6 +47,26 @@ impl<'a> Cursor<'a> {
     pub(crate) fn take(&mut self, len: u64, what: &'static str) -> Result<&'a [u8], Error> {
         let range = self.range(len, what)?;
         Ok(self.bytes.get(range).unwrap_or_default()) // `range` lies within the slice.
+    }
+
+    /// Steps over a line and its end; gives the line.
+    pub(crate) fn line(&mut self, what: &'static str) -> Result<&'a [u8], Error> {
+        let rest = self.bytes.get(self.place..).unwrap_or_default();
+        match rest.iter().position(|&byte| byte == b'\n') {
+            Some(len) => {
+                self.place += len + 1;
+                Ok(rest.get(..len).unwrap_or_default())
+            }
+            None => Err(self.truncated(rest.len() as u64 + 1, what)),
+        }
+    }
+
+    pub(crate) fn u8(&mut self, what: &'static str) -> Result<u8, Error> {
+        self.number(what).map(u8::from_le_bytes)
+    }
+
+    pub(crate) fn u16(&mut self, what: &'static str) -> Result<u16, Error> {
+        self.number(what).map(u16::from_le_bytes)
     }
 
     pub(crate) fn u32(&mut self, what: &'static str) -> Result<u32, Error> {
@@ -86,11 +110,6 @@ impl<'a> Cursor<'a> {
             found: self.left() as u64,
         }
     }
-}
-
-/// Where `needle` first occurs.
-pub(crate) fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
-    bytes.windows(needle.len().max(1)).position(|window| window == needle)
 }
 
 #[cfg(test)]

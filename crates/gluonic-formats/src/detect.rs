@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::{Error, cursor::find};
+use crate::{Error, zip::member_names};
 
 /// A format of parameter files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -141,8 +141,21 @@ pub fn detect(bytes: &[u8]) -> Result<Format, Error> {
 /// The eight bytes that every list of MXNet arrays begins with.
 pub(crate) const MXNET_LIST_MAGIC: u64 = 0x112;
 
-/// PyTorch's legacy files begin with a pickle of this 10-byte integer.
-const TORCH_LEGACY: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+/// PyTorch's legacy files begin with a pickle of this integer: its opcode, its length of ten bytes.
+const TORCH_LEGACY: &[u8] = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+
+/// Whether the bytes begin as PyTorch's legacy files: the mark of the protocol, since protocol 4
+/// perhaps that of a frame, then the integer.
+pub(crate) fn is_torch_legacy(bytes: &[u8]) -> bool {
+    const FRAME: usize = 9;
+    match bytes {
+        [0x80, 2..=5, 0x95, rest @ ..] => {
+            rest.get(FRAME - 1..).is_some_and(|rest| rest.starts_with(TORCH_LEGACY))
+        }
+        [0x80, 2..=5, rest @ ..] => rest.starts_with(TORCH_LEGACY),
+        _ => false,
+    }
+}
 
 fn binary_format(bytes: &[u8]) -> Option<Format> {
     if bytes.starts_with(b"\x93NUMPY") {
@@ -151,7 +164,7 @@ fn binary_format(bytes: &[u8]) -> Option<Format> {
     if bytes.starts_with(b"GGUF") {
         return Some(Format::Gguf);
     }
-    if bytes.starts_with(TORCH_LEGACY) {
+    if is_torch_legacy(bytes) {
         return Some(Format::TorchLegacy);
     }
     let (head, rest) = bytes.split_first_chunk::<8>()?;
@@ -171,8 +184,6 @@ fn zip_format(bytes: &[u8]) -> Option<Format> {
     const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
     const NAME_LEN: usize = 26;
     const NAME: usize = 30;
-    /// Enough for the members of any checkpoint that matters, and quick to search.
-    const TAIL: usize = 1 << 16;
     if bytes.len() == 22 && bytes.starts_with(EMPTY_ZIP) {
         return Some(Format::Npz);
     }
@@ -181,11 +192,14 @@ fn zip_format(bytes: &[u8]) -> Option<Format> {
     }
     let len = bytes.get(NAME_LEN..)?.first_chunk::<2>().map(|len| u16::from_le_bytes(*len))?;
     let first = bytes.get(NAME..NAME + usize::from(len)).unwrap_or_default();
-    let tail = bytes.get(bytes.len().saturating_sub(TAIL)..).unwrap_or_default();
-    if first.ends_with(b"data.pkl") || find(tail, b"/data.pkl").is_some() {
+    // The first member's name tells it even where the list at the end is missing.
+    let has = |suffix: &[u8]| {
+        first.ends_with(suffix) || member_names(bytes).any(|name| name.ends_with(suffix))
+    };
+    if has(b"/data.pkl") {
         return Some(Format::TorchZip);
     }
-    (first.ends_with(b".npy") || find(tail, b".npyPK").is_some()).then_some(Format::Npz)
+    has(b".npy").then_some(Format::Npz)
 }
 
 fn file_kind(bytes: &[u8]) -> Option<FileKind> {
@@ -265,7 +279,10 @@ mod tests {
         assert_eq!(detect(b"\x02\0\0\0\0\0\0\0{}").unwrap(), Format::Safetensors);
         assert_eq!(detect(b"\x12\x01\0\0\0\0\0\0\0\0").unwrap(), Format::MxnetParams);
         assert_eq!(detect(b"GGUF\x03\0\0\0").unwrap(), Format::Gguf);
-        assert_eq!(detect(TORCH_LEGACY).unwrap(), Format::TorchLegacy);
+        for start in [b"\x80\x02".as_slice(), b"\x80\x04\x95\x0d\0\0\0\0\0\0\0"] {
+            let bytes = [start, TORCH_LEGACY].concat();
+            assert_eq!(detect(&bytes).unwrap(), Format::TorchLegacy);
+        }
         assert_eq!(detect(&zip("w.npy")).unwrap(), Format::Npz);
         assert_eq!(detect(&zip("model/data.pkl")).unwrap(), Format::TorchZip);
         check_kind(&zip("readme.txt"), FileKind::Zip);

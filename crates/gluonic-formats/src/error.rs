@@ -37,8 +37,8 @@ pub enum Error {
         head: Box<[u8]>,
     },
 
-    /// The format is known by name but this version cannot read or write it.
-    #[error("{format} files are not supported")]
+    /// The format can be read but not written.
+    #[error("{format} files cannot be written")]
     Unsupported {
         /// The format.
         format: Format,
@@ -148,7 +148,8 @@ pub enum Error {
         offset: u64,
     },
 
-    /// A header is not of the form that the format demands.
+    /// The header (JSON, in `.npy` a Python dict, in GGUF binary) is not of the form that the format
+    /// demands.
     #[error(
         "malformed {format} header at byte {offset}{}: {reason}",
         key.as_ref().map(|key| format!(", entry `{}`", Shown(key))).unwrap_or_default()
@@ -302,6 +303,115 @@ pub enum Error {
         reason: &'static str,
     },
 
+    /// The elements of an array are no numbers.
+    #[error("tensor `{}` holds {kind} (`{}`), not numbers", Shown(name), Shown(found))]
+    NotNumbers {
+        /// The tensor.
+        name: Box<str>,
+        /// What its elements are.
+        kind: &'static str,
+        /// What the file says.
+        found: Box<str>,
+    },
+
+    /// A zip file breaks the rules of its kind, or does what no honest writer does.
+    #[error(
+        "{format} file is a malformed zip at byte {offset}{}: {reason}",
+        member.as_ref().map(|name| format!(", member `{}`", Shown(name))).unwrap_or_default()
+    )]
+    Zip {
+        /// The format being read.
+        format: Format,
+        /// The member in which it happened.
+        member: Option<Box<str>>,
+        /// Where in the file.
+        offset: u64,
+        /// What is wrong.
+        reason: &'static str,
+    },
+
+    /// The bytes of a zip file's member are not those that were written.
+    #[error(
+        "member `{}` at byte {offset} is corrupt: its checksum should be {expected:08x}, \
+         found {found:08x}",
+        Shown(member)
+    )]
+    Checksum {
+        /// The member.
+        member: Box<str>,
+        /// Where it starts.
+        offset: u64,
+        /// The checksum (CRC-32) that the file states.
+        expected: u32,
+        /// That of the bytes there are.
+        found: u32,
+    },
+
+    /// A zip file lacks a member that its format demands.
+    #[error("{format} file has no member `{}`", Shown(member))]
+    MissingMember {
+        /// The format being read.
+        format: Format,
+        /// The member.
+        member: Box<str>,
+    },
+
+    /// A pickle breaks the rules, or uses one that no parameter file needs.
+    #[error("malformed pickle at byte {offset}: {reason}")]
+    Pickle {
+        /// Where in the pickle.
+        offset: u64,
+        /// What is wrong.
+        reason: Box<str>,
+    },
+
+    /// A pickle asks for a Python object that is not known here, where it matters. Nothing was run.
+    #[error(
+        "the pickle needs the Python object `{}`, which is not known and was not run",
+        Shown(global)
+    )]
+    Foreign {
+        /// Its module and name.
+        global: Box<str>,
+    },
+
+    /// A tensor is of a kind that has no plain elements.
+    #[error("tensor `{}` is {kind}, which cannot be read", Shown(name))]
+    TensorKind {
+        /// The tensor.
+        name: Box<str>,
+        /// Which kind.
+        kind: &'static str,
+    },
+
+    /// A tensor is a view that reaches beyond its storage.
+    #[error(
+        "tensor `{}` reaches to byte {end} of storage `{}`, which has {len} bytes",
+        Shown(name),
+        Shown(storage)
+    )]
+    OutOfStorage {
+        /// The tensor.
+        name: Box<str>,
+        /// The storage's key.
+        storage: Box<str>,
+        /// The byte after the tensor's last; `u64::MAX` if no file is that long.
+        end: u64,
+        /// How many bytes the storage has.
+        len: u64,
+    },
+
+    /// A storage is not as long as the pickle says.
+    #[error("storage `{}` should have {expected} bytes, found {found}", Shown(storage))]
+    StorageLength {
+        /// The storage's key.
+        storage: Box<str>,
+        /// What the pickle says; `u64::MAX` if no file is that long.
+        expected: u64,
+        /// How many bytes there are.
+        found: u64,
+    },
+
     /// The format to be written has no place for this.
     #[error("{format} cannot hold {what} `{}`", Shown(name))]
     NotRepresentable {
@@ -330,22 +440,31 @@ impl Error {
             Self::Empty => "the download or the save was interrupted; fetch or write it again",
             Self::WrongKind { kind } => kind.hint(),
             Self::UnknownFormat { .. } => {
-                "readable are safetensors and MXNet `.params` files, told by content, not by ending"
+                "readable are safetensors, MXNet `.params`, NumPy, PyTorch and GGUF files, told by \
+                 content, not by ending"
             }
-            Self::Unsupported { .. } => "convert it to safetensors with the library that wrote it",
+            Self::Unsupported { .. } => "write safetensors, which holds the same tensors",
             Self::Truncated { .. } => "the file is incomplete; compare its size with the original",
             Self::Limit { .. } => "if you trust the file, raise that field of `Limits`",
             Self::Duplicate { .. } => "the file was not made by a stock writer; do not trust it",
             Self::Hole { .. } | Self::Overlap { .. } => {
                 "offsets must cover the data exactly; write the file again with a stock writer"
             }
+            Self::NotNumbers { .. } => "save it as an array of one numeric type",
+            Self::Zip { .. } | Self::MissingMember { .. } => {
+                "write the file again with the library that made it"
+            }
+            Self::Checksum { .. } => "the file was damaged after it was written; fetch it again",
+            Self::Foreign { .. } => "save `model.state_dict()` alone, or convert it to safetensors",
+            Self::TensorKind { .. } => "make it a dense tensor on the CPU before saving",
             Self::Version { .. } => "convert the model again with a current version of its tools",
             Self::Index => "read the index, then each of the files it names",
             Self::FileName { .. } => "an index may name files of its own folder only",
             Self::Shards { .. } => "fetch all files again, at one revision",
             Self::Digest { .. } => "the record is damaged or was edited; write the file again",
             Self::NotDequantizable { .. } => {
-                "that is for Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 and Q2_K to Q6_K; others pass through as they are"
+                "that is for Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 and Q2_K to Q6_K; others pass through as \
+                 they are"
             }
             Self::NoneArray { .. } => "initialize every parameter before saving",
             Self::NotRepresentable { .. } => "choose another format, or leave it out",
@@ -363,6 +482,8 @@ impl Error {
             | Self::Header { offset, .. }
             | Self::Negative { offset, .. }
             | Self::NoneArray { offset, .. }
+            | Self::Zip { offset, .. }
+            | Self::Checksum { offset, .. }
             | Self::NamesMismatch { offset, .. } => Some(offset),
             _ => None,
         }

@@ -15,13 +15,23 @@
 //! # Ok::<(), gluonic_formats::Error>(())
 //! ```
 //!
+//! | format | read | written |
+//! | --- | --- | --- |
+//! | safetensors | yes | yes |
+//! | MXNet `.params` | yes: V0 to V3, sparse arrays made dense | yes: V2, V3 where needed |
+//! | NumPy `.npy` | yes: 1.0 to 3.0, any byte order, C and Fortran order | yes, as NumPy does |
+//! | NumPy `.npz` | yes, compressed or not | yes, not compressed, aligned |
+//! | PyTorch `.pt`, `.pth` | yes: zip files and the older streams; no code is run | no |
+//! | GGUF | yes: 2 and 3, little-endian; [`gguf::dequantize`] is asked for | no |
+//! | index of shards | yes: [`ShardIndex`] | yes |
+//!
 //! This crate opens no file, knows no arithmetic and has no `unsafe` code. Whatever the bytes, a
 //! reader neither panics nor hangs, and allocates within [`Limits`]: a length in a file is a
 //! claim, checked before it is used.
 //!
 //! * [`read`], [`read_header`], [`write_to`]: any format; [`detect()`] tells which.
-//! * [`safetensors`], [`mxnet_params`]: one format each, with what only it can say.
-//! * [`gguf`]: llama.cpp's files, with a way from quantized tensors to floats.
+//! * [`safetensors`], [`mxnet_params`], [`npy`], [`npz`], [`torch`], [`gguf`]: one format each,
+//!   with what only it can say.
 //! * [`sharded`]: the index of a model in several files.
 //! * [`digest`]: what tells whether two files hold the same, and whether one is damaged.
 //! * [`RawTensor`], [`DType`], [`Archive`], [`Header`]: what goes in and out.
@@ -41,9 +51,14 @@ pub mod gguf;
 mod json;
 mod limits;
 pub mod mxnet_params;
+pub mod npy;
+pub mod npz;
 mod raw;
 pub mod safetensors;
 pub mod sharded;
+mod strided;
+pub mod torch;
+mod zip;
 
 pub use crate::{
     archive::{Archive, Header, Storage, TensorEntry, read, read_header, write_to},

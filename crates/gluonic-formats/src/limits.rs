@@ -90,6 +90,9 @@ impl Budget {
     pub(crate) const TENSOR: usize = 320;
     /// What one metadata pair costs beyond its text.
     pub(crate) const PAIR: usize = 192;
+    /// What one member of a zip file costs: its record and its places in the set that finds
+    /// duplicates and in the list that finds overlaps.
+    pub(crate) const MEMBER: usize = 144;
 
     pub(crate) fn new(format: Format, limits: &Limits, input_len: usize) -> Self {
         let total =
@@ -110,6 +113,11 @@ impl Budget {
                 found: (self.total - self.left).saturating_add(bytes) as u64,
             }),
         }
+    }
+
+    /// Takes note that an allocation is over.
+    pub(crate) fn give_back(&mut self, bytes: usize) {
+        self.left = self.left.saturating_add(bytes).min(self.total);
     }
 }
 

@@ -1,13 +1,18 @@
 //! Batches of samples.
 
 use crate::error::{Error, Result};
-use crate::ops::permutation;
+use crate::random::{Draws, permutation};
+
+thread_local! {
+    static ORDER: Draws = Draws::new("batches");
+}
 
 /// The numbers of the samples of one epoch, shuffled and cut into batches; the last batch is
 /// shorter if they do not come out even.
 ///
 /// # Randomness
-/// The order is drawn once, by the next key of the process: epochs differ, a program repeats.
+/// The order is draw 1, 2, … of this thread at the path `batches`: epochs differ, nothing else that
+/// draws disturbs it, and [`random::seed`](crate::random::seed) starts it over.
 ///
 /// # Errors
 /// [`Error::Setting`] if the batch size is 0.
@@ -31,7 +36,7 @@ pub fn shuffled_batches(
         let (setting, expected) = ("batch_size", "1 or more");
         return Err(Error::Setting { setting, expected, found: "0".into() });
     }
-    let order = permutation(n_samples);
+    let order = ORDER.with(|draws| permutation(draws.next_stream(), n_samples));
     let n_batches = n_samples.div_ceil(batch_size);
     Ok((0..n_batches)
         .map(move |i| order[i * batch_size..((i + 1) * batch_size).min(n_samples)].to_vec()))

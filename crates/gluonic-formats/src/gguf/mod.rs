@@ -6,7 +6,8 @@
 //! nothing does so unasked, so that a file's tensors pass through as they are.
 //!
 //! A file lists dims innermost first, and [`RawTensor::shape`] outermost first: what llama.cpp
-//! shows as `[4096, 32000]` has the shape `(32000, 4096)` here. The bytes are the same.
+//! shows as `[4096, 32000]` has the shape `(32000, 4096)` here. The bytes are the same. Tensors come
+//! in the order of their bytes.
 //!
 //! In [`Archive::metadata`], values are the texts that [`Value`] displays. An array that takes more
 //! than 1,024 bytes, such as a vocabulary, is left out there: a tokenizer is not a parameter, and
@@ -62,13 +63,13 @@ const LONGEST_ARRAY: usize = 1024;
 /// # Source
 /// The format description in ggml's repository, `docs/gguf.md`; `ggml/src/gguf.cpp`.
 pub fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Archive<'a>, Error> {
-    let Header { entries, metadata, named, format } =
+    let Header { entries, metadata, ties, named, format } =
         read_header(bytes, bytes.len() as u64, limits)?;
     let tensors = entries.into_iter().map(|entry| {
         let data = bytes.get(entry.range).unwrap_or_default();
         RawTensor::new(entry.name, entry.dtype, entry.shape, data)
     });
-    Ok(Archive { tensors: collect(tensors)?, metadata, named, format })
+    Ok(Archive { tensors: collect(tensors)?, metadata, ties, named, format })
 }
 
 /// Reads what a file says about its tensors, from its beginning and its length.
@@ -90,7 +91,7 @@ pub fn read_header<'a>(
     let (n_tensors, metadata) = reader.metadata()?;
     let entries = reader.entries(n_tensors, metadata.alignment, file_len)?;
     let metadata = reader.texts(&metadata)?;
-    Ok(Header { entries, metadata, named: true, format: FORMAT })
+    Ok(Header { entries, metadata, ties: Vec::new(), named: true, format: FORMAT })
 }
 
 /// Reads the metadata, with its types.

@@ -162,6 +162,7 @@ pub fn read_dense<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Archive<'a>, E
     Ok(Archive {
         tensors: collect(tensors)?,
         metadata: indexmap::IndexMap::default(),
+        ties: Vec::new(),
         named: params.named,
         format: FORMAT,
     })
@@ -186,7 +187,8 @@ pub fn read_header<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Header<'a>, E
         storage: record.storage,
     });
     let metadata = indexmap::IndexMap::default();
-    Ok(Header { entries: entries.collect(), metadata, named: list.named, format: FORMAT })
+    let (entries, ties) = (entries.collect(), Vec::new());
+    Ok(Header { entries, metadata, ties, named: list.named, format: FORMAT })
 }
 
 fn read_within<'a>(

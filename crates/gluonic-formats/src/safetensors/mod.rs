@@ -86,7 +86,7 @@ pub fn read_header<'a>(
         entry.range.start = entry.range.start.saturating_add(data_start);
         entry.range.end = entry.range.end.saturating_add(data_start);
     }
-    Ok(Header { entries, metadata, named: true, format })
+    Ok(Header { entries, metadata, ties: Vec::new(), named: true, format })
 }
 
 /// Reads a file.
@@ -121,13 +121,13 @@ pub fn read_header<'a>(
 /// # Source
 /// The format description in the README of huggingface/safetensors.
 pub fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Archive<'a>, Error> {
-    let Header { entries, metadata, named, format } =
+    let Header { entries, metadata, ties, named, format } =
         read_header(bytes, bytes.len() as u64, limits)?;
     let tensors = entries.into_iter().map(|entry| {
         let data = bytes.get(entry.range).unwrap_or_default();
         RawTensor::new(entry.name, entry.dtype, entry.shape, data)
     });
-    Ok(Archive { tensors: collect(tensors)?, metadata, named, format })
+    Ok(Archive { tensors: collect(tensors)?, metadata, ties, named, format })
 }
 
 /// Writes tensors into a new vector; see [`write_to`].

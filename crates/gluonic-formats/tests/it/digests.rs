@@ -297,7 +297,7 @@ proptest! {
             (ROOT_KEY.to_owned(), root_text), (TENSORS_KEY.to_owned(), json),
         ]);
         let archive = Archive {
-            tensors: vec![], metadata, named: true, format: Format::Safetensors,
+            tensors: vec![], metadata, ties: vec![], named: true, format: Format::Safetensors,
         };
         let _ = verify(&archive);
     }

@@ -1,9 +1,11 @@
 //! Whatever the bytes, readers return; and what two readers accept, they agree on.
 
-use gluonic_formats::{Limits, Storage, detect, mxnet_params, read, read_header, safetensors};
+use gluonic_formats::{
+    Limits, Storage, detect, mxnet_params, npz, read, read_header, safetensors, torch,
+};
 use proptest::{collection::vec, prelude::*, sample::select};
 
-use crate::support::{V1, V2, V3, bytes_of, stems};
+use crate::support::{V1, V2, V3, bytes_of, fixture, fixtures, stems};
 
 /// Reads in every way; panics only where readers disagree.
 pub(crate) fn read_all(bytes: &[u8]) {
@@ -26,6 +28,7 @@ pub(crate) fn read_all(bytes: &[u8]) {
         let _ = (error.hint(), error.offset());
     }
     let _ = safetensors::read(bytes, &limits);
+    let _ = (npz::read(bytes, &limits), torch::read(bytes, &limits));
     if let Ok(params) = mxnet_params::read(bytes, &limits) {
         let mut out = Vec::new();
         params.write_to(&mut out).expect("what was read can be written");
@@ -60,6 +63,37 @@ fn files_with_one_wrong_byte_are_read_or_refused() {
     }
 }
 
+/// Every file that NumPy or PyTorch wrote, if it is not too long to try all its bytes.
+fn small_fixtures() -> Vec<Vec<u8>> {
+    let files = fixtures().into_iter().map(|name| fixture(&name));
+    files.filter(|file| file.len() < 2500).collect()
+}
+
+#[test]
+fn foreign_files_with_one_wrong_byte_are_read_or_refused() {
+    for mut file in small_fixtures() {
+        for place in 0..file.len() {
+            let old = file[place];
+            for new in [0, 0xff, b'(', b'.', old ^ 1, old ^ 0x80, old.wrapping_add(1)] {
+                file[place] = new;
+                read_all(&file);
+            }
+            file[place] = old;
+        }
+    }
+}
+
+#[test]
+fn foreign_files_cut_short_are_refused() {
+    for name in fixtures() {
+        let file = fixture(&name);
+        for len in 0..file.len() {
+            assert!(read(&file[..len], &Limits::default()).is_err(), "{name} at {len}");
+            read_all(&file[..len]);
+        }
+    }
+}
+
 #[test]
 fn params_cut_short_are_refused_unless_only_ignored_bytes_are_missing() {
     for stem in stems() {
@@ -83,6 +117,28 @@ fn word() -> impl Strategy<Value = Vec<u8>> {
         4 => select(vec![0_u64, 1, 2, 3, u64::MAX, 1 << 62]).prop_map(|n| n.to_le_bytes().to_vec()),
         1 => vec(any::<u8>(), 0..5),
     ]
+}
+
+fn opcode() -> impl Strategy<Value = &'static [u8]> {
+    let whole: Vec<&[u8]> = vec![
+        b"(X\x07\0\0\0storagectorch\nByteStorage\nX\x01\0\0\0kX\x03\0\0\0cpuK\x04tQ",
+        b"ctorch._utils\n_rebuild_tensor_v2\n",
+        b"ctorch._utils\n_rebuild_parameter\n",
+        b"ctorch._tensor\n_rebuild_from_type_v2\n",
+        b"ccollections\nOrderedDict\n)R",
+        b"cbuiltins\nset\n",
+        b"cos\nsystem\n",
+        b"X\x01\0\0\0a",
+        b"K\x01",
+        b"K\x02",
+        b"\x8a\x01\xff",
+        b"q\0",
+        b"h\0",
+        b"q\x01",
+        b"h\x01",
+    ];
+    let single = b"()]}tRsuaeblNd\x85\x86\x87\x81\x88\x8f\x90\x93\x94012Q".chunks(1);
+    select(whole.into_iter().chain(single).collect::<Vec<_>>())
 }
 
 fn token() -> impl Strategy<Value = &'static str> {
@@ -123,6 +179,28 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_are_refused_or_read(bytes in vec(any::<u8>(), 0..300)) {
+        read_all(&bytes);
+    }
+
+    #[test]
+    fn foreign_files_with_many_wrong_bytes_are_read_or_refused(
+        index in any::<prop::sample::Index>(),
+        edits in vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+    ) {
+        let files = fixtures();
+        let mut file = fixture(&files[index.index(files.len())]);
+        for (place, byte) in edits {
+            *place.get_mut::<u8>(&mut file) = byte;
+        }
+        read_all(&file);
+    }
+
+    #[test]
+    fn arbitrary_pickles_are_refused_or_read(units in vec(opcode(), 0..60)) {
+        let mut bytes = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.".to_vec();
+        bytes.extend(b"\x80\x02M\xe9\x03.\x80\x02}.");
+        bytes.extend(units.concat());
+        bytes.extend(b".](X\x01\0\0\0ke.\x04\0\0\0\0\0\0\0\x01\x02\x03\x04");
         read_all(&bytes);
     }
 

@@ -1,4 +1,4 @@
-//! Behavior seen from outside: files that MXNet wrote, attacks, identities.
+//! Behavior seen from outside: files that others wrote, attacks, identities.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::doc_markdown)]
 
 mod dequantize;
@@ -9,6 +9,10 @@ mod gguf_builder;
 mod gguf_files;
 mod hostile_bytes;
 mod mxnet_params_attacks;
+mod numpy_files;
 mod round_trips;
 mod sharded;
 mod support;
+mod torch_attacks;
+mod torch_files;
+mod zip_attacks;

@@ -1,7 +1,8 @@
 //! Writing, then reading, is identity.
 
 use gluonic_formats::{
-    Archive, DType, Error, Format, Limits, RawTensor, byte_len, mxnet_params, read, read_header,
+    Archive, DType, Error, Format, Limits, RawTensor, byte_len, mxnet_params, npy, npz, read,
+    read_header,
     safetensors::{self, Layout, Order},
     write_to,
 };
@@ -40,6 +41,7 @@ fn dtypes_of(format: Format) -> Vec<DType> {
         .into_iter()
         .filter(|&dtype| match format {
             Format::Safetensors => dtype.safetensors_name().is_some(),
+            Format::Npz => dtype <= DType::F64 || matches!(dtype, DType::C64 | DType::C128),
             _ => dtype <= DType::F64,
         })
         .collect()
@@ -59,7 +61,8 @@ proptest! {
         prop_assert_eq!(layout.file_len(), bytes.len() as u64);
         let archive = read(&bytes, &Limits::default()).unwrap();
         let (named, format) = (true, Format::Safetensors);
-        prop_assert_eq!(archive, Archive { tensors, metadata, named, format });
+        let ties = vec![];
+        prop_assert_eq!(archive, Archive { tensors, metadata, ties, named, format });
     }
 
     #[test]
@@ -96,8 +99,39 @@ proptest! {
     }
 
     #[test]
+    fn npz_come_back_as_given(tensors in tensors(dtypes_of(Format::Npz))) {
+        let unsafe_name = |name: &str| {
+            name.contains('\0') || name.starts_with(['/', '\\'])
+                || name.split(['/', '\\']).any(|part| part == ".." || part.ends_with(':'))
+        };
+        prop_assume!(!tensors.iter().any(|tensor| unsafe_name(tensor.name())));
+        let bytes = npz::write(&tensors).unwrap();
+        let archive = read(&bytes, &Limits::default()).unwrap();
+        for tensor in &archive.tensors {
+            let place = tensor.data().as_ptr() as usize - bytes.as_ptr() as usize;
+            prop_assert!(tensor.data().is_empty() || place.is_multiple_of(64));
+        }
+        prop_assert_eq!(&archive.tensors, &tensors);
+        prop_assert_eq!(npz::write(&archive.tensors).unwrap(), bytes);
+    }
+
+    #[test]
+    fn npy_come_back_as_given(tensor in tensor(dtypes_of(Format::Npz))) {
+        let bytes = npy::write(&tensor).unwrap();
+        let archive = read(&bytes, &Limits::default()).unwrap();
+        prop_assert!(!archive.named);
+        prop_assert_eq!(&archive.tensors, &[tensor.with_name("0")]);
+        for len in 0..bytes.len() {
+            prop_assert!(read(&bytes[..len], &Limits::default()).is_err());
+        }
+    }
+
+    #[test]
     fn every_truncation_is_noticed(tensors in tensors(dtypes_of(Format::MxnetParams))) {
-        for format in [Format::Safetensors, Format::MxnetParams] {
+        // Not every name may stand in a zip file.
+        let numbered = tensors.into_iter().enumerate();
+        let tensors: Vec<_> = numbered.map(|(index, t)| t.with_name(index.to_string())).collect();
+        for format in [Format::Safetensors, Format::MxnetParams, Format::Npz] {
             let mut bytes = Vec::new();
             write_to(&mut bytes, format, &tensors, &IndexMap::new()).unwrap();
             prop_assert!(read(&bytes, &Limits::default()).is_ok());
@@ -127,7 +161,7 @@ impl std::io::Write for Full {
 #[test]
 fn a_full_disk_is_reported_wherever_it_happens() {
     let tensors = [RawTensor::new("w", DType::F32, vec![2], vec![0; 8]).unwrap()];
-    for format in [Format::Safetensors, Format::MxnetParams] {
+    for format in [Format::Safetensors, Format::MxnetParams, Format::Npz, Format::Npy] {
         let mut bytes = Vec::new();
         write_to(&mut bytes, format, &tensors, &IndexMap::new()).unwrap();
         for room in 0..bytes.len() {

@@ -15,6 +15,26 @@ pub(crate) fn bytes_of(file: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// A file that NumPy or PyTorch wrote.
+#[allow(clippy::disallowed_methods)] // Tests may read files.
+pub(crate) fn fixture(file: &str) -> Vec<u8> {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures")).join(file);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The names of all files that NumPy or PyTorch wrote, sorted.
+pub(crate) fn fixtures() -> Vec<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+    let names = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = names
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| [".npy", ".npz", ".pt"].iter().any(|ending| name.ends_with(ending)))
+        .collect();
+    names.sort();
+    assert!(names.len() >= 30, "only {} fixtures", names.len());
+    names
+}
+
 /// The stems of all fixtures, sorted.
 pub(crate) fn stems() -> Vec<String> {
     let mut stems: Vec<String> = std::fs::read_dir(folder())

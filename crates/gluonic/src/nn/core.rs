@@ -20,7 +20,7 @@ struct Hooks {
 }
 
 struct Inner {
-    class: Box<str>,
+    class: Arc<str>,
     prefix: Box<str>,
     empty_prefix: bool,
     params: RwLock<ParameterDict>,
@@ -86,6 +86,10 @@ impl BlockCore {
     /// The class, as it is printed.
     pub fn class(&self) -> &str {
         &self.0.class
+    }
+
+    pub(crate) fn shared_class(&self) -> Arc<str> {
+        self.0.class.clone()
     }
 
     /// What the names of its parameters and children start with.

@@ -36,7 +36,7 @@ impl Walker {
     fn step(&mut self, block: &dyn Block, parent: usize) {
         let start = self.walked.len();
         let own = self.parts.as_mut().map_or(0, |parts| {
-            let (path, class) = (self.path.as_str().into(), block.core().class().into());
+            let (path, class) = (self.path.as_str().into(), block.core().shared_class());
             parts.push(Part { parent, path, class, entries: start..start });
             parts.len() - 1
         });

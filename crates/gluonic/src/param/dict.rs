@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::entries::{Entries, Iter};
 use super::init_options::InitOptions;
 use super::parameter::Parameter;
 use super::spec::ParamSpec;
@@ -16,8 +17,6 @@ use crate::error::{Error, Result, or_panic};
 use crate::init::{Initializer, Reinit};
 use crate::name::{ParamName, Pattern};
 use crate::suggest::nearest;
-
-type Entries = IndexMap<ParamName, Parameter, foldhash::fast::RandomState>;
 
 /// Parameters by name, in the order in which they were added. Cloning copies the list, not the
 /// parameters.
@@ -79,12 +78,12 @@ impl ParameterDict {
 
     /// Whether there is no parameter.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.len() == 0
     }
 
     /// Whether there is a parameter of that full name.
     pub fn contains(&self, name: &str) -> bool {
-        self.entries.contains_key(name)
+        self.entries.get(name).is_some()
     }
 
     /// The parameter of that full name.
@@ -94,18 +93,18 @@ impl ParameterDict {
     pub fn get(&self, name: &str) -> Result<&Parameter> {
         self.entries.get(name).ok_or_else(|| Error::UnknownParameter {
             name: name.into(),
-            nearest: nearest(name, self.entries.keys().map(|name| &**name)),
+            nearest: nearest(name, self.names().map(|name| &**name)),
         })
     }
 
     /// The parameters in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Parameter> {
-        self.entries.values()
+    pub fn iter(&self) -> Iter<'_> {
+        self.entries.iter()
     }
 
     /// The full names in order.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &ParamName> {
-        self.entries.keys()
+        self.iter().map(Parameter::name)
     }
 
     fn find(&self, name: &str) -> Option<Parameter> {
@@ -130,7 +129,7 @@ impl ParameterDict {
             }
             None => Parameter::with_spec(name.clone(), spec),
         };
-        self.entries.insert(name, parameter.clone());
+        self.entries.insert(&parameter);
         Ok(parameter)
     }
 
@@ -157,7 +156,7 @@ impl ParameterDict {
             (None, Some(value)) => Parameter::constant(name.clone(), value)?,
             (None, None) => return Err(fail("does not exist; give a value to make it")),
         };
-        self.entries.insert(name, parameter.clone());
+        self.entries.insert(&parameter);
         Ok(parameter)
     }
 
@@ -171,16 +170,10 @@ impl ParameterDict {
         {
             return Ok(());
         }
-        match self.entries.entry(parameter.name().clone()) {
-            indexmap::map::Entry::Vacant(entry) => {
-                entry.insert(parameter.clone());
-                Ok(())
-            }
-            indexmap::map::Entry::Occupied(entry) if entry.get().ptr_eq(parameter) => Ok(()),
-            indexmap::map::Entry::Occupied(_) => {
-                Err(Error::DuplicateName { name: parameter.name().clone() })
-            }
+        if self.entries.insert(parameter) {
+            return Ok(());
         }
+        Err(Error::DuplicateName { name: parameter.name().clone() })
     }
 
     /// Adds all parameters of another set, up to the first whose name is taken.
@@ -316,10 +309,10 @@ impl Index<&str> for ParameterDict {
 
 impl<'a> IntoIterator for &'a ParameterDict {
     type Item = &'a Parameter;
-    type IntoIter = indexmap::map::Values<'a, ParamName, Parameter>;
+    type IntoIter = Iter<'a>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.entries.values()
+        self.entries.iter()
     }
 }
 

@@ -13,6 +13,7 @@
 
 mod dict;
 mod display;
+mod entries;
 mod flat;
 mod freeze;
 mod infer;
@@ -26,6 +27,7 @@ mod state;
 mod table;
 
 pub use dict::ParameterDict;
+pub use entries::Iter;
 pub(crate) use infer::infer;
 pub use init_options::InitOptions;
 pub use parameter::Parameter;

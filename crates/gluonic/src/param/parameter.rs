@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
+use super::entries::hash_of;
 use super::infer::stand_in;
 use super::spec::ParamSpec;
 use super::state::{Group, Kind, Life, Plan, Provenance, Ready, State};
@@ -15,6 +16,7 @@ use crate::shape::Shape;
 #[derive(Debug)]
 struct Inner {
     name: ParamName,
+    name_hash: u64,
     kind: Kind,
     state: RwLock<State>,
 }
@@ -77,7 +79,12 @@ impl Parameter {
             life: Life::Declared,
             provenance: None,
         };
-        Parameter(Arc::new(Inner { name: name.into(), kind: spec.kind, state: RwLock::new(state) }))
+        Self::of(name.into(), spec.kind, state)
+    }
+
+    fn of(name: ParamName, kind: Kind, state: State) -> Self {
+        let name_hash = hash_of(&name);
+        Parameter(Arc::new(Inner { name, name_hash, kind, state: RwLock::new(state) }))
     }
 
     /// A parameter that training never changes, with its value as its own initializer.
@@ -107,6 +114,10 @@ impl Parameter {
         &self.0.name
     }
 
+    pub(super) fn name_hash(&self) -> u64 {
+        self.0.name_hash
+    }
+
     /// What it is for.
     pub fn kind(&self) -> Kind {
         self.0.kind
@@ -125,6 +136,10 @@ impl Parameter {
     /// The shape as far as it is known; `None` while not even the rank is.
     pub fn shape(&self) -> Option<Shape> {
         self.state().shape.clone()
+    }
+
+    pub(crate) fn with_shape<R>(&self, read: impl FnOnce(&Option<Shape>) -> R) -> R {
+        read(&self.state().shape)
     }
 
     /// The element type.
@@ -429,9 +444,7 @@ impl Parameter {
                 ready.slot = Some(Arc::new(Slot::new(slot.req(), grad)));
             }
         }
-        let inner =
-            Inner { name: self.name().clone(), kind: self.kind(), state: RwLock::new(state) };
-        Ok(Parameter(Arc::new(inner)))
+        Ok(Self::of(self.name().clone(), self.kind(), state))
     }
 
     /// Compares with what another layer asks for, and learns from it what was not known.

@@ -303,31 +303,29 @@ impl fmt::Display for SnapshotDiff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let n = self.changes.len();
         write!(f, "{n} of {} parameters differ", n + self.equal)?;
-        if self.is_empty() {
-            return Ok(());
-        }
-        f.write_str("\n")?;
         let head = ["path", "changed", "of", "largest", "norm", "relative"];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
-        let whole = |path: &ParamPath, text: String| {
-            let mut row = vec![path.to_string(), text];
-            row.resize(head.len(), String::new());
-            row
-        };
         for (path, change) in &self.changes {
-            rows.push(match change {
-                Change::Values { changed, elements, max_abs, norm, relative } => {
-                    let mut row = vec![path.to_string(), changed.to_string(), elements.to_string()];
-                    row.extend([max_abs, norm, relative].map(|number| format!("{number:.3e}")));
-                    row
-                }
-                Change::Shape { from, to } => whole(path, format!("shape {from} to {to}")),
-                Change::DType { from, to } => whole(path, format!("{from} to {to}")),
-                Change::Added => whole(path, "added".into()),
-                Change::Removed => whole(path, "removed".into()),
-            });
+            if let Change::Values { changed, elements, max_abs, norm, relative } = change {
+                let mut row = vec![path.to_string(), changed.to_string(), elements.to_string()];
+                row.extend([max_abs, norm, relative].map(|number| format!("{number:.3e}")));
+                rows.push(row);
+            }
         }
-        table::write(f, &rows)
+        if rows.len() > 1 {
+            f.write_str("\n")?;
+            table::write(f, &rows)?;
+        }
+        for (path, change) in &self.changes {
+            match change {
+                Change::Values { .. } => {}
+                Change::Shape { from, to } => write!(f, "\n{path}: shape {from} became {to}")?,
+                Change::DType { from, to } => write!(f, "\n{path}: {from} became {to}")?,
+                Change::Added => write!(f, "\n{path}: added")?,
+                Change::Removed => write!(f, "\n{path}: removed")?,
+            }
+        }
+        Ok(())
     }
 }
 

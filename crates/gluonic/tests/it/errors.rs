@@ -50,6 +50,13 @@ fn layer() -> Dense {
     name::manager(|| Dense::new(4))
 }
 
+fn ready_layer() -> Dense {
+    let layer = layer();
+    layer.initialize().unwrap();
+    layer.infer_shapes(&[(1, 2)]).unwrap();
+    layer
+}
+
 #[test]
 fn errors_of_the_life_of_a_parameter() {
     assert_snapshot!(told("Uninitialized", weight().data()), @r"
@@ -336,6 +343,16 @@ fn errors_of_names_and_sets() {
     assert_snapshot!(told("DuplicateName", twice.collect_params()), @r"
     two different parameters are named `a_weight`
     hint: give one of the blocks another prefix, or share one block
+    ");
+    let tied = Sequential::new();
+    let shared = std::sync::Arc::new(ready_layer());
+    tied.add_shared(shared.clone());
+    tied.add_shared(shared);
+    let mut two = tied.snapshot().unwrap();
+    two.insert("1.bias", &NdArray::ones(4, DType::F32).unwrap()).unwrap();
+    assert_snapshot!(told("TiedValues", tied.restore(&two)), @r"
+    parameter `dense0_bias` is at `0.bias` and at `1.bias`, which have different values
+    hint: give it one value under one of its paths
     ");
     assert_snapshot!(told("Attribute", Dense::sharing(5, &net[0].params())), @"parameter `dense0_weight` has shape (4, ?), expected (5, ?)");
     let core = BlockCore::with_prefix("Scale", "scale_");

@@ -17,6 +17,7 @@ mod hooks;
 mod infer;
 mod initializers;
 mod load_mismatch;
+mod moments;
 mod mxnet_files;
 mod names;
 mod parameters;

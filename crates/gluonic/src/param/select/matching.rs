@@ -84,12 +84,11 @@ fn holds(term: &Term, item: &Item) -> Result<bool> {
         }
         Term::Kind(kind) => parameter.kind() == *kind,
         Term::DType(dtype) => parameter.dtype() == *dtype,
-        Term::Rank(compare, rank) => {
-            parameter.shape().is_some_and(|shape| compare.holds(shape.len() as u64, *rank))
-        }
+        Term::Rank(compare, rank) => parameter.with_shape(|shape| {
+            shape.as_ref().is_some_and(|shape| compare.holds(shape.len() as u64, *rank))
+        }),
         Term::Size(compare, size) => parameter
-            .shape()
-            .and_then(|shape| elements(&shape))
+            .with_shape(|shape| shape.as_ref().and_then(elements))
             .is_some_and(|n| compare.holds(n, *size)),
         Term::Tag(tag) => parameter.has_tag(tag),
         Term::Frozen => parameter.is_frozen(),

@@ -81,7 +81,7 @@ pub(super) fn gaps(selector: &Selector, source: &Source, matches: &Matches) -> V
                 };
                 (some(matched.len()) && some(unselected.len()) && !meant).then(|| Gap {
                     term: term.to_string().into(),
-                    class: layers[0].0.class.clone(),
+                    class: (*layers[0].0.class).into(),
                     layers: layers.len(),
                     matched: matched.len(),
                     unselected,
@@ -108,7 +108,7 @@ fn groups(source: &Source) -> impl Iterator<Item = Group<'_>> {
             let parameter = &source.items[*i].parameter;
             path[part.path.len()..].hash(&mut parameters);
             parameter.kind().hash(&mut parameters);
-            parameter.shape().as_deref().hash(&mut parameters);
+            parameter.with_shape(|shape| shape.as_deref().hash(&mut parameters));
         }
         let key = (part.parent, list, &*part.class, parameters.finish(), part.entries.len());
         groups.entry(key).or_default().push((part, number));

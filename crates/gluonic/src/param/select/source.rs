@@ -3,6 +3,9 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use crate::name::ParamPath;
 use crate::param::{Parameter, ParameterDict};
@@ -11,7 +14,7 @@ use crate::param::{Parameter, ParameterDict};
 #[derive(Debug)]
 pub(crate) struct Item {
     pub(crate) parameter: Parameter,
-    pub(crate) paths: Vec<ParamPath>,
+    pub(crate) paths: SmallVec<[ParamPath; 1]>,
 }
 
 /// One block of a tree.
@@ -20,7 +23,7 @@ pub(crate) struct Part {
     /// The position of its parent among the parts; the root is its own.
     pub(crate) parent: usize,
     pub(crate) path: ParamPath,
-    pub(crate) class: Box<str>,
+    pub(crate) class: Arc<str>,
     /// Which entries of the walk are below it.
     pub(crate) entries: Range<usize>,
 }
@@ -50,7 +53,7 @@ impl Source {
         let mut entries = Vec::with_capacity(walked.len());
         for (path, parameter) in walked {
             let position = *positions.entry(parameter.id()).or_insert_with(|| {
-                items.push(Item { parameter, paths: Vec::with_capacity(1) });
+                items.push(Item { parameter, paths: SmallVec::new() });
                 items.len() - 1
             });
             items[position].paths.push(path.clone());
