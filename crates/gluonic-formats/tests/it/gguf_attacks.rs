@@ -5,6 +5,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 
 use crate::{
     gguf_builder::{ARRAY, BOOL, F32, Gguf, I8, Q4_0, STRING, U8, U32, small},
+    gguf_files::peer,
     hostile_bytes::read_all,
 };
 
@@ -248,6 +249,14 @@ fn files_with_one_wrong_byte_are_read_or_refused() {
     }
 }
 
+#[test]
+fn the_peers_file_cut_short_is_refused() {
+    let bytes = peer();
+    for len in (0..bytes.len() - 32).step_by(11) {
+        assert!(read(&bytes[..len], &Limits::default()).is_err(), "{len}");
+    }
+}
+
 fn word() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         4 => select(vec![0_u32, 1, 2, 3, 7, 8, 9, 12, 13, 24, u32::MAX])
@@ -273,10 +282,13 @@ proptest! {
     #[test]
     fn files_with_many_wrong_bytes_are_read_or_refused(
         edits in vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        theirs: bool,
     ) {
-        let mut bytes = small(3);
+        let mut bytes = if theirs { peer() } else { small(3) };
+        // Of the peer's file the part before the data, where a byte matters.
+        let head = bytes.len().min(4096);
         for (place, byte) in edits {
-            *place.get_mut::<u8>(&mut bytes) = byte;
+            *place.get_mut::<u8>(&mut bytes[..head]) = byte;
         }
         read_all(&bytes);
     }

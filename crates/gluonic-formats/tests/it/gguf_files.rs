@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[allow(clippy::disallowed_methods)] // Tests may read files.
-fn peer() -> Vec<u8> {
+pub(crate) fn peer() -> Vec<u8> {
     std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/peer.gguf")).unwrap()
 }
 
