@@ -10,7 +10,8 @@ use std::{borrow::Cow, collections::HashSet, io::Write, ops::Range};
 use indexmap::IndexMap;
 
 use crate::{
-    DType, Error, Format, Limits, RawTensor, detect, mxnet_params, npy, npz, safetensors, torch,
+    DType, Error, Format, Limits, RawTensor, detect, gguf, mxnet_params, npy, npz, safetensors,
+    torch,
 };
 
 /// The content of a parameter file.
@@ -96,8 +97,8 @@ pub enum Storage {
 /// others, and sparse arrays, are made so within [`Limits`].
 ///
 /// # Errors
-/// Those of [`detect()`], [`Error::Unsupported`] for a format that has no reader yet, and all that
-/// the format's own reader finds.
+/// Those of [`detect()`], [`Error::Index`] for the index of a sharded model (see [`sharded`](crate::sharded)), and all
+/// that the format's own reader finds.
 ///
 /// # Panics
 /// Never, whatever the bytes.
@@ -117,7 +118,8 @@ pub fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Archive<'a>, Error> 
         Format::Npy => npy::read(bytes, limits),
         Format::Npz => npz::read(bytes, limits),
         Format::TorchZip | Format::TorchLegacy => torch::read(bytes, limits),
-        format => Err(Error::Unsupported { format }),
+        Format::Gguf => gguf::read(bytes, limits),
+        Format::ShardIndex => Err(Error::Index),
     }
 }
 
@@ -137,7 +139,8 @@ pub fn read_header<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Header<'a>, E
         Format::Npy => npy::read_header(bytes, limits),
         Format::Npz => npz::read_header(bytes, limits),
         Format::TorchZip | Format::TorchLegacy => torch::read_header(bytes, limits),
-        format => Err(Error::Unsupported { format }),
+        Format::Gguf => gguf::read_header(bytes, bytes.len() as u64, limits),
+        Format::ShardIndex => Err(Error::Index),
     }
 }
 
@@ -201,12 +204,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_formats_without_a_reader_say_so() {
-        let error = read(b"GGUF\x03\0\0\0\0\0\0\0", &Limits::default()).unwrap_err();
-        assert!(matches!(error, Error::Unsupported { format: Format::Gguf }));
-        assert!(read_header(b"GGUF\x03\0\0\0\0\0\0\0", &Limits::default()).is_err());
+    fn an_index_is_not_a_file_of_tensors_and_gguf_is_not_written() {
+        for bytes in [b"{\"weight_map\":{}}".as_slice(), b"{\n  \"weight_map\": {"] {
+            assert!(matches!(read(bytes, &Limits::default()), Err(Error::Index)));
+            assert!(matches!(read_header(bytes, &Limits::default()), Err(Error::Index)));
+        }
         let error = write_to(&mut Vec::new(), Format::Gguf, &[], &IndexMap::new()).unwrap_err();
-        assert_eq!(error.to_string(), "GGUF files are not supported");
+        assert_eq!(error.to_string(), "GGUF files cannot be written");
     }
 
     #[test]

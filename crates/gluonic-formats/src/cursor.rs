@@ -85,7 +85,13 @@ impl<'a> Cursor<'a> {
         self.number(what).map(i64::from_le_bytes)
     }
 
-    fn number<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], Error> {
+    /// The bytes from an earlier place up to here.
+    pub(crate) fn since(&self, start: u64) -> &'a [u8] {
+        let start = usize::try_from(start).unwrap_or(usize::MAX);
+        self.bytes.get(start..self.place).unwrap_or_default()
+    }
+
+    pub(crate) fn number<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], Error> {
         match self.bytes.get(self.place..).and_then(|rest| rest.first_chunk::<N>()) {
             Some(bytes) => {
                 self.place += N;

@@ -26,6 +26,8 @@ pub enum Format {
     TorchLegacy,
     /// llama.cpp's format.
     Gguf,
+    /// The index of a model whose tensors stand in several files.
+    ShardIndex,
 }
 
 impl fmt::Display for Format {
@@ -38,6 +40,7 @@ impl fmt::Display for Format {
             Self::TorchZip => "PyTorch",
             Self::TorchLegacy => "PyTorch (before 1.6)",
             Self::Gguf => "GGUF",
+            Self::ShardIndex => "shard index",
         })
     }
 }
@@ -52,7 +55,7 @@ pub enum FileKind {
     Html,
     /// An XML document, such as the error message of an object store.
     Xml,
-    /// A JSON document, such as a configuration or the index of a sharded model.
+    /// A JSON document, such as a configuration.
     Json,
     /// A gzip file or a `.tar.gz`.
     Gzip,
@@ -79,7 +82,7 @@ impl FileKind {
             Self::Html | Self::Xml => {
                 "the download got a message instead of the file; check the address and your access"
             }
-            Self::Json => "name the file that holds the tensors, not its index or configuration",
+            Self::Json => "name the file that holds the tensors, not its configuration",
             Self::Gzip | Self::Zstd | Self::Xz | Self::Tar | Self::Zip => "unpack it first",
             Self::Pickle => "pickles can run code and are not read; save it as safetensors",
             Self::Hdf5 => "convert it to safetensors with the library that wrote it",
@@ -129,6 +132,7 @@ pub fn detect(bytes: &[u8]) -> Result<Format, Error> {
         return Ok(format);
     }
     match file_kind(bytes) {
+        Some(FileKind::Json) if is_shard_index(bytes) => Ok(Format::ShardIndex),
         Some(kind) => Err(Error::WrongKind { kind }),
         None => Err(Error::UnknownFormat { head: bytes.get(..8).unwrap_or(bytes).into() }),
     }
@@ -240,6 +244,13 @@ fn file_kind(bytes: &[u8]) -> Option<FileKind> {
     }
 }
 
+/// Whether a JSON document has the key of an index near its beginning; the metadata that may
+/// stand before it is short.
+fn is_shard_index(bytes: &[u8]) -> bool {
+    const KEY: &[u8] = b"\"weight_map\"";
+    bytes.get(..4096).unwrap_or(bytes).windows(KEY.len()).any(|window| window == KEY)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,11 +301,18 @@ mod tests {
         );
         check_kind(b"\xef\xbb\xbf\n <!DOCTYPE HTML><title>404</title>", FileKind::Html);
         check_kind(b"<?xml version='1.0'?><Error/>", FileKind::Xml);
-        check_kind(b"{\"weight_map\": {}}", FileKind::Json);
+        check_kind(b"{\"weight_maps\": {}}", FileKind::Json);
         check_kind(b"{\"abcd\":{\"a\":1}}", FileKind::Json);
         check_kind(b"\x1f\x8b\x08\0", FileKind::Gzip);
         check_kind(b"\x80\x04\x95\x05\0\0\0\0\0\0\0]\x94.", FileKind::Pickle);
         check_kind(&[0; 100], FileKind::Zeros);
+    }
+
+    #[test]
+    fn an_index_is_told_by_its_key() {
+        for text in [r#"{"weight_map": {}}"#, "{\n \"metadata\": {},\n \"weight_map\": {\"a"] {
+            assert_eq!(detect(text.as_bytes()).unwrap(), Format::ShardIndex);
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::QuantType;
+
 /// The type of a tensor's elements, as stored.
 ///
 /// # Examples
@@ -65,10 +67,14 @@ pub enum DType {
     C64,
     /// Two `F64`: real, then imaginary part.
     C128,
+    /// Elements that only a block of them can be decoded to, as GGUF files hold. The innermost
+    /// dim of a tensor is a multiple of the block.
+    Quantized(QuantType),
 }
 
 impl DType {
-    /// Every element type, in the order of declaration.
+    /// Every element type, in the order of declaration, but for the quantized ones:
+    /// [`QuantType::ALL`] has those.
     pub const ALL: [Self; 23] = [
         Self::Bool,
         Self::U8,
@@ -95,7 +101,8 @@ impl DType {
         Self::C128,
     ];
 
-    /// The name that Python libraries use, such as `float32`.
+    /// The name that Python libraries use, such as `float32`; for quantized types that of the GGUF
+    /// format, such as `Q4_K`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bool => "bool",
@@ -121,12 +128,14 @@ impl DType {
             Self::F8E8M0 => "float8_e8m0fnu",
             Self::C64 => "complex64",
             Self::C128 => "complex128",
+            Self::Quantized(quant) => quant.name(),
         }
     }
 
     /// The element type of that [`name`](Self::name).
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|dtype| dtype.name() == name)
+        let quantized = || QuantType::from_name(name).map(Self::Quantized);
+        Self::ALL.into_iter().find(|dtype| dtype.name() == name).or_else(quantized)
     }
 
     /// The name in a safetensors header, or `None` where that format has no such type.
@@ -154,7 +163,7 @@ impl DType {
             Self::F8E5M2Fnuz => "F8_E5M2FNUZ",
             Self::F8E8M0 => "F8_E8M0",
             Self::C64 => "C64",
-            Self::C128 => return None,
+            Self::C128 | Self::Quantized(_) => return None,
         })
     }
 
@@ -163,11 +172,19 @@ impl DType {
         Self::ALL.into_iter().find(|dtype| dtype.safetensors_name() == Some(name))
     }
 
-    /// How many bits one element takes.
-    pub const fn size_in_bits(self) -> usize {
+    /// The fewest elements that fill whole bytes, and how many bytes these are: (1, 4) for `F32`,
+    /// (2, 1) for `F4`.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic_formats::{DType, QuantType};
+    /// assert_eq!(DType::F64.block(), (1, 8));
+    /// assert_eq!(DType::Quantized(QuantType::Q4_0).block(), (32, 18));
+    /// ```
+    pub const fn block(self) -> (usize, usize) {
         match self {
-            Self::F4 => 4,
-            Self::F6E2M3 | Self::F6E3M2 => 6,
+            Self::F4 => (2, 1),
+            Self::F6E2M3 | Self::F6E3M2 => (4, 3),
             Self::Bool
             | Self::U8
             | Self::I8
@@ -175,18 +192,21 @@ impl DType {
             | Self::F8E5M2
             | Self::F8E4M3Fnuz
             | Self::F8E5M2Fnuz
-            | Self::F8E8M0 => 8,
-            Self::U16 | Self::I16 | Self::F16 | Self::BF16 => 16,
-            Self::U32 | Self::I32 | Self::F32 => 32,
-            Self::U64 | Self::I64 | Self::F64 | Self::C64 => 64,
-            Self::C128 => 128,
+            | Self::F8E8M0 => (1, 1),
+            Self::U16 | Self::I16 | Self::F16 | Self::BF16 => (1, 2),
+            Self::U32 | Self::I32 | Self::F32 => (1, 4),
+            Self::U64 | Self::I64 | Self::F64 | Self::C64 => (1, 8),
+            Self::C128 => (1, 16),
+            Self::Quantized(quant) => quant.block(),
         }
     }
 
     /// How many bytes one element takes, or `None` if it shares a byte with others.
     pub const fn size_in_bytes(self) -> Option<usize> {
-        let bits = self.size_in_bits();
-        if bits.is_multiple_of(8) { Some(bits / 8) } else { None }
+        match self.block() {
+            (1, bytes) => Some(bytes),
+            _ => None,
+        }
     }
 }
 
@@ -212,13 +232,19 @@ mod tests {
                 assert_eq!(DType::from_safetensors_name(name), Some(dtype));
             }
         }
+        for quant in QuantType::ALL {
+            let dtype = DType::Quantized(quant);
+            assert!(!names.contains(dtype.name()));
+            assert_eq!(DType::from_name(dtype.name()), Some(dtype));
+        }
     }
 
     #[test]
     fn names_tell_the_size_of_the_common_types() {
         for dtype in DType::ALL.into_iter().take(13).skip(1) {
             let digits: String = dtype.name().chars().filter(char::is_ascii_digit).collect();
-            assert_eq!(digits.parse(), Ok(dtype.size_in_bits()), "{dtype}");
+            let bits = 8 * dtype.size_in_bytes().unwrap();
+            assert_eq!(digits.parse(), Ok(bits), "{dtype}");
         }
         assert_eq!(DType::Bool.size_in_bytes(), Some(1));
         assert_eq!(DType::F6E3M2.size_in_bytes(), None);

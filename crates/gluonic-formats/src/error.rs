@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, fmt, io};
 
-use crate::{DType, FileKind, Format};
+use crate::{DType, FileKind, Format, ShardReport};
 
 /// Why bytes could not be read, or tensors not be written.
 ///
@@ -37,11 +37,60 @@ pub enum Error {
         head: Box<[u8]>,
     },
 
-    /// The format is known by name but this version cannot read or write it.
-    #[error("{format} files are not supported")]
+    /// The format can be read but not written.
+    #[error("{format} files cannot be written")]
     Unsupported {
         /// The format.
         format: Format,
+    },
+
+    /// The format has several versions, and this is not one that can be read.
+    #[error("{format} file is of version {found}; readable are {expected}")]
+    Version {
+        /// The format being read.
+        format: Format,
+        /// The version the file states.
+        found: Box<str>,
+        /// The versions that can be read.
+        expected: &'static str,
+    },
+
+    /// The file is the index of a sharded model, and its tensors stand in other files.
+    #[error("the file is an index; its tensors stand in other files")]
+    Index,
+
+    /// An index names a file that could lie outside its folder, or that not every system can open.
+    #[error("the index names the file `{}`, which {reason}", Shown(file))]
+    FileName {
+        /// The file.
+        file: Box<str>,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+
+    /// The shards of a model do not hold what its index says.
+    #[error("the shards do not fit their index: {report}")]
+    Shards {
+        /// All that does not fit.
+        report: Box<ShardReport>,
+    },
+
+    /// A digest, or the record of them in a file, is malformed.
+    #[error("malformed digest, `{}`: {reason}", Shown(place))]
+    Digest {
+        /// The key of the metadata, or the text that should be a digest.
+        place: Box<str>,
+        /// What is wrong.
+        reason: Box<str>,
+    },
+
+    /// The tensor is not of a type that can be dequantized.
+    #[error("tensor `{}` of {dtype} cannot be dequantized", Shown(name))]
+    NotDequantizable {
+        /// The tensor.
+        name: Box<str>,
+        /// Its element type.
+        dtype: DType,
     },
 
     /// The file ends in the middle of something.
@@ -99,7 +148,8 @@ pub enum Error {
         offset: u64,
     },
 
-    /// The text header (JSON, in `.npy` a Python dict) is not of the form that the format demands.
+    /// The header (JSON, in `.npy` a Python dict, in GGUF binary) is not of the form that the format
+    /// demands.
     #[error(
         "malformed {format} header at byte {offset}{}: {reason}",
         key.as_ref().map(|key| format!(", entry `{}`", Shown(key))).unwrap_or_default()
@@ -390,10 +440,10 @@ impl Error {
             Self::Empty => "the download or the save was interrupted; fetch or write it again",
             Self::WrongKind { kind } => kind.hint(),
             Self::UnknownFormat { .. } => {
-                "readable are safetensors, MXNet `.params`, NumPy and PyTorch files, told by content, \
-                 not by ending"
+                "readable are safetensors, MXNet `.params`, NumPy, PyTorch and GGUF files, told by \
+                 content, not by ending"
             }
-            Self::Unsupported { .. } => "convert it to safetensors with the library that wrote it",
+            Self::Unsupported { .. } => "write safetensors, which holds the same tensors",
             Self::Truncated { .. } => "the file is incomplete; compare its size with the original",
             Self::Limit { .. } => "if you trust the file, raise that field of `Limits`",
             Self::Duplicate { .. } => "the file was not made by a stock writer; do not trust it",
@@ -407,6 +457,15 @@ impl Error {
             Self::Checksum { .. } => "the file was damaged after it was written; fetch it again",
             Self::Foreign { .. } => "save `model.state_dict()` alone, or convert it to safetensors",
             Self::TensorKind { .. } => "make it a dense tensor on the CPU before saving",
+            Self::Version { .. } => "convert the model again with a current version of its tools",
+            Self::Index => "read the index, then each of the files it names",
+            Self::FileName { .. } => "an index may name files of its own folder only",
+            Self::Shards { .. } => "fetch all files again, at one revision",
+            Self::Digest { .. } => "the record is damaged or was edited; write the file again",
+            Self::NotDequantizable { .. } => {
+                "that is for Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 and Q2_K to Q6_K; others pass through as \
+                 they are"
+            }
             Self::NoneArray { .. } => "initialize every parameter before saving",
             Self::NotRepresentable { .. } => "choose another format, or leave it out",
             _ => return None,
@@ -433,7 +492,7 @@ impl Error {
 
 /// A text from a file: control characters escaped, cut where it grows long, so that a hostile
 /// name can neither flood a terminal nor steer it.
-struct Shown<'a>(&'a str);
+pub(crate) struct Shown<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

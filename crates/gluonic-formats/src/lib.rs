@@ -22,15 +22,18 @@
 //! | NumPy `.npy` | yes: 1.0 to 3.0, any byte order, C and Fortran order | yes, as NumPy does |
 //! | NumPy `.npz` | yes, compressed or not | yes, not compressed, aligned |
 //! | PyTorch `.pt`, `.pth` | yes: zip files and the older streams; no code is run | no |
-//! | GGUF | no, but named | no |
+//! | GGUF | yes: 2 and 3, little-endian; [`gguf::dequantize`] is asked for | no |
+//! | index of shards | yes: [`ShardIndex`] | yes |
 //!
 //! This crate opens no file, knows no arithmetic and has no `unsafe` code. Whatever the bytes, a
 //! reader neither panics nor hangs, and allocates within [`Limits`]: a length in a file is a
 //! claim, checked before it is used.
 //!
 //! * [`read`], [`read_header`], [`write_to`]: any format; [`detect()`] tells which.
-//! * [`safetensors`], [`mxnet_params`], [`npy`], [`npz`], [`torch`]: one format each, with what
-//!   only it can say.
+//! * [`safetensors`], [`mxnet_params`], [`npy`], [`npz`], [`torch`], [`gguf`]: one format each,
+//!   with what only it can say.
+//! * [`sharded`]: the index of a model in several files.
+//! * [`digest`]: what tells whether two files hold the same, and whether one is damaged.
 //! * [`RawTensor`], [`DType`], [`Archive`], [`Header`]: what goes in and out.
 //! * [`Error`]: what is wrong, as facts.
 #![forbid(unsafe_code)]
@@ -41,14 +44,18 @@
 mod archive;
 mod cursor;
 mod detect;
+pub mod digest;
 mod dtype;
 mod error;
+pub mod gguf;
+mod json;
 mod limits;
 pub mod mxnet_params;
 pub mod npy;
 pub mod npz;
 mod raw;
 pub mod safetensors;
+pub mod sharded;
 mod strided;
 pub mod torch;
 mod zip;
@@ -56,8 +63,11 @@ mod zip;
 pub use crate::{
     archive::{Archive, Header, Storage, TensorEntry, read, read_header, write_to},
     detect::{FileKind, Format, detect},
+    digest::Digest,
     dtype::DType,
     error::Error,
+    gguf::QuantType,
     limits::{Limits, byte_len, elem_count},
     raw::RawTensor,
+    sharded::{ShardIndex, ShardReport},
 };

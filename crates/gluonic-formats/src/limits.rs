@@ -143,26 +143,31 @@ pub fn elem_count(shape: &[usize]) -> Option<usize> {
 /// Returns how many bytes a tensor takes, or `None` if it exceeds the address space or its
 /// elements do not fill whole bytes.
 ///
+/// # Shapes
+/// The blocks of a quantized type do not cross rows: the innermost dim must be a multiple of them.
+///
 /// # Examples
 /// ```
-/// use gluonic_formats::{DType, byte_len};
+/// use gluonic_formats::{DType, QuantType, byte_len};
 /// assert_eq!(byte_len(DType::F32, &[64, 100]), Some(25_600));
 /// assert_eq!(byte_len(DType::F4, &[3]), None); // a byte and a half
+/// assert_eq!(byte_len(DType::Quantized(QuantType::Q8_0), &[2, 64]), Some(136));
 /// assert_eq!(byte_len(DType::U8, &[1 << 32, 1 << 32]), None);
 /// ```
 pub fn byte_len(dtype: DType, shape: &[usize]) -> Option<usize> {
     let strides = nonzero_product(shape)?;
-    let bytes = match dtype.size_in_bytes() {
-        Some(size) => strides.checked_mul(size)?,
-        None => strides.checked_mul(dtype.size_in_bits())?.div_ceil(8),
-    };
+    let (elems, bytes) = dtype.block();
+    let len = strides.div_ceil(elems).checked_mul(bytes)?;
     // Slices and strides are limited to `isize::MAX` bytes.
-    isize::try_from(bytes).ok()?;
+    isize::try_from(len).ok()?;
     if shape.contains(&0) {
         return Some(0);
     }
-    let whole = strides.checked_mul(dtype.size_in_bits() % 8).is_some_and(|b| b.is_multiple_of(8));
-    whole.then_some(bytes)
+    let row = match dtype {
+        DType::Quantized(_) => shape.last().copied().unwrap_or(1),
+        _ => strides,
+    };
+    row.is_multiple_of(elems).then_some(len)
 }
 
 fn nonzero_product(shape: &[usize]) -> Option<usize> {
@@ -194,6 +199,16 @@ mod tests {
         assert_eq!(byte_len(DType::F6E2M3, &[4]), Some(3));
         assert_eq!(byte_len(DType::F6E2M3, &[2]), None);
         assert_eq!(byte_len(DType::F4, &[3, 0]), Some(0));
+    }
+
+    #[test]
+    fn quantized_rows_are_whole_blocks() {
+        let len = |shape: &[usize]| byte_len(DType::Quantized(crate::QuantType::Q6K), shape);
+        assert_eq!(len(&[3, 512]), Some(6 * 210));
+        assert_eq!(len(&[512, 3]), None);
+        assert_eq!(len(&[]), None);
+        assert_eq!(len(&[3, 0]), Some(0));
+        assert_eq!(len(&[1 << 40, 1 << 40]), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use gluonic_formats::{Limits, read, read_header};
+use gluonic_formats::{Limits, ShardIndex, read, read_header};
 
 struct Counting;
 
@@ -74,6 +74,31 @@ fn header_of(len: usize, entry: impl Fn(usize) -> String) -> String {
         header.push(',');
     }
     header + "}"
+}
+
+/// A GGUF file of as many `parts` as fit into `len` bytes, as pairs or as tensors.
+fn gguf(len: usize, pairs: bool, part: impl Fn(usize) -> Vec<u8>) -> Vec<u8> {
+    let (mut body, mut count) = (Vec::new(), 0);
+    while body.len() < len {
+        let part = part(count);
+        body.extend((count.to_string().len() as u64).to_le_bytes());
+        body.extend(count.to_string().as_bytes());
+        body.extend(part);
+        count += 1;
+    }
+    let counts = if pairs { [0, count as u64] } else { [count as u64, 0] };
+    [b"GGUF\x03\0\0\0".as_slice(), &counts.map(u64::to_le_bytes).concat(), &body].concat()
+}
+
+#[track_caller]
+fn check_index(what: &str, text: &str) {
+    let allowed = 2 * text.len() + (16 << 20);
+    let limits = Limits { max_name_bytes: usize::MAX, ..Limits::default() };
+    let (result, peak) = peak_of(|| match ShardIndex::read(text.as_bytes(), &limits) {
+        Ok(index) => format!("{} tensors", index.weight_map.len()),
+        Err(error) => error.to_string(),
+    });
+    assert!(peak <= allowed, "{what}: {peak} of {allowed} bytes, {result}");
 }
 
 fn params(record: &[u8], len: usize) -> Vec<u8> {
@@ -230,12 +255,49 @@ fn padded(len: usize) -> Vec<u8> {
     [b"\x93NUMPY\x02\0".as_slice(), &head, text.as_bytes(), &b" ".repeat(len)].concat()
 }
 
+fn check_gguf(len: usize) {
+    check("tiny pairs", &gguf(len, true, |_| vec![0, 0, 0, 0, 7]));
+    let text = |len: usize| [(len as u64).to_le_bytes().as_slice(), &vec![b'x'; len]].concat();
+    let string = |len: usize| [8_u32.to_le_bytes().as_slice(), &text(len)].concat();
+    check("long texts", &gguf(len, true, |_| string(1 << 16)));
+    check("one long text", &gguf(len, true, |_| string(len)));
+    let array = |kind: u32, count: u64, values: &[u8]| {
+        [&[9, kind].map(u32::to_le_bytes).concat(), count.to_le_bytes().as_slice(), values].concat()
+    };
+    check("short arrays", &gguf(len, true, |_| array(0, 1024, &[255; 1024])));
+    let controls = [1016_u64.to_le_bytes().as_slice(), &[1; 1016]].concat();
+    check("short arrays of texts", &gguf(len, true, |_| array(8, 1, &controls)));
+    let words = vec![0; len];
+    check("a long vocabulary", &gguf(len, true, |_| array(8, len as u64 / 8, &words)));
+    let nested = array(9, len as u64 / 12, &vec![0; len / 12 * 12]);
+    check("arrays of arrays", &gguf(len, true, |_| nested.clone()));
+    check("tiny tensors", &gguf(len, false, |_| vec![0; 16]));
+    let many = [32_u32.to_le_bytes().as_slice(), &[0; 32 * 8 + 12]].concat();
+    check("tensors of many dims", &gguf(len, false, |_| many.clone()));
+}
+
+fn check_indexes(len: usize) {
+    let map = header_of(len, |i| format!(r#""{i}":"a""#));
+    check_index("a long map", &format!(r#"{{"weight_map":{map}}}"#));
+    let map = header_of(len, |i| format!(r#""\t{i}":"\u0061""#));
+    check_index("a map with escapes", &format!(r#"{{"weight_map":{map}}}"#));
+    let pairs = header_of(len, |i| format!(r#""{i}":0"#));
+    check_index("numbers", &format!(r#"{{"metadata":{pairs},"weight_map":{{}}}}"#));
+    let text = "\\t".repeat(len / 2);
+    check_index("an escaped file", &format!(r#"{{"weight_map":{{"a":"{text}"}}}}"#));
+    check_index("an escaped text", &format!(r#"{{"metadata":{{"a":"{text}"}}}}"#));
+    let zeros = format!("[{}0]", "0,".repeat(len / 2));
+    check_index("an unknown key", &format!(r#"{{"x":{zeros},"weight_map":{{}}}}"#));
+}
+
 #[test]
 fn no_file_makes_a_reader_take_more_than_twice_its_length() {
     for len in [1 << 20, 4 << 20, FILE_LEN] {
         if len != 4 << 20 {
             check_pickles(len);
             check_arrays(len);
+            check_gguf(len);
+            check_indexes(len);
         }
         let empty = r#""dtype":"U8","shape":[0],"data_offsets":[0,0]"#;
         check("empty tensors", &safetensors(&header_of(len, |i| format!(r#""{i}":{{{empty}}}"#))));

@@ -8,13 +8,14 @@ use std::{borrow::Cow, fmt, ops::Range};
 use indexmap::{IndexMap, map::Entry};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{
-    METADATA,
+use super::METADATA;
+use crate::{
+    DType, Error, Format, Limits, Storage, TensorEntry,
     json::{
         Integer, OffsetsSeed, Text, longest_escaped_string, misplaced_string, place_of, reason_of,
     },
+    limits::Budget,
 };
-use crate::{DType, Error, Format, Limits, Storage, TensorEntry, limits::Budget};
 
 type Parsed<'a> = (Vec<TensorEntry<'a>>, IndexMap<String, String>);
 

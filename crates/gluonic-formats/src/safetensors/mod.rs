@@ -8,7 +8,6 @@
 //! counts), and so is a shape that no array library can hold, such as `(0, 2^62, 4)`.
 
 mod header;
-mod json;
 mod layout;
 
 use std::{borrow::Cow, io::Write};

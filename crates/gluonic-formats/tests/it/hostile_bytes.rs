@@ -8,7 +8,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use crate::support::{V1, V2, V3, bytes_of, fixture, fixtures, stems};
 
 /// Reads in every way; panics only where readers disagree.
-fn read_all(bytes: &[u8]) {
+pub(crate) fn read_all(bytes: &[u8]) {
     let limits = Limits { memory_floor: 1 << 16, ..Limits::default() };
     let _ = detect(bytes);
     let header = read_header(bytes, &limits);

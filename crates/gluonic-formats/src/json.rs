@@ -1,13 +1,17 @@
-//! The small parts of JSON that a header is made of, and what is said when they are wrong.
+//! The small parts of JSON that headers and indexes are made of, and what is said when they are
+//! wrong.
 //!
 //! Nothing here knows what a header means.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
-use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
+use indexmap::{IndexMap, map::Entry};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use crate::{Error, limits::Budget};
 
 /// Start and end.
-pub(super) struct OffsetsSeed;
+pub(crate) struct OffsetsSeed;
 
 impl<'a> DeserializeSeed<'a> for OffsetsSeed {
     type Value = [u64; 2];
@@ -38,7 +42,7 @@ impl<'a> Visitor<'a> for OffsetsSeed {
 }
 
 /// A number that is neither negative nor a fraction.
-pub(super) struct Integer;
+pub(crate) struct Integer;
 
 impl<'a> DeserializeSeed<'a> for Integer {
     type Value = u64;
@@ -66,15 +70,15 @@ impl Visitor<'_> for Integer {
 
 /// serde's own message would quote the string, however long it is. This is why the seeds here
 /// call `deserialize_any`: asked for a map, the JSON reader makes that message itself.
-pub(super) fn misplaced_string<T, E: serde::de::Error>() -> Result<T, E> {
+pub(crate) fn misplaced_string<T, E: serde::de::Error>() -> Result<T, E> {
     Err(E::custom("a string stands where none may"))
 }
 
 /// A string, borrowed from the header unless it has escapes.
-pub(super) struct Text<'a>(PhantomData<&'a str>);
+pub(crate) struct Text<'a>(PhantomData<&'a str>);
 
 impl Text<'_> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(PhantomData)
     }
 }
@@ -103,8 +107,62 @@ impl<'a> Visitor<'a> for Text<'a> {
     }
 }
 
+/// An object of strings, in the text's order; a key that occurs twice is refused.
+pub(crate) struct StringMap<'s> {
+    /// What the object's keys are, for the error about one that occurs twice.
+    pub(crate) place: &'static str,
+    pub(crate) budget: &'s mut Budget,
+    /// serde's errors carry text only, so ours waits here while serde's travels up.
+    pub(crate) failure: &'s mut Option<Error>,
+}
+
+impl<'a> DeserializeSeed<'a> for StringMap<'_> {
+    type Value = IndexMap<Cow<'a, str>, Cow<'a, str>>;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for StringMap<'_> {
+    type Value = IndexMap<Cow<'a, str>, Cow<'a, str>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of strings")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<Self::Value, E> {
+        misplaced_string()
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let owned = |text: &Cow<'_, str>| if let Cow::Owned(text) = text { text.len() } else { 0 };
+        let mut pairs = IndexMap::new();
+        while let Some(key) = map.next_key_seed(Text::new())? {
+            let value = map.next_value_seed(Text::new())?;
+            let spent = self.budget.spend(Budget::PAIR + owned(&key) + owned(&value));
+            let result = match (spent, pairs.entry(key)) {
+                (Err(failure), _) => Err(failure),
+                (Ok(()), Entry::Occupied(pair)) => {
+                    let key: &Cow<'_, str> = pair.key();
+                    Err(Error::Duplicate { key: key.as_ref().into(), place: self.place })
+                }
+                (Ok(()), Entry::Vacant(place)) => {
+                    place.insert(value);
+                    Ok(())
+                }
+            };
+            if let Err(failure) = result {
+                *self.failure = Some(failure);
+                return Err(serde::de::Error::custom(""));
+            }
+        }
+        Ok(pairs)
+    }
+}
+
 /// How long the longest string with escapes is; it tells how large a parser's buffer may grow.
-pub(super) fn longest_escaped_string(text: &str) -> usize {
+pub(crate) fn longest_escaped_string(text: &str) -> usize {
     let (mut longest, mut start, mut escapes) = (0, None, false);
     let mut bytes = text.bytes().enumerate();
     while let Some((place, byte)) = bytes.next() {
@@ -128,14 +186,14 @@ pub(super) fn longest_escaped_string(text: &str) -> usize {
 }
 
 /// Where in the text it happened: serde gives line and column; a header has one line, but need not.
-pub(super) fn place_of(error: &serde_json::Error, text: &str) -> u64 {
+pub(crate) fn place_of(error: &serde_json::Error, text: &str) -> u64 {
     let lines = text.split_inclusive('\n').take(error.line().saturating_sub(1));
     let before: usize = lines.map(str::len).sum();
     before.saturating_add(error.column().saturating_sub(1)).min(text.len()) as u64
 }
 
 /// serde's message without its line and column.
-pub(super) fn reason_of(error: &serde_json::Error) -> Box<str> {
+pub(crate) fn reason_of(error: &serde_json::Error) -> Box<str> {
     let text = error.to_string();
     let end = text.rfind(" at line ").unwrap_or(text.len());
     text.get(..end).unwrap_or(&text).into()
