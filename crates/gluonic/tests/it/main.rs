@@ -5,6 +5,7 @@ mod bounds;
 mod chains;
 mod deferred;
 mod dict;
+mod durability;
 mod edits;
 mod errors;
 mod files;
