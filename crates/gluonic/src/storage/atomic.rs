@@ -7,9 +7,9 @@
 use std::io::{BufWriter, Error as IoError, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use super::Disk;
 use super::temporary::{beside, folder_of, sweep_files};
 use super::vfs::{Handle, Kind, Metadata, Vfs};
-use super::Disk;
 use crate::error::{Error, Result};
 
 /// Writes a file by what `write` puts into it.

@@ -89,8 +89,7 @@ impl Vfs for Disk {
         if metadata.kind == Kind::File && !metadata.read_only {
             // Write permission of others is none of ours.
             use rustix::fs::{Access, AtFlags, CWD, accessat};
-            metadata.read_only =
-                accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).is_err();
+            metadata.read_only = accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).is_err();
         }
         Ok(metadata)
     }

@@ -31,9 +31,8 @@ pub(super) fn read_regular(path: &Path) -> IoResult<Vec<u8>> {
         return Ok(bytes);
     }
     // Pages of zeros, which the system hands out when they are first touched: by the threads.
-    let mut bytes = bytemuck::allocation::try_zeroed_slice_box::<u8>(len)
-        .map_err(|()| too_large())?
-        .into_vec();
+    let mut bytes =
+        bytemuck::allocation::try_zeroed_slice_box::<u8>(len).map_err(|()| too_large())?.into_vec();
     read_pieces(&file, &mut bytes).map_err(|error| match error.kind() {
         ErrorKind::UnexpectedEof => IoError::other("it was cut short while it was read"),
         _ => error,

@@ -2,6 +2,7 @@
 //! by [`Disk`](super::Disk) for real files, by [`simulated`](super::simulated) to look at every
 //! state that a crash may leave.
 
+use std::any::Any;
 use std::ffi::OsString;
 use std::fmt::Debug;
 use std::io::{Result, Write};
@@ -68,7 +69,7 @@ pub trait Handle: Write + Send {
 /// # Errors
 /// Every method gives the error of the system; the callers add the path.
 #[allow(clippy::missing_errors_doc, reason = "said once, for all methods")]
-pub trait Vfs: Debug + Send + Sync {
+pub trait Vfs: Any + Debug + Send + Sync {
     /// What stands at a path, symbolic links not followed.
     fn metadata(&self, path: &Path) -> Result<Metadata>;
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use gluonic::autograd::{Backward, Function, apply, record};
+use gluonic::checkpoint::Checkpointer;
 use gluonic::nn::{BlockCore, Member};
 use gluonic::prelude::*;
 use gluonic::random::Law;
@@ -544,6 +545,24 @@ fn errors_of_files() {
       `weight` has shape (5, ?), found (4, 3)
     hint: build the model with the file's sizes
     ");
+    let as_params = SaveOptions {
+        format: Some(gluonic_formats::Format::MxnetParams),
+        ..SaveOptions::default()
+    };
+    let mut checkpointer = Checkpointer::new(at("runs"));
+    checkpointer.save(7, &layer).unwrap();
+    let again = checkpointer.save(7, &layer).map(|_| ());
+    assert_snapshot!(told("StepExists", again), @"");
+    let second = Checkpointer::new(at("runs")).save(8, &layer).map(|_| ());
+    assert_snapshot!(told("Locked", second), @"");
+    assert_snapshot!(told("Io", layer.save_parameters(at("missing/layer.params"))), @"");
+    assert_snapshot!(told("Io", layer.save_parameters_with(at("runs"), &as_params)), @"");
+    std::fs::hard_link(at("layer.params"), at("twin.params")).unwrap();
+    assert_snapshot!(told("HardLinks", layer.save_parameters(at("layer.params"))), @"");
+    let mut closed = std::fs::metadata(at("page.safetensors")).unwrap().permissions();
+    closed.set_readonly(true);
+    std::fs::set_permissions(at("page.safetensors"), closed).unwrap();
+    assert_snapshot!(told("ReadOnly", layer.save_parameters(at("page.safetensors"))), @"");
     // A folder that cannot be made durable needs a failing disk, so this one is made by hand.
     let uncertain = Error::DurabilityUncertain {
         path: "net.params".into(),

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod chains;
+mod checkpointer;
 mod deferred;
 mod dict;
 mod durability;

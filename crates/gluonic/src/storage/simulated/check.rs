@@ -58,8 +58,7 @@ pub struct Tally {
 
 /// Looks at every state, or for each moment at `limit` of them.
 pub fn every_crash(scenario: &Scenario, limit: u64) -> Tally {
-    let mut tally =
-        Tally { runs: 0, states: 0, is_exhaustive: true, violations: Vec::new() };
+    let mut tally = Tally { runs: 0, states: 0, is_exhaustive: true, violations: Vec::new() };
     let first = scenario.before.synced(None);
     run(scenario, &first, "no fault", limit, &mut tally);
     // A fault may lead to operations that there are not without it.
@@ -145,7 +144,11 @@ fn put(disk: &Simulated, path: &str, mode: u32, bytes: &[u8]) {
 }
 
 /// The file at `path` is one of these.
-fn is_one_of(disk: &Simulated, path: &str, allowed: &[Option<(u32, Vec<u8>)>]) -> Result<(), String> {
+fn is_one_of(
+    disk: &Simulated,
+    path: &str,
+    allowed: &[Option<(u32, Vec<u8>)>],
+) -> Result<(), String> {
     let everything = disk.everything();
     let found = everything.into_iter().find(|(at, _)| at == Path::new(path));
     let found = found.and_then(|(_, content)| content);
@@ -171,11 +174,10 @@ fn folder_is_one_of(
     });
     let is = |list: &Option<Vec<(&str, Vec<u8>)>>| match (list, &found) {
         (None, None) => true,
-        (Some(list), Some(found)) => {
-            list.iter().map(|(name, bytes)| (*name, bytes)).eq(found
-                .iter()
-                .map(|(name, bytes)| (name.as_str(), bytes)))
-        }
+        (Some(list), Some(found)) => list
+            .iter()
+            .map(|(name, bytes)| (*name, bytes))
+            .eq(found.iter().map(|(name, bytes)| (name.as_str(), bytes))),
         _ => false,
     };
     if allowed.iter().any(is) { Ok(()) } else { Err(format!("`{path}` is there in part")) }
