@@ -1,8 +1,8 @@
 //! `cargo xtask deep`: the slow checks, run before an issue is called resolved.
 //!
-//! Release-mode tests, docs with warnings denied, saves that crash, every feature alone, `cargo deny`, Miri and
-//! `ThreadSanitizer` where they are installed, and packaging. Ends with the same line as
-//! `cargo xtask test`.
+//! Release-mode tests, docs with warnings denied, saves that crash, every feature alone,
+//! `cargo deny`, Miri and `ThreadSanitizer` where they are installed, and packaging. Ends with the
+//! same line as `cargo xtask test`.
 
 use std::path::Path;
 use std::process::Command;
