@@ -5,7 +5,6 @@
 //! failures; the simulated disk does.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{env, fs};
