@@ -1,8 +1,8 @@
 //! `cargo xtask deep`: the slow checks, run before an issue is called resolved.
 //!
-//! Release-mode tests, docs with warnings denied, every feature alone, `cargo deny`, Miri and
-//! `ThreadSanitizer` where they are installed, and packaging. Ends with the same line as
-//! `cargo xtask test`.
+//! Release-mode tests, docs with warnings denied, saves that crash, every feature alone,
+//! `cargo deny`, Miri and `ThreadSanitizer` where they are installed, and packaging. Ends with the
+//! same line as `cargo xtask test`.
 
 use std::path::Path;
 use std::process::Command;
@@ -25,6 +25,7 @@ pub(crate) fn run(args: &[String]) -> Answer {
     test::tests(&mut steps, LIMIT, &["--release"]);
     let mut doc = cargo(["doc", "--workspace", "--no-deps"]);
     steps.run("docs", Counting::One, LIMIT, doc.env("RUSTDOCFLAGS", "-D warnings"));
+    steps.run("crash", Counting::One, LIMIT, &mut cargo(["xtask", "crash"]));
     if let Err(why) = features(&mut steps) {
         steps.fail("features", &why);
     }

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::{env, io};
 
 mod conform;
+mod crash;
 mod deep;
 mod lint;
 mod steps;
@@ -48,6 +49,11 @@ const CHORES: &[Chore] = &[
         name: "conform",
         about: "run the values that MXNet computed, from fixtures/ or another folder",
         run: conform::run,
+    },
+    Chore {
+        name: "crash",
+        about: "save while the system fails, [--runs N] times, and look at what is left",
+        run: crash::run,
     },
     Chore { name: "deep", about: "the slow checks, before an issue is resolved", run: deep::run },
 ];

@@ -453,6 +453,35 @@ pub enum Error {
         /// Why not.
         source: std::io::Error,
     },
+    /// A file has several names, of which a save would change one only.
+    #[error("cannot write `{}`: the same file has {} hard links", path.display(), links)]
+    HardLinks {
+        /// The file.
+        path: PathBuf,
+        /// The number of its names.
+        links: u64,
+    },
+    /// A file is protected against writing.
+    #[error("cannot write `{}`: it is read-only", path.display())]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process, or another [`Checkpointer`](crate::checkpoint::Checkpointer), saves into
+    /// the folder.
+    #[error("cannot save into `{}`: another process or checkpointer does", path.display())]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The step is what the latest checkpoint is of.
+    #[error("step {step} is in `{}` already, as the latest", path.display())]
+    StepExists {
+        /// The step.
+        step: u64,
+        /// The folder of all steps.
+        path: PathBuf,
+    },
     /// The new file is in place, but the folder could not be made durable.
     #[error("`{}` is written, but may be lost in a power failure", path.display())]
     DurabilityUncertain {
@@ -721,6 +750,15 @@ impl Error {
             Error::StaleGradients { .. } => {
                 "use all parameters in the forward, or call `step_ignoring_stale`"
             }
+            Error::HardLinks { .. } => {
+                "a save makes a new file of this one name, and the others would keep the old \
+                 values: remove this name first, or save under another one"
+            }
+            Error::ReadOnly { .. } => "allow writing to it, or save under another name",
+            Error::Locked { .. } => {
+                "give each run a folder of its own; of several processes of one run, let one save"
+            }
+            Error::StepExists { .. } => "number steps upwards, or remove its folder first",
             Error::Suffix { .. } => "use `.safetensors` or `.params`",
             Error::Load(report) => return report.hint(),
             Error::Format { source, .. } => return source.hint().map(std::borrow::Cow::into_owned),

@@ -57,7 +57,8 @@ pub mod optim;
 pub mod param;
 pub mod random;
 mod shape;
-mod storage;
+#[doc(hidden)]
+pub mod storage;
 mod suggest;
 mod trainer;
 

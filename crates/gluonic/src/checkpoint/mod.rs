@@ -8,6 +8,7 @@
 //! prefix. Formats are told by their first bytes when reading, by the file's suffix when writing.
 
 mod apply;
+mod checkpointer;
 mod convert;
 mod plan;
 mod report;
@@ -16,6 +17,7 @@ mod tie;
 
 use std::path::Path;
 
+pub use checkpointer::{Checkpointer, PendingSave};
 pub use plan::{DTypeSource, LoadOptions};
 pub use report::{LoadReport, Problem};
 pub use save::SaveOptions;

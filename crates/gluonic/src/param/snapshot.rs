@@ -4,6 +4,8 @@
 //! afterwards writes to a copy. So it costs time for each parameter, and memory only for what
 //! changes while it is kept.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 
@@ -85,8 +87,26 @@ impl Snapshot {
 
     pub(crate) fn of(named: impl IntoIterator<Item = (ParamPath, Parameter)>) -> Result<Snapshot> {
         let ready = named.into_iter().filter(|(_, parameter)| parameter.is_initialized());
-        let values = ready.map(|(path, parameter)| Ok((path, Kept::of(&parameter)?)));
+        // A tied parameter is kept once, so that its paths agree even if it is being edited.
+        let mut kept: HashMap<usize, Kept, foldhash::fast::RandomState> = HashMap::default();
+        let values = ready.map(|(path, parameter)| {
+            let kept = match kept.entry(parameter.id()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(Kept::of(&parameter)?),
+            };
+            Ok((path, kept.clone()))
+        });
         Ok(Snapshot { values: values.collect::<Result<_>>()? })
+    }
+
+    /// Every value once, with all paths that have it in the same memory: those of a tied parameter.
+    pub(crate) fn shared(&self) -> Vec<(Vec<&ParamPath>, NdArray)> {
+        let mut groups: IndexMap<_, (Vec<_>, _), foldhash::fast::RandomState> = IndexMap::default();
+        for (path, kept) in &self.values {
+            let group = groups.entry((Arc::as_ptr(&kept.buf), &kept.dims[..]));
+            group.or_insert_with(|| (Vec::new(), kept.array())).0.push(path);
+        }
+        groups.into_values().collect()
     }
 
     /// Adds a value, or replaces the one of that path. Later edits of the array do not reach it.

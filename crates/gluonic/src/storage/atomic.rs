@@ -1,55 +1,69 @@
-//! Writing so that a reader sees the old file or the new one, whatever happens in between:
-//! a temporary sibling is written and synced, takes the file's place by a rename, and the folder
-//! is synced.
-#![allow(clippy::disallowed_methods, reason = "this is the module that the others are sent to")]
+//! Writing so that a reader sees the old file or the new one, whatever happens in between.
+//!
+//! A temporary sibling is written and synced, takes the file's place by a rename, and the folder
+//! is synced. The order matters: a rename that reached the disk before the bytes would leave an
+//! empty file behind. [`simulated`](super::simulated) looks at every state that a crash may leave.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Error as IoError, Write};
+use std::io::{BufWriter, Error as IoError, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::Disk;
+use super::temporary::{beside, folder_of, sweep_files};
+use super::vfs::{Handle, Kind, Metadata, Vfs};
 use crate::error::{Error, Result};
 
 /// Writes a file by what `write` puts into it.
 ///
-/// Permissions, owner and a symbolic link's target are kept; a new file has the permissions of the
-/// umask.
+/// Permissions, owner (as far as this user may) and a symbolic link's target are kept; extended
+/// attributes are not. A new file has the permissions of the umask. Of several writers at once, the
+/// last rename wins; each file is whole.
 ///
 /// # Errors
-/// [`Error::Io`] if anything fails, or if the target exists and is no regular file: the old file
-/// is as before. [`Error::DurabilityUncertain`] if the new file is in place but its folder could
-/// not be synced.
-pub(crate) fn write_atomically(
+/// [`Error::Io`] if anything fails, or if the target is no regular file; [`Error::HardLinks`] if it
+/// has a second name, [`Error::ReadOnly`] if it may not be written: the old file is as before.
+/// [`Error::DurabilityUncertain`] if the new file is in place but its folder could not be synced.
+pub fn write_atomically(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), IoError>,
+) -> Result<()> {
+    write_atomically_on(&Disk, path, write)
+}
+
+/// As [`write_atomically`], on any file system.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_atomically_on(
+    vfs: &dyn Vfs,
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<(), IoError>,
 ) -> Result<()> {
     let fail = |error| Error::io("write", path, error);
-    let target = resolve_links(path).map_err(fail)?;
-    let old = match fs::metadata(&target) {
-        Ok(metadata) if !metadata.is_file() => {
-            let problem =
-                if metadata.is_dir() { "it is a folder" } else { "it is no regular file" };
-            return Err(fail(IoError::other(problem)));
+    let target = resolve_links(vfs, path).map_err(fail)?;
+    let old = old_file(vfs, path, &target)?;
+    let folder = folder_of(&target);
+    // First, since leftovers may be what fills the disk.
+    sweep_files(vfs, folder);
+    let mut temporary = Temporary::beside(vfs, &target, old.is_some()).map_err(|error| {
+        // The folder is what is missing or closed.
+        match target.file_name() {
+            Some(_) => Error::io("create a file in", folder, error),
+            None => fail(error),
         }
-        Ok(metadata) => Some(metadata),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(fail(error)),
-    };
-    let temporary = Temporary::beside(&target).map_err(fail)?;
+    })?;
     temporary.fill(old.as_ref(), write).map_err(fail)?;
-    fs::rename(&temporary.path, &target).map_err(fail)?;
-    temporary.keep();
-    sync_folder(&target)
+    temporary.become_file(&target).map_err(fail)?;
+    vfs.sync_folder(folder)
         .map_err(|source| Error::DurabilityUncertain { path: path.to_owned(), source })
 }
 
 /// The file that a chain of symbolic links ends at, whether it exists or not.
-fn resolve_links(path: &Path) -> Result<PathBuf, IoError> {
+fn resolve_links(vfs: &dyn Vfs, path: &Path) -> Result<PathBuf, IoError> {
     let mut target = path.to_owned();
     for _ in 0..40 {
-        match fs::symlink_metadata(&target) {
-            Ok(metadata) if metadata.file_type().is_symlink() => {
-                let link = fs::read_link(&target)?;
+        match vfs.metadata(&target) {
+            Ok(metadata) if metadata.kind == Kind::Link => {
+                let link = vfs.read_link(&target)?;
                 target = folder_of(&target).join(link);
             }
             _ => return Ok(target),
@@ -58,140 +72,66 @@ fn resolve_links(path: &Path) -> Result<PathBuf, IoError> {
     Err(IoError::other("too many symbolic links"))
 }
 
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
+/// What is known of the file to be replaced, if there is one, and nothing is wrong with it.
+fn old_file(vfs: &dyn Vfs, path: &Path, target: &Path) -> Result<Option<Metadata>> {
+    let old = match vfs.metadata(target) {
+        Ok(old) => old,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("write", path, error)),
+    };
+    if let Some(problem) = old.kind.problem() {
+        return Err(Error::io("write", path, IoError::other(problem)));
     }
+    if old.links > 1 {
+        return Err(Error::HardLinks { path: path.to_owned(), links: old.links });
+    }
+    if old.read_only {
+        return Err(Error::ReadOnly { path: path.to_owned() });
+    }
+    Ok(Some(old))
 }
 
-/// A sibling that goes away again unless it is kept.
-struct Temporary {
+/// A sibling that goes away again unless it becomes the file.
+struct Temporary<'a> {
+    vfs: &'a dyn Vfs,
     path: PathBuf,
-    file: Option<File>,
+    file: Option<Box<dyn Handle>>,
 }
 
-impl Temporary {
-    fn beside(target: &Path) -> Result<Temporary, IoError> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let name = target.file_name().ok_or_else(|| IoError::other("it has no file name"))?;
-        loop {
-            let count = COUNT.fetch_add(1, Ordering::Relaxed);
-            let mut sibling = std::ffi::OsString::from(".");
-            sibling.push(name);
-            sibling.push(format!(".{}-{count}.gluonic-tmp", std::process::id()));
-            let path = folder_of(target).join(sibling);
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(file) => return Ok(Temporary { path, file: Some(file) }),
-                // Left over by a process of the same number: take the next name.
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
+impl<'a> Temporary<'a> {
+    fn beside(vfs: &'a dyn Vfs, target: &Path, replaces: bool) -> Result<Self, IoError> {
+        let (path, file) = beside(target, |path| vfs.create(path, replaces))?;
+        Ok(Temporary { vfs, path, file: Some(file) })
     }
 
     fn fill(
-        &self,
-        old: Option<&fs::Metadata>,
+        &mut self,
+        old: Option<&Metadata>,
         write: impl FnOnce(&mut dyn Write) -> Result<(), IoError>,
     ) -> Result<(), IoError> {
-        let Some(file) = &self.file else { return Ok(()) };
-        let mut buffered = BufWriter::with_capacity(1 << 18, file);
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let mut buffered = BufWriter::with_capacity(1 << 18, &mut *file);
         write(&mut buffered)?;
         buffered.flush()?;
+        drop(buffered);
         if let Some(old) = old {
-            keep_owner(file, old);
-            file.set_permissions(old.permissions())?;
+            file.keep(old)?;
         }
-        file.sync_all()
+        file.sync()
     }
 
-    fn keep(mut self) {
+    fn become_file(mut self, target: &Path) -> Result<(), IoError> {
+        self.vfs.rename(&self.path, target)?;
         self.file = None;
+        Ok(())
     }
 }
 
-impl Drop for Temporary {
+impl Drop for Temporary<'_> {
     fn drop(&mut self) {
-        if self.file.take().is_some() {
-            let _ = fs::remove_file(&self.path);
+        if self.file.is_some() {
+            // Removed before it is unlocked, so that nobody else can want to.
+            let _ = self.vfs.remove_file(&self.path);
         }
-    }
-}
-
-/// Gives the new file the owner of the old one, if this user may.
-#[cfg(unix)]
-fn keep_owner(file: &File, old: &fs::Metadata) {
-    use std::os::unix::fs::MetadataExt;
-    let (user, group) =
-        (rustix::fs::Uid::from_raw(old.uid()), rustix::fs::Gid::from_raw(old.gid()));
-    // Only the superuser may give files away; anybody else writes under their own name.
-    let _ = rustix::fs::fchown(file, Some(user), Some(group));
-}
-
-#[cfg(not(unix))]
-fn keep_owner(_file: &File, _old: &fs::Metadata) {}
-
-#[cfg(unix)]
-fn sync_folder(path: &Path) -> Result<(), IoError> {
-    File::open(folder_of(path))?.sync_all()
-}
-
-/// Other systems have no way to sync a folder.
-#[cfg(not(unix))]
-fn sync_folder(_path: &Path) -> Result<(), IoError> {
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(folder: &Path) -> Vec<String> {
-        let entries = fs::read_dir(folder).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
-    }
-
-    #[test]
-    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.bin");
-        write_atomically(&path, |out| out.write_all(b"old")).unwrap();
-        let result = write_atomically(&path, |out| {
-            out.write_all(&vec![0; 1 << 20])?;
-            Err(IoError::other("disk full"))
-        });
-        assert!(matches!(result, Err(Error::Io { .. })));
-        assert_eq!(fs::read(&path).unwrap(), b"old");
-        assert_eq!(names(folder.path()), ["a.bin"]);
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn permissions_and_links_are_kept_and_new_files_follow_the_umask() {
-        use std::os::unix::fs::{PermissionsExt, symlink};
-        let folder = tempfile::tempdir().unwrap();
-        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
-        fs::write(&real, b"old").unwrap();
-        fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
-        symlink("real", &link).unwrap();
-        write_atomically(&link, |out| out.write_all(b"new")).unwrap();
-        assert!(fs::symlink_metadata(&link).unwrap().file_type().is_symlink());
-        assert_eq!(fs::read(&real).unwrap(), b"new");
-        assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
-        let (fresh, plain) = (folder.path().join("fresh"), folder.path().join("plain"));
-        write_atomically(&fresh, |out| out.write_all(b"x")).unwrap();
-        fs::write(&plain, b"x").unwrap();
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
-        assert_eq!(mode(&fresh), mode(&plain));
-    }
-
-    #[test]
-    fn a_folder_is_no_file_to_write() {
-        let folder = tempfile::tempdir().unwrap();
-        let result = write_atomically(folder.path(), |_| Ok(()));
-        assert!(matches!(result, Err(Error::Io { .. })));
-        let missing = folder.path().join("no").join("such");
-        assert!(matches!(write_atomically(&missing, |_| Ok(())), Err(Error::Io { .. })));
     }
 }

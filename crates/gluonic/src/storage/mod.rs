@@ -1,7 +1,20 @@
 //! The file system: the only user of `std::fs` in this crate. Every error names the file.
+//!
+//! Public for the tests and the chores of this repository; no promise is made about it.
 
 mod atomic;
+mod disk;
 mod file;
+mod folder;
+mod map;
+pub mod simulated;
+mod temporary;
+mod vfs;
 
-pub(crate) use atomic::write_atomically;
-pub(crate) use file::read;
+pub use atomic::{write_atomically, write_atomically_on};
+pub use disk::Disk;
+pub use file::read;
+pub use folder::{publish_folder, retire_folder, sweep};
+pub use map::Map;
+pub use temporary::is_temporary;
+pub use vfs::{Handle, Kind, Lock, Metadata, Vfs};

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use gluonic::autograd::{Backward, Function, apply, record};
+use gluonic::checkpoint::Checkpointer;
 use gluonic::nn::{BlockCore, Member};
 use gluonic::prelude::*;
 use gluonic::random::Law;
@@ -560,6 +561,42 @@ fn errors_of_files() {
       `bias` has shape (5,), found (4,)
       `weight` has shape (5, ?), found (4, 3)
     hint: build the model with the file's sizes
+    ");
+    let as_params = SaveOptions {
+        format: Some(gluonic_formats::Format::MxnetParams),
+        ..SaveOptions::default()
+    };
+    let mut checkpointer = Checkpointer::new(at("runs"));
+    checkpointer.save(7, &layer).unwrap();
+    let again = checkpointer.save(7, &layer).map(|_| ());
+    assert_snapshot!(told("StepExists", again), @r"
+    step 7 is in `runs` already, as the latest
+    hint: number steps upwards, or remove its folder first
+    ");
+    let second = Checkpointer::new(at("runs")).save(8, &layer).map(|_| ());
+    assert_snapshot!(told("Locked", second), @r"
+    cannot save into `runs`: another process or checkpointer does
+    hint: give each run a folder of its own; of several processes of one run, let one save
+    ");
+    assert_snapshot!(told("Io", layer.save_parameters(at("missing/layer.params"))), @r"
+    cannot create a file in `missing`
+    cause: No such file or directory (os error 2)
+    ");
+    assert_snapshot!(told("Io", layer.save_parameters_with(at("runs"), &as_params)), @r"
+    cannot write `runs`
+    cause: it is a folder
+    ");
+    std::fs::hard_link(at("layer.params"), at("twin.params")).unwrap();
+    assert_snapshot!(told("HardLinks", layer.save_parameters(at("layer.params"))), @r"
+    cannot write `layer.params`: the same file has 2 hard links
+    hint: a save makes a new file of this one name, and the others would keep the old values: remove this name first, or save under another one
+    ");
+    let mut closed = std::fs::metadata(at("page.safetensors")).unwrap().permissions();
+    closed.set_readonly(true);
+    std::fs::set_permissions(at("page.safetensors"), closed).unwrap();
+    assert_snapshot!(told("ReadOnly", layer.save_parameters(at("page.safetensors"))), @r"
+    cannot write `page.safetensors`: it is read-only
+    hint: allow writing to it, or save under another name
     ");
     // A folder that cannot be made durable needs a failing disk, so this one is made by hand.
     let uncertain = Error::DurabilityUncertain {

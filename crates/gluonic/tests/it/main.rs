@@ -3,8 +3,10 @@
 
 mod bounds;
 mod chains;
+mod checkpointer;
 mod deferred;
 mod dict;
+mod durability;
 mod edits;
 mod errors;
 mod files;
