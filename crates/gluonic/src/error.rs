@@ -507,6 +507,32 @@ pub enum Error {
     /// A file does not fit the model.
     #[error("{0}")]
     Load(Box<LoadReport>),
+    /// A file has no tensor of that name.
+    #[error("no tensor of `{}` is named `{key}`", file.display())]
+    UnknownTensor {
+        /// What was asked for.
+        key: Box<str>,
+        /// The file.
+        file: Box<Path>,
+        /// The names most like it.
+        nearest: Names,
+    },
+    /// A tensor of a file has an element type that arrays cannot hold.
+    #[error("tensor `{key}` has element type {dtype}, which arrays cannot hold")]
+    TensorDType {
+        /// The tensor.
+        key: Box<str>,
+        /// Its element type.
+        dtype: Box<str>,
+    },
+    /// A model or a file is no longer what a plan was made for.
+    #[error("the plan is out of date: `{what}` {change}")]
+    Outdated {
+        /// The parameter or the file.
+        what: Box<str>,
+        /// What has happened to it.
+        change: Box<str>,
+    },
 
     // Users' code.
     /// A user's initializer, hook, layer or operation failed.
@@ -683,6 +709,7 @@ impl Error {
             }
             Error::NoGrad { .. } => "set its grad_req to write or add",
             Error::UnknownParameter { nearest, .. }
+            | Error::UnknownTensor { nearest, .. }
             | Error::UnknownWord { nearest, .. }
             | Error::UnknownChild { nearest, .. } => return did_you_mean(nearest),
             Error::ShapeMismatch { .. } => "build the layer with these sizes, or reshape the value",
@@ -761,6 +788,8 @@ impl Error {
             Error::StepExists { .. } => "number steps upwards, or remove its folder first",
             Error::Suffix { .. } => "use `.safetensors` or `.params`",
             Error::Load(report) => return report.hint(),
+            Error::TensorDType { .. } => "convert the file to a type that arrays can hold",
+            Error::Outdated { .. } => "open the file again if it is the file, and plan again",
             Error::Format { source, .. } => return source.hint().map(std::borrow::Cow::into_owned),
             _ => return None,
         };

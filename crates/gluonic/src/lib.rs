@@ -23,7 +23,7 @@
 //!
 //! - A [`Parameter`] is a named tensor with a gradient and a rule for its initial value; a handle.
 //! - A [`Block`] is anything with parameters, children and a forward: a layer, a network. What can
-//!   be done with one is in [`BlockExt`] and [`Checkpoint`](checkpoint::Checkpoint).
+//!   be done with one is in [`BlockExt`] and [`SaveLoad`](checkpoint::SaveLoad).
 //! - A *name* (`dense0_weight`) is given to a parameter once; a *path* (`0.weight`) is its place in
 //!   a tree.
 //! - A [`Selector`] such as `encoder.** & kind:weight` says which parameters are meant: see
@@ -74,7 +74,7 @@ pub use trainer::Trainer;
 /// What most programs use.
 pub mod prelude {
     pub use crate::autograd::{self, GradReq};
-    pub use crate::checkpoint::{Checkpoint, LoadOptions, SaveOptions};
+    pub use crate::checkpoint::{Checkpoint, LoadOptions, LoadPolicy, SaveLoad, SaveOptions};
     pub use crate::init::{self, Initializer};
     pub use crate::loss::{L2Loss, SoftmaxCrossEntropyLoss};
     pub use crate::nn::{

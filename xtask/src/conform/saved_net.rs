@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gluonic::checkpoint::{Checkpoint, LoadOptions, SaveOptions};
+use gluonic::checkpoint::{LoadOptions, SaveLoad, SaveOptions};
 use gluonic::{BlockExt, DType, ParamSpec, Parameter, ParameterDict};
 use gluonic_formats::mxnet_params::strip_arg_aux;
 use gluonic_formats::{Limits, RawTensor, Storage, read, read_header};

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use gluonic_formats::{DType as RawDType, RawTensor};
 use half::{bf16, f16};
 
-use crate::array::{Buf, DType, NdArray, for_dtype};
+use super::problem::Distance;
+use crate::array::{Buf, DType, NdArray, Scalar, for_dtype};
+use crate::cpu::difference::difference;
 use crate::error::{Error, Result};
 use crate::shape::Dims;
 
@@ -42,6 +44,18 @@ pub(super) fn to_array(dtype: DType, dims: Dims, bytes: &[u8]) -> NdArray {
         F16 f16, BF16 bf16, F32 f32, F64 f64
     );
     NdArray::from_buf(buf, dims)
+}
+
+/// How far two arrays of one shape and element type are apart; `None` if they are equal.
+pub(super) fn distance(one: &NdArray, two: &NdArray) -> Result<Option<Distance>> {
+    let (one, two) = (one.cell.snapshot()?, two.cell.snapshot()?);
+    if Arc::ptr_eq(&one, &two) {
+        return Ok(None);
+    }
+    let difference = for_dtype!(one.dtype(), T => {
+        difference(one.slice::<T>(), two.slice(), |x| Into::<Scalar>::into(x).to_f64())
+    });
+    Ok(Distance::of(difference, one.len()))
 }
 
 /// The value of a parameter, on its way into a file.

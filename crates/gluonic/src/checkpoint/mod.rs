@@ -1,43 +1,71 @@
 //! Parameters to and from files.
 //!
+//! | what | how |
+//! | --- | --- |
+//! | save and load a model | [`SaveLoad::save_parameters`], [`SaveLoad::load_parameters`] |
+//! | look into a file without a model | [`Checkpoint::open`], [`Checkpoint::tree`] |
+//! | see first what a load will do | [`SaveLoad::plan_load`], [`LoadPlan::apply`] |
+//! | let misfits pass, strip a prefix, load a part | [`LoadPolicy`] |
+//! | go without a file | [`SaveLoad::state`], [`SaveLoad::load_state`] |
+//!
 //! Loading has three steps: a plan says for every parameter what will happen and lists
 //! every problem at once; everything that will change is staged; then it is committed. A failure
 //! before the last step changes nothing, and the last step does not fail.
 //!
-//! Files are keyed by path (`0.weight`) or, as Gluon's older files, by name without the block's
-//! prefix. Formats are told by their first bytes when reading, by the file's suffix when writing.
+//! Files are keyed by path (`0.weight`) or, as Gluon's older files, by name with or without the
+//! block's prefix. Formats are told by their first bytes when reading, by the file's suffix when
+//! writing.
+//!
+//! A `.safetensors` file of ours also holds, in its metadata, `gluonic.aliases`, the other keys of
+//! tied parameters (JSON, alias → key), and `gluonic.provenance`, where values came from that are
+//! still the initial ones (JSON, key → key and path of the random numbers, initializer).
 
 mod apply;
 mod checkpointer;
 mod convert;
+mod file;
+mod keys;
 mod plan;
+mod planner;
+mod policy;
+mod problem;
+mod provenance;
 mod report;
 mod save;
+mod source;
 mod tie;
+mod tree;
 
+use std::collections::HashSet;
 use std::path::Path;
 
 pub use checkpointer::{Checkpointer, PendingSave};
-pub use plan::{DTypeSource, LoadOptions};
-pub use report::{LoadReport, Problem};
+pub use file::{Checkpoint, TensorInfo};
+pub use gluonic_formats::Format;
+pub use plan::{Action, LoadPlan, Step};
+pub use policy::{DTypeSource, LoadOptions, LoadPolicy, OnConflict, OnDType, OnMisfit, PrefixRule};
+pub use problem::{Distance, Problem};
+pub use report::LoadReport;
 pub use save::SaveOptions;
+use tie::{Candidates, Targets};
+pub use tree::Tree;
 
 use crate::error::Result;
 use crate::nn::{Block, BlockExt, walk};
-use crate::param::{Parameter, ParameterDict, Selection};
+use crate::param::{Parameter, ParameterDict, Selection, Snapshot};
 
 /// Saving and loading of any block. In the [prelude](crate::prelude).
-pub trait Checkpoint: Block {
+pub trait SaveLoad: Block {
     /// Writes every parameter of the tree to a file, by its path from this block. The format is
     /// that of the suffix: `.safetensors` or `.params`.
     ///
     /// # Errors
-    /// As [`Checkpoint::save_parameters_with`].
+    /// As [`SaveLoad::save_parameters_with`].
     fn save_parameters(&self, file: impl AsRef<Path>) -> Result<()> {
         self.save_parameters_with(file, &SaveOptions::default())
     }
 
-    /// As [`Checkpoint::save_parameters`], with options.
+    /// As [`SaveLoad::save_parameters`], with options.
     ///
     /// # Errors
     /// [`Error::Uninitialized`](crate::Error::Uninitialized) or
@@ -46,7 +74,7 @@ pub trait Checkpoint: Block {
     /// [`Error::Io`](crate::Error::Io) if the file cannot be written. Then the old file is as
     /// before.
     fn save_parameters_with(&self, file: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
-        save::save(tie::Targets::by_path(walk(self)), file.as_ref(), options)
+        save::save(Targets::by_path(walk(self)), file.as_ref(), options)
     }
 
     /// Loads every parameter of the tree from a file: all of it, or nothing.
@@ -56,7 +84,7 @@ pub trait Checkpoint: Block {
     ///
     /// # Errors
     /// [`Error::Load`](crate::Error::Load), with every misfit, if the file does not fit and
-    /// `options` do not allow it; [`Error::Io`](crate::Error::Io) if it cannot be read;
+    /// the policy does not let it pass; [`Error::Io`](crate::Error::Io) if it cannot be read;
     /// [`Error::Format`](crate::Error::Format) if it breaks its format's rules. Then nothing has
     /// changed.
     ///
@@ -78,33 +106,124 @@ pub trait Checkpoint: Block {
     /// # Source
     /// MXNet 1.9.1, `gluon/block.py`, `Block.load_parameters`. DIFFERENCE: MXNet stops at the first
     /// misfit and may leave earlier parameters overwritten.
-    fn load_parameters(&self, file: impl AsRef<Path>, options: &LoadOptions) -> Result<LoadReport> {
-        let targets = tie::Targets::by_path(walk(self));
-        apply::load(
+    fn load_parameters(
+        &self,
+        file: impl AsRef<Path>,
+        policy: impl Into<LoadPolicy>,
+    ) -> Result<LoadReport> {
+        self.plan_load(&Checkpoint::open(file)?, policy)?.carry_out()
+    }
+
+    /// Compares a file with this block, from the file's header alone: what a load would do to each
+    /// parameter, and every problem at once. Changes nothing.
+    ///
+    /// The policy is a [`LoadPolicy`], or [`LoadOptions`] for Gluon's four switches.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) or
+    /// [`Error::UnknownParameter`](crate::Error::UnknownParameter) if the policy makes no sense
+    /// for this block; [`Error::NothingSelected`](crate::Error::NothingSelected) if it selects
+    /// nothing. Misfits are in the plan.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::prelude::*;
+    /// # let folder = tempfile::tempdir()?; let file = folder.path().join("net.params");
+    /// let trained = sequential![sequential![Dense::new(3)]];
+    /// trained.initialize()?;
+    /// trained.call(&NdArray::ones((1, 2), DType::F32)?)?;
+    /// trained.save_parameters(&file)?;
+    ///
+    /// let net = sequential![Dense::new(3)];
+    /// let plan = net.plan_load(&Checkpoint::open(&file)?, &LoadPolicy::default())?;
+    /// assert_eq!(plan.problems().len(), 4);
+    /// let refused = plan.apply(&net).unwrap_err();
+    /// assert_eq!(
+    ///     refused.hint().unwrap(),
+    ///     "all keys fit with `0.` taken off the file's keys: set `LoadPolicy::prefix` to \
+    ///      `PrefixRule::strip(\"0.\")`"
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn plan_load(
+        &self,
+        checkpoint: &Checkpoint,
+        policy: impl Into<LoadPolicy>,
+    ) -> Result<LoadPlan> {
+        let policy = policy.into();
+        let mut candidates = Targets::by_path(walk(self)).or_by_name(
             // Where names are not distinct, only paths can be meant.
-            targets.or_by_name(
-                BlockExt::collect_params(self).unwrap_or_default(),
-                self.core().prefix(),
-            ),
-            file.as_ref(),
-            options,
-        )
+            BlockExt::collect_params(self).unwrap_or_default(),
+            self.core().prefix(),
+        );
+        if let Some(selector) = &policy.select {
+            candidates = candidates.only(&ids(&self.select(selector)?)?);
+        }
+        planner::plan(candidates, checkpoint, &policy)
+    }
+
+    /// The value of every parameter of the tree by its path: what would be saved, without a file.
+    ///
+    /// As [`BlockExt::snapshot`], which leaves out what has no value yet.
+    ///
+    /// # Memory
+    /// Copies nothing: see [`Snapshot`].
+    ///
+    /// # Errors
+    /// [`Error::Uninitialized`](crate::Error::Uninitialized) or
+    /// [`Error::Deferred`](crate::Error::Deferred), naming all that wait, if a parameter has no
+    /// value.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::prelude::*;
+    /// let net = sequential![Dense::new(3)];
+    /// net.initialize()?;
+    /// assert!(net.state().is_err());
+    /// net.call(&NdArray::ones((1, 2), DType::F32)?)?;
+    /// let other = sequential![Dense::new(3)];
+    /// assert_eq!(other.load_state(&net.state()?, &LoadPolicy::default())?.loaded.len(), 2);
+    /// # Ok::<(), gluonic::Error>(())
+    /// ```
+    #[doc(alias = "state_dict")]
+    fn state(&self) -> Result<Snapshot> {
+        let named = walk(self);
+        save::refuse_missing(&Targets::by_path(named.clone()))?;
+        Snapshot::of(named)
+    }
+
+    /// Loads values that are in memory as if they had been saved and loaded: all of it, or nothing.
+    ///
+    /// # Memory
+    /// Values of the right element type are not copied before they are edited.
+    ///
+    /// # Errors
+    /// As [`SaveLoad::load_parameters`].
+    #[doc(alias = "load_state_dict")]
+    fn load_state(&self, state: &Snapshot, policy: impl Into<LoadPolicy>) -> Result<LoadReport> {
+        self.plan_load(&Checkpoint::from(state), policy)?.carry_out()
     }
 }
 
-impl<B: Block + ?Sized> Checkpoint for B {}
+/// The parameters of a selection, which must not be empty.
+fn ids(selection: &Selection) -> Result<HashSet<usize>> {
+    selection.check()?;
+    Ok(selection.iter().map(Parameter::id).collect())
+}
+
+impl<B: Block + ?Sized> SaveLoad for B {}
 
 impl ParameterDict {
     /// Writes every parameter to a file by its name, without `strip_prefix`.
     ///
     /// # Errors
     /// [`Error::Prefix`](crate::Error::Prefix) if a name does not start with `strip_prefix`; else
-    /// as [`Checkpoint::save_parameters_with`].
+    /// as [`SaveLoad::save_parameters_with`].
     ///
     /// # Source
     /// MXNet 1.9.1, `gluon/parameter.py`, `ParameterDict.save`.
     pub fn save(&self, file: impl AsRef<Path>, strip_prefix: &str) -> Result<()> {
-        let targets = tie::Targets::by_name(self, strip_prefix)?;
+        let targets = Targets::by_name(self, strip_prefix)?;
         save::save(targets, file.as_ref(), &SaveOptions::default())
     }
 
@@ -113,7 +232,7 @@ impl ParameterDict {
     ///
     /// # Errors
     /// [`Error::Prefix`](crate::Error::Prefix) if a name does not start with `restore_prefix`;
-    /// else as [`Checkpoint::load_parameters`].
+    /// else as [`SaveLoad::load_parameters`].
     ///
     /// # Source
     /// MXNet 1.9.1, `gluon/parameter.py`, `ParameterDict.load`.
@@ -121,9 +240,14 @@ impl ParameterDict {
         &self,
         file: impl AsRef<Path>,
         restore_prefix: &str,
-        options: &LoadOptions,
+        policy: impl Into<LoadPolicy>,
     ) -> Result<LoadReport> {
-        apply::load(tie::Targets::by_name(self, restore_prefix)?.into(), file.as_ref(), options)
+        let policy = policy.into();
+        let mut candidates = Candidates::from(Targets::by_name(self, restore_prefix)?);
+        if let Some(selector) = &policy.select {
+            candidates = candidates.only(&ids(&self.selection(selector)?)?);
+        }
+        planner::plan(candidates, &Checkpoint::open(file)?, &policy)?.carry_out()
     }
 }
 
@@ -132,7 +256,7 @@ impl Selection {
     ///
     /// # Errors
     /// [`Error::NothingSelected`](crate::Error::NothingSelected); as
-    /// [`Checkpoint::save_parameters_with`].
+    /// [`SaveLoad::save_parameters_with`].
     ///
     /// # Examples
     /// ```
@@ -150,7 +274,7 @@ impl Selection {
         self.check()?;
         let selected = self.everything().filter(|(_, _, selected)| *selected);
         let named = selected.map(|(path, parameter, _)| (path.clone(), parameter.clone()));
-        save::save(tie::Targets::by_path(named.collect()), file.as_ref(), &SaveOptions::default())
+        save::save(Targets::by_path(named.collect()), file.as_ref(), &SaveOptions::default())
     }
 
     /// Loads the selected parameters from a file: all of them, or nothing. What the file has for
@@ -158,17 +282,24 @@ impl Selection {
     ///
     /// # Errors
     /// [`Error::NothingSelected`](crate::Error::NothingSelected); as
-    /// [`Checkpoint::load_parameters`]. Then nothing has changed.
-    pub fn load(&self, file: impl AsRef<Path>, options: &LoadOptions) -> Result<LoadReport> {
-        self.check()?;
+    /// [`SaveLoad::load_parameters`]. Then nothing has changed.
+    pub fn load(
+        &self,
+        file: impl AsRef<Path>,
+        policy: impl Into<LoadPolicy>,
+    ) -> Result<LoadReport> {
+        let policy = policy.into();
+        let wanted = match &policy.select {
+            Some(selector) => ids(&self.narrow(selector)?)?,
+            None => ids(self)?,
+        };
         let named = || self.everything().map(|(path, parameter, _)| (path, parameter));
-        let targets = tie::Targets::by_path(named().map(|(p, w)| (p.clone(), w.clone())).collect());
+        let targets = Targets::by_path(named().map(|(p, w)| (p.clone(), w.clone())).collect());
         let mut params = ParameterDict::new(self.prefix());
         // Where names are not distinct, only paths can be meant.
         let distinct = named().try_for_each(|(_, parameter)| params.insert(parameter)).is_ok();
         let params = if distinct { params } else { ParameterDict::default() };
-        let candidates = targets.or_by_name(params, self.prefix());
-        let wanted = self.iter().map(Parameter::id).collect();
-        apply::load(candidates.only(&wanted), file.as_ref(), options)
+        let candidates = targets.or_by_name(params, self.prefix()).only(&wanted);
+        planner::plan(candidates, &Checkpoint::open(file)?, &policy)?.carry_out()
     }
 }

@@ -1,160 +1,257 @@
-//! What a load will do to each parameter, and everything that stands against it.
+//! What a load will do to each parameter, and everything that stands against it: [`LoadPlan`].
+//!
+//! A plan is made from names, types and shapes alone; nothing of the values is read.
 
-use std::collections::HashMap;
+use std::fmt;
 
-use gluonic_formats::{Archive, RawTensor, mxnet_params::strip_arg_aux};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::convert::dtype_of;
-use super::report::{LoadReport, Problem};
-use super::tie::{ALIASES, Candidates, Targets};
+use super::file::Checkpoint;
+use super::policy::PrefixRule;
+use super::problem::Problem;
+use super::report::LoadReport;
+use super::tree::size;
 use crate::array::DType;
-use crate::param::Parameter;
+use crate::error::list;
+use crate::param::{Parameter, Provenance, table};
 use crate::shape::{Dims, Shape};
-use crate::suggest::nearest;
 
-/// What a load may leave out or convert.
+/// What a load will do: one line for each parameter and each tensor that is left over, and every
+/// problem. Made by [`plan_load`](super::SaveLoad::plan_load); prints as a table (`{:#}` in full),
+/// serializes, and is carried out by [`LoadPlan::apply`].
 ///
-/// # Source
-/// The arguments of MXNet 1.9.1's `Block.load_parameters`.
-#[doc(alias = "strict")]
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LoadOptions {
-    /// Whether parameters that the file does not have keep what they have.
-    pub allow_missing: bool,
-    /// Whether tensors that the model does not have are left out.
-    pub ignore_extra: bool,
-    /// Whether element types may differ.
-    pub cast_dtype: bool,
-    /// Whose element type counts when they differ.
-    pub dtype_source: DTypeSource,
-}
-
-/// Whose element type counts when file and model differ.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DTypeSource {
-    /// The model's: the file's values are converted.
-    #[default]
-    Current,
-    /// The file's: the parameter is cast.
-    Saved,
+/// # Examples
+/// ```
+/// use gluonic::prelude::*;
+/// use gluonic::checkpoint::Action;
+/// # let folder = tempfile::tempdir()?; let file = folder.path().join("net.safetensors");
+/// let net = sequential![Dense::new(3)];
+/// net.initialize()?;
+/// net.call(&NdArray::ones((1, 2), DType::F32)?)?;
+/// net.save_parameters(&file)?;
+///
+/// let half = DenseConfig { units: 3, dtype: DType::F16, ..Default::default() };
+/// let other = sequential![Dense::with(half)?];
+/// let checkpoint = Checkpoint::open(&file)?;
+/// let options = LoadOptions { cast_dtype: true, ..Default::default() };
+/// let plan = other.plan_load(&checkpoint, &options)?;
+/// assert!(plan.problems().is_empty());
+/// assert!(plan.steps().iter().all(|step| step.action == Action::Cast));
+/// assert_eq!(plan.apply(&other)?.loaded.len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct LoadPlan {
+    pub(super) checkpoint: Checkpoint,
+    pub(super) loads: Vec<Load>,
+    /// Every parameter of the model.
+    pub(super) model: Vec<Parameter>,
+    /// What the load will report; with problems, why it will not happen.
+    pub(super) report: LoadReport,
+    pub(super) warnings: Vec<String>,
+    pub(super) steps: Vec<Step>,
+    pub(super) loaded_elements: usize,
+    pub(super) elements: usize,
 }
 
 /// One parameter that will get one tensor of the file.
+#[derive(Clone, Debug)]
 pub(super) struct Load {
     pub(super) parameter: Parameter,
+    /// What messages call it.
+    pub(super) key: Box<str>,
     /// The tensor's position in the file.
     pub(super) tensor: usize,
-    pub(super) from: DType,
+    /// The other tensors that must have the same value, and what messages call them.
+    pub(super) equal: Vec<(usize, Box<str>)>,
+    pub(super) is_transposed: bool,
+    /// The parameter's element type when the plan was made.
+    pub(super) expected: DType,
     /// What the parameter's element type will be.
     pub(super) to: DType,
     pub(super) dims: Dims,
+    pub(super) provenance: Option<Provenance>,
 }
 
-pub(super) struct Plan {
-    pub(super) loads: Vec<Load>,
-    pub(super) report: LoadReport,
+/// What happens to a parameter or to a tensor of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Action {
+    /// The parameter gets the tensor's value.
+    Copy,
+    /// The parameter gets the tensor's value, converted to its element type.
+    Cast,
+    /// The parameter is cast to the tensor's element type, and gets its value.
+    Retype,
+    /// The parameter stays as it is.
+    Keep,
+    /// The tensor is left out.
+    Ignore,
 }
 
-/// Compares a file with a model.
-pub(super) fn plan(candidates: Candidates, archive: &Archive<'_>, options: &LoadOptions) -> Plan {
-    let keys: Vec<&str> = archive.tensors.iter().map(|t| strip_arg_aux(t.name())).collect();
-    let aliases = aliases_of(archive);
-    let alias_keys = aliases.keys().map(|alias| &**alias);
-    let targets: Targets = candidates.best(keys.iter().copied().chain(alias_keys));
-    let mut report = LoadReport::default();
-    let mut positions: HashMap<&str, usize> = HashMap::new();
-    for (i, key) in keys.iter().enumerate() {
-        let Some(first) = positions.insert(key, i) else { continue };
-        // `arg:w` and `aux:w` are both `w`.
-        let (one, two) = (&archive.tensors[first], &archive.tensors[i]);
-        if !same(one, two) {
-            let (key, other) = (one.name().into(), two.name().into());
-            report.problems.push(Problem::Conflict { key, other });
-        }
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Action::Copy => "copy",
+            Action::Cast => "cast",
+            Action::Retype => "retype",
+            Action::Keep => "keep",
+            Action::Ignore => "ignore",
+        })
     }
-    // A key stands for its own tensor, or for that of the key it is an alias of.
-    let tensor_of = |key: &str| {
-        let owner = || aliases.get(key).and_then(|owner| positions.get(&**owner));
-        positions.get(key).or_else(owner).copied()
-    };
-    let mut loads = Vec::new();
-    for target in targets.list.iter().filter(|target| target.wanted) {
-        let mut found = target.keys.iter().filter_map(|key| Some((key, tensor_of(key)?)));
-        let Some((key, tensor)) = found.next() else {
-            let key = target.keys[0].clone();
-            if options.allow_missing {
-                report.missing.push(key);
-            } else {
-                // A key that has its parameter already is not the one that was meant.
-                let free = keys.iter().copied().filter(|key| !targets.keys.contains_key(*key));
-                let nearest = nearest(&key, free);
-                report.problems.push(Problem::Missing { key, nearest });
-            }
-            continue;
-        };
-        let raw = &archive.tensors[tensor];
-        for (other, position) in found {
-            if position != tensor && !same(raw, &archive.tensors[position]) {
-                let (key, other) = (key.clone(), other.clone());
-                report.problems.push(Problem::Conflict { key, other });
-            }
-        }
-        let shape = Shape::from(raw.shape());
-        if let Some(expected) = target.parameter.shape()
-            && !shape.refines(&expected)
+}
+
+/// One line of a [`LoadPlan`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Step {
+    /// What happens.
+    pub action: Action,
+    /// Every key of the parameter; more than one if it is tied, none for a tensor that is left out.
+    pub keys: Box<[Box<str>]>,
+    /// The tensor's name in the file, if there is one.
+    pub tensor: Option<Box<str>>,
+    /// Whether the tensor is called otherwise than the parameter.
+    pub is_renamed: bool,
+    /// Whether the parameter gets the transpose.
+    pub is_transposed: bool,
+    /// The parameter's shape, as far as it is known, and its element type.
+    pub expected: Option<(Option<Shape>, DType)>,
+    /// The tensor's shape and the name of its element type.
+    pub found: Option<(Dims, &'static str)>,
+    /// The bytes that are read.
+    pub bytes: usize,
+}
+
+impl LoadPlan {
+    /// What happens, in the order of the model; then what is left out, in the order of the file.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// What stands against it, sorted by key. If there is anything, [`LoadPlan::apply`] refuses.
+    ///
+    /// Whether tied parameters have several values that differ is known only when they are read.
+    pub fn problems(&self) -> &[Problem] {
+        &self.report.problems
+    }
+
+    /// What the load will report.
+    pub fn report(&self) -> &LoadReport {
+        &self.report
+    }
+
+    /// The number of bytes of the file that will be read.
+    pub fn bytes(&self) -> usize {
+        self.steps.iter().map(|step| step.bytes).fold(0, usize::saturating_add)
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.action)?;
+        let to = self.expected.as_ref().map(|(_, dtype)| dtype.name());
+        if let (Action::Cast | Action::Retype, Some((_, from)), Some(to)) =
+            (self.action, &self.found, to)
         {
-            let key = key.clone();
-            report.problems.push(Problem::Shape { key, expected, found: shape });
-            continue;
+            let (from, to) = if self.action == Action::Cast { (*from, to) } else { (to, *from) };
+            write!(f, " {from} to {to}")?;
         }
-        let expected = target.parameter.dtype();
-        let (Some(from), true) =
-            (dtype_of(raw.dtype()), options.cast_dtype || dtype_of(raw.dtype()) == Some(expected))
-        else {
-            let (key, found) = (key.clone(), raw.dtype().name().into());
-            report.problems.push(Problem::DType { key, expected, found });
-            continue;
-        };
-        if from != expected {
-            report.cast.push(key.clone());
+        if self.is_transposed {
+            f.write_str(", transposed")?;
         }
-        report.loaded.push(key.clone());
-        let to = match options.dtype_source {
-            DTypeSource::Current => expected,
-            DTypeSource::Saved => from,
-        };
-        let (parameter, dims) = (target.parameter.clone(), raw.shape().into());
-        loads.push(Load { parameter, tensor, from, to, dims });
-    }
-    for key in keys.iter().filter(|key| !targets.keys.contains_key(**key)) {
-        // The owner of an alias that the model knows is no stranger.
-        if aliases.iter().any(|(alias, owner)| &**owner == *key && targets.keys.contains_key(alias))
+        match &self.tensor {
+            Some(tensor) if self.is_renamed || self.is_transposed => {
+                write!(f, ", from `{tensor}`")?;
+            }
+            _ => {}
+        }
+        if let (Action::Keep, true) = (self.action, self.tensor.is_some()) {
+            f.write_str(", does not fit")?;
+        }
+        if let [_, tied @ ..] = &*self.keys
+            && !tied.is_empty()
         {
-            continue;
+            write!(f, ", tied to {}", list(tied))?;
         }
-        if options.ignore_extra {
-            report.extra.push((*key).into());
-        } else {
-            let free = targets.keys.keys().map(|known| &**known);
-            let nearest = nearest(key, free.filter(|known| tensor_of(known).is_none()));
-            report.problems.push(Problem::Extra { key: (*key).into(), nearest });
-        }
+        Ok(())
     }
-    report.sort();
-    Plan { loads, report }
 }
 
-/// Whether two tensors hold the same value.
-fn same(one: &RawTensor<'_>, two: &RawTensor<'_>) -> bool {
-    (one.dtype(), one.shape(), one.data()) == (two.dtype(), two.shape(), two.data())
+impl fmt::Display for LoadPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const ROWS: usize = 40;
+        let (n, of) = (self.loads.len(), self.steps.iter().filter(|step| step.expected.is_some()));
+        let file = self.report.file.display();
+        write!(f, "`{file}` for {n} of {} parameters, ", of.count())?;
+        write!(f, "{} of {} elements, ", self.loaded_elements, self.elements)?;
+        write!(f, "{} to read", size(self.bytes()))?;
+        if self.report.prefix != PrefixRule::Exact {
+            write!(f, ", {}", self.report.prefix)?;
+        }
+        let shown = if f.alternate() { self.steps.len() } else { ROWS };
+        let mut rows = vec![["key", "shape", "bytes"].map(str::to_owned).to_vec()];
+        for step in self.steps.iter().take(shown) {
+            let key = step.keys.first().or(step.tensor.as_ref());
+            let shape = match (&step.found, &step.expected) {
+                (Some((dims, _)), _) => dims.to_string(),
+                (None, Some((Some(shape), _))) => shape.to_string(),
+                _ => "?".to_owned(),
+            };
+            let key = key.map(ToString::to_string).unwrap_or_default();
+            rows.push(vec![key, shape, size(step.bytes), step.to_string()]);
+        }
+        if rows.len() > 1 {
+            f.write_str("\n")?;
+            table::write(f, &rows)?;
+        }
+        if self.steps.len() > shown {
+            write!(f, "\nand {} more", self.steps.len() - shown)?;
+        }
+        if !self.report.problems.is_empty() {
+            write!(f, "\n{} problems:", self.report.problems.len())?;
+            self.report.write_problems(f)?;
+        }
+        if let Some(rule) = &self.report.proposed {
+            write!(f, "\nall keys would fit with {rule}")?;
+        }
+        Ok(())
+    }
 }
 
-/// The aliases that a file of ours declares. Metadata of other writers is not ours to judge.
-fn aliases_of(archive: &Archive<'_>) -> HashMap<Box<str>, Box<str>> {
-    let text = archive.metadata.get(ALIASES);
-    let parsed = text.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
-    let Some(serde_json::Value::Object(map)) = parsed else { return HashMap::new() };
-    map.into_iter()
-        .filter_map(|(alias, owner)| Some((alias.into(), owner.as_str()?.into())))
-        .collect()
+impl Serialize for Step {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("action", &self.action.to_string())?;
+        map.serialize_entry("keys", &self.keys)?;
+        map.serialize_entry("tensor", &self.tensor)?;
+        map.serialize_entry("renamed", &self.is_renamed)?;
+        map.serialize_entry("transposed", &self.is_transposed)?;
+        if let Some((shape, dtype)) = &self.expected {
+            map.serialize_entry("shape", &shape.as_deref())?;
+            map.serialize_entry("dtype", dtype.name())?;
+        }
+        if let Some((dims, dtype)) = &self.found {
+            map.serialize_entry("found_shape", &**dims)?;
+            map.serialize_entry("found_dtype", dtype)?;
+        }
+        map.serialize_entry("bytes", &self.bytes)?;
+        map.end()
+    }
+}
+
+impl Serialize for LoadPlan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("file", &self.report.file.to_string_lossy())?;
+        map.serialize_entry("prefix", &self.report.prefix.to_string())?;
+        let proposed = self.report.proposed.as_ref().map(ToString::to_string);
+        map.serialize_entry("proposed_prefix", &proposed)?;
+        map.serialize_entry("elements", &self.elements)?;
+        map.serialize_entry("loaded_elements", &self.loaded_elements)?;
+        map.serialize_entry("bytes", &self.bytes())?;
+        map.serialize_entry("steps", &self.steps)?;
+        map.serialize_entry("problems", &self.report.problems)?;
+        map.end()
+    }
 }

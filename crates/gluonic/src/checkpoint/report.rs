@@ -3,150 +3,90 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::array::DType;
-use crate::shape::Shape;
+use super::policy::PrefixRule;
+use super::problem::Problem;
 
-/// One way in which a file does not fit a model.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Problem {
-    /// In the model but not in the file.
-    Missing {
-        /// The parameter's key.
-        key: Box<str>,
-        /// The file's keys most like it.
-        nearest: Box<[Box<str>]>,
-    },
-    /// In the file but not in the model.
-    Extra {
-        /// The file's key.
-        key: Box<str>,
-        /// The model's keys most like it.
-        nearest: Box<[Box<str>]>,
-    },
-    /// In both, with shapes that contradict each other.
-    Shape {
-        /// The parameter's key.
-        key: Box<str>,
-        /// The model's shape.
-        expected: Shape,
-        /// The file's.
-        found: Shape,
-    },
-    /// In both, with different element types.
-    DType {
-        /// The parameter's key.
-        key: Box<str>,
-        /// The model's element type.
-        expected: DType,
-        /// The file's.
-        found: Box<str>,
-    },
-    /// Two keys of the file stand for one tied parameter and differ.
-    Conflict {
-        /// The one key.
-        key: Box<str>,
-        /// The other.
-        other: Box<str>,
-    },
-}
-
-impl Problem {
-    fn key(&self) -> &str {
-        match self {
-            Problem::Missing { key, .. }
-            | Problem::Extra { key, .. }
-            | Problem::Shape { key, .. }
-            | Problem::DType { key, .. }
-            | Problem::Conflict { key, .. } => key,
-        }
-    }
-
-    fn hint(&self) -> String {
-        let nearest = |nearest: &[Box<str>], otherwise: &str| match nearest.first() {
-            Some(name) => format!("did you mean `{name}`? else {otherwise}"),
-            None => otherwise.to_owned(),
-        };
-        match self {
-            Problem::Missing { nearest: names, .. } => {
-                nearest(names, "set `allow_missing` to leave it as it is")
-            }
-            Problem::Extra { nearest: names, .. } => {
-                nearest(names, "set `ignore_extra` to leave it out")
-            }
-            Problem::Shape { .. } => "build the model with the file's sizes".to_owned(),
-            Problem::DType { .. } => "set `cast_dtype` to convert it".to_owned(),
-            Problem::Conflict { .. } => "untie the two, or save the file again".to_owned(),
-        }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Problem::Missing { key, .. } => write!(f, "`{key}` is missing in the file"),
-            Problem::Extra { key, .. } => write!(f, "`{key}` is not in the model"),
-            Problem::Shape { key, expected, found } => {
-                write!(f, "`{key}` has shape {expected}, found {found}")
-            }
-            Problem::DType { key, expected, found } => {
-                write!(f, "`{key}` has type {expected}, found {found}")
-            }
-            Problem::Conflict { key, other } => {
-                write!(f, "`{key}` and `{other}` are one parameter, but differ in the file")
-            }
-        }
-    }
-}
+/// The problems that are shown in full; the rest are counted.
+pub(super) const SHOWN: usize = 10;
 
 /// What a load did or, inside an error, why it did nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct LoadReport {
-    /// The file.
+    /// The file; `<state>` or `<bytes>` where there is none.
     pub file: PathBuf,
     /// The keys that were loaded, in the order of the model.
     pub loaded: Vec<Box<str>>,
-    /// The model's keys that the file does not have, which `allow_missing` let pass.
+    /// The model's keys that the file does not have, which the policy let pass.
     pub missing: Vec<Box<str>>,
-    /// The file's keys that the model does not have, which `ignore_extra` let pass.
+    /// The file's keys that the model does not have, which the policy let pass.
     pub extra: Vec<Box<str>>,
+    /// The keys of another shape or element type, which the policy let pass. They were not loaded.
+    pub skipped: Vec<Box<str>>,
     /// The keys whose element type was converted.
     pub cast: Vec<Box<str>>,
+    /// How the file's keys became the model's.
+    pub prefix: PrefixRule,
+    /// The one rule by which all keys would fit, if they do not and there is one.
+    pub proposed: Option<PrefixRule>,
     /// What does not fit, sorted by key. Empty unless the load failed.
     pub problems: Vec<Problem>,
 }
 
 impl LoadReport {
-    pub(super) fn sort(&mut self) {
-        self.problems.sort_by(|a, b| a.key().cmp(b.key()));
-    }
-
-    /// The way out of the first problem.
+    /// The way out: the rule that makes all keys fit, else that of the first problem.
     pub fn hint(&self) -> Option<String> {
-        self.problems.first().map(Problem::hint)
-    }
-}
-
-impl fmt::Display for LoadReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 10;
-        if self.problems.is_empty() {
-            write!(f, "loaded {} tensors from `{}`", self.loaded.len(), self.file.display())?;
-            for (what, keys) in
-                [("missing", &self.missing), ("extra", &self.extra), ("cast", &self.cast)]
-            {
-                if !keys.is_empty() {
-                    write!(f, ", {what} {}", keys.len())?;
-                }
+        let first = self.problems.first()?;
+        Some(match &self.proposed {
+            Some(rule @ (PrefixRule::Strip(prefix) | PrefixRule::Add(prefix))) => {
+                let verb = if matches!(rule, PrefixRule::Add(_)) { "add" } else { "strip" };
+                format!(
+                    "all keys fit with {rule}: set `LoadPolicy::prefix` to \
+                     `PrefixRule::{verb}({prefix:?})`"
+                )
             }
-            return Ok(());
-        }
-        write!(f, "`{}` does not fit the model, nothing was loaded", self.file.display())?;
+            _ => first.hint(),
+        })
+    }
+
+    /// The lists of what was left out or changed, each with its word.
+    pub(super) fn lists(&self) -> [(&'static str, &Vec<Box<str>>); 4] {
+        [
+            ("missing", &self.missing),
+            ("extra", &self.extra),
+            ("skipped", &self.skipped),
+            ("cast", &self.cast),
+        ]
+    }
+
+    pub(super) fn write_problems(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for problem in self.problems.iter().take(SHOWN) {
             write!(f, "\n  {problem}")?;
         }
         if self.problems.len() > SHOWN {
             write!(f, "\n  and {} more", self.problems.len() - SHOWN)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for LoadReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.display();
+        if !self.problems.is_empty() {
+            write!(f, "`{file}` does not fit the model, nothing was loaded")?;
+            return self.write_problems(f);
+        }
+        write!(f, "loaded {} tensors from `{file}`", self.loaded.len())?;
+        if self.prefix != PrefixRule::Exact {
+            write!(f, ", {}", self.prefix)?;
+        }
+        for (what, keys) in self.lists() {
+            if !keys.is_empty() {
+                write!(f, ", {what} {}", keys.len())?;
+            }
+        }
+        if let Some(rule) = &self.proposed {
+            write!(f, "; all keys would fit with {rule}")?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use gluonic_formats::{Format, RawTensor};
 use indexmap::IndexMap;
 
 use super::convert::Outgoing;
+use super::provenance::{self, PROVENANCE};
 use super::tie::{ALIASES, Targets};
 use crate::error::{Error, Result};
 use crate::storage;
@@ -39,9 +40,11 @@ pub(super) fn save(targets: Targets, file: &Path, options: &SaveOptions) -> Resu
     let mut tensors: Vec<RawTensor<'_>> = Vec::new();
     if format == Format::Safetensors {
         let mut aliases = serde_json::Map::new();
+        let mut origins = serde_json::Map::new();
         for (target, value) in targets.list.iter().zip(&values) {
             let [owner, others @ ..] = target.keys.as_slice() else { continue };
             tensors.push(value.raw(owner)?);
+            provenance::add(&mut origins, owner, &target.parameter);
             for alias in others {
                 aliases.insert(alias.to_string(), owner.to_string().into());
             }
@@ -49,6 +52,10 @@ pub(super) fn save(targets: Targets, file: &Path, options: &SaveOptions) -> Resu
         if !aliases.is_empty() {
             let aliases = serde_json::Value::Object(aliases).to_string();
             metadata.insert(ALIASES.to_owned(), aliases);
+        }
+        if !origins.is_empty() {
+            let origins = serde_json::Value::Object(origins).to_string();
+            metadata.insert(PROVENANCE.to_owned(), origins);
         }
     } else if options.deduplicate {
         for (target, value) in targets.list.iter().zip(&values) {
@@ -76,7 +83,7 @@ pub(super) fn save(targets: Targets, file: &Path, options: &SaveOptions) -> Resu
 }
 
 /// Names every parameter that has no value yet.
-fn refuse_missing(targets: &Targets) -> Result<()> {
+pub(super) fn refuse_missing(targets: &Targets) -> Result<()> {
     let waiting = targets.list.iter().filter(|target| target.parameter.is_deferred());
     let waiting: Vec<&str> = waiting.map(|target| &*target.keys[0]).collect();
     for target in &targets.list {

@@ -25,13 +25,13 @@ pub(super) struct Target {
 pub(super) struct Targets {
     pub(super) list: Vec<Target>,
     /// Every key in the order of the walk, with the position of its target.
-    pub(super) keys: IndexMap<Box<str>, usize>,
+    pub(super) keys: IndexMap<Box<str>, usize, foldhash::fast::RandomState>,
 }
 
 impl Targets {
     fn new(keyed: impl IntoIterator<Item = (Box<str>, Parameter)>) -> Targets {
-        let mut targets = Targets { list: Vec::new(), keys: IndexMap::new() };
-        let mut positions = HashMap::new();
+        let mut targets = Targets { list: Vec::new(), keys: IndexMap::default() };
+        let mut positions: HashMap<_, _, foldhash::fast::RandomState> = HashMap::default();
         for (key, parameter) in keyed {
             let position = *positions.entry(parameter.id()).or_insert_with(|| {
                 targets.list.push(Target { parameter, wanted: true, keys: Vec::new() });
@@ -58,6 +58,11 @@ impl Targets {
         Ok(Self::new(keyed.collect::<Result<Vec<_>>>()?))
     }
 
+    /// Those that a load is about.
+    pub(super) fn wanted(&self) -> impl Iterator<Item = &Target> {
+        self.list.iter().filter(|target| target.wanted)
+    }
+
     /// The same parameters by path or, for files in Gluon's older style, by name.
     pub(super) fn or_by_name(self, params: ParameterDict, prefix: &str) -> Candidates {
         let mut candidates = vec![self];
@@ -67,8 +72,8 @@ impl Targets {
     }
 }
 
-/// The ways in which a file's keys may name the parameters, the most usual first.
-pub(super) struct Candidates(Vec<Targets>);
+/// The ways in which a file's keys may name the parameters, the most usual first. At least one.
+pub(super) struct Candidates(pub(super) Vec<Targets>);
 
 impl From<Targets> for Candidates {
     fn from(targets: Targets) -> Self {
@@ -86,12 +91,18 @@ impl Candidates {
     }
 
     /// The way that knows the most keys of the file; the first of equals.
-    pub(super) fn best<'a>(self, file_keys: impl Iterator<Item = &'a str> + Clone) -> Targets {
+    pub(super) fn best<'a>(&self, file_keys: impl Iterator<Item = &'a str> + Clone) -> usize {
         let known = |targets: &Targets| {
             file_keys.clone().filter(|key| targets.keys.contains_key(*key)).count()
         };
-        let mut candidates = self.0.into_iter();
-        let first = candidates.next().expect("there is at least one way");
-        candidates.fold(first, |best, next| if known(&next) > known(&best) { next } else { best })
+        let counts = self.0.iter().map(known).enumerate();
+        let better = |best: (usize, usize), next: (usize, usize)| {
+            if next.1 > best.1 { next } else { best }
+        };
+        counts.reduce(better).map_or(0, |(best, _)| best)
+    }
+
+    pub(super) fn take(mut self, position: usize) -> Targets {
+        self.0.swap_remove(position)
     }
 }

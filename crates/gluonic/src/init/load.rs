@@ -17,7 +17,7 @@ use crate::suggest::nearest;
 ///
 /// The front part `arg:` or `aux:` of a key, which MXNet's files have, does not count. Given to a
 /// whole block, it decides for the parameters that have no initializer of their own, as any other
-/// does; to load all of them, see [`Checkpoint`](crate::checkpoint::Checkpoint).
+/// does; to load all of them, see [`SaveLoad`](crate::checkpoint::SaveLoad).
 ///
 /// # Memory
 /// Keeps handles: arrays are read when a parameter is initialized, which may be in the first

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::infer::learn;
 use super::parameter::Parameter;
-use super::state::{Group, Life, Plan, Provenance, Ready, State};
+use super::state::{Group, Life, Origin, Plan, Provenance, Ready, State};
 use crate::array::{Buf, Cell, NdArray, shapes_only};
 use crate::autograd::{GradReq, Slot};
 use crate::error::{Error, Result, UnknownShape};
@@ -28,7 +28,7 @@ enum Change {
     Defer(Plan),
     Value {
         value: NdArray,
-        provenance: Option<Provenance>,
+        origin: Option<Origin>,
         /// Whether the gradient becomes 0: after a new initial value, not after a load.
         restart: bool,
     },
@@ -104,7 +104,8 @@ impl Parameter {
         // The initializer is a user's code: it may look at this parameter.
         drop(state);
         let (value, provenance) = draw(&plan, &desc)?;
-        staged(Change::Value { value, provenance: Some(provenance), restart: true })
+        let origin = Some(Origin { provenance, initial: true });
+        staged(Change::Value { value, origin, restart: true })
     }
 
     fn init_desc(&self, state: &State, dims: Dims, address: &Address) -> InitDesc {
@@ -118,8 +119,8 @@ impl Parameter {
     }
 
     /// A value that replaces the parameter's, and where it came from, if that is known.
-    pub(crate) fn stage_value(&self, value: NdArray, provenance: Option<Provenance>) -> Staged {
-        let change = Change::Value { value, provenance, restart: false };
+    pub(crate) fn stage_value(&self, value: NdArray, origin: Option<Origin>) -> Staged {
+        let change = Change::Value { value, origin, restart: false };
         Staged { parameter: self.clone(), change }
     }
 
@@ -175,9 +176,12 @@ impl Parameter {
 }
 
 /// Takes over an array nobody else has a handle on.
-fn become_ready(state: &mut State, value: NdArray) -> Result<()> {
-    let value =
-        if value.dtype() == state.dtype { value } else { value.cast(state.dtype)?.detach() };
+fn become_ready(state: &mut State, value: NdArray, origin: Option<Origin>) -> Result<()> {
+    let exact = value.dtype() == state.dtype;
+    let value = if exact { value } else { value.cast(state.dtype)?.detach() };
+    let is_initial = exact && origin.as_ref().is_some_and(|origin| origin.initial);
+    state.initial = is_initial.then(|| value.cell.version());
+    state.provenance = origin.map(|origin| origin.provenance);
     state.shape = Some(value.dims().into());
     let slot = new_slot(state, value.cell.len());
     state.life = Life::Ready(Ready { dims: value.dims().clone(), cell: value.cell, slot });
@@ -225,8 +229,8 @@ impl Staged {
                 if let Life::Deferred(current) = &state.life
                     && Arc::ptr_eq(current, &plan)
                 {
-                    become_ready(&mut state, value)?;
-                    state.provenance = provenance;
+                    let origin = provenance.map(|provenance| Origin { provenance, initial: true });
+                    become_ready(&mut state, value, origin)?;
                 }
             }
             Change::Defer(plan) => {
@@ -234,18 +238,19 @@ impl Staged {
                 state.life = Life::Deferred(Arc::new(plan));
                 state.provenance = None;
             }
-            Change::Value { value, provenance, restart } => {
+            Change::Value { value, origin, restart } => {
                 // The cell is written without the parameter's lock: whoever edits it at the same
                 // time may be asking the parameter something.
                 let life = parameter.state().life.clone();
                 if let Life::Ready(ready) = life {
-                    ready.overwrite(&value, restart)?;
-                    parameter.state_mut().provenance = provenance;
+                    let version = ready.overwrite(&value, restart)?;
+                    let is_initial = origin.as_ref().is_some_and(|origin| origin.initial);
+                    let mut state = parameter.state_mut();
+                    state.initial = version.filter(|_| is_initial);
+                    state.provenance = origin.map(|origin| origin.provenance);
                     return Ok(());
                 }
-                let mut state = parameter.state_mut();
-                become_ready(&mut state, value)?;
-                state.provenance = provenance;
+                become_ready(&mut parameter.state_mut(), value, origin)?;
             }
         }
         Ok(())

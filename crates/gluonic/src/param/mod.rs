@@ -24,7 +24,7 @@ pub mod select;
 mod snapshot;
 mod spec;
 mod state;
-mod table;
+pub(crate) mod table;
 
 pub use dict::ParameterDict;
 pub use entries::Iter;
@@ -34,4 +34,5 @@ pub use parameter::Parameter;
 pub use select::{Compare, Selection, Selector};
 pub use snapshot::{Change, Snapshot, SnapshotDiff};
 pub use spec::ParamSpec;
+pub(crate) use state::Origin;
 pub use state::{Kind, Provenance};

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Wea
 use super::entries::hash_of;
 use super::infer::stand_in;
 use super::spec::ParamSpec;
-use super::state::{Group, Kind, Life, Plan, Provenance, Ready, State};
+use super::state::{Group, Kind, Life, Origin, Plan, Provenance, Ready, State};
 use crate::array::{Cell, DType, Element, NdArray, View, shapes_only};
 use crate::autograd::{GradReq, Slot, Track};
 use crate::error::{Error, Result, UnknownShape};
@@ -78,6 +78,7 @@ impl Parameter {
             tags: std::collections::BTreeSet::new(),
             life: Life::Declared,
             provenance: None,
+            initial: None,
         };
         Self::of(name.into(), spec.kind, state)
     }
@@ -185,9 +186,22 @@ impl Parameter {
         }
     }
 
-    /// Where its initial value came from; `None` before it has one, or when it was set or loaded.
+    /// Where its initial value came from; `None` before it has one, or when it was loaded from
+    /// what does not tell.
     pub fn provenance(&self) -> Option<Provenance> {
         self.state().provenance.clone()
+    }
+
+    /// Whether its value is still the one that [`provenance`](Parameter::provenance) tells of:
+    /// nothing has edited or cast it since. Such a value can be drawn again.
+    pub fn is_initial(&self) -> bool {
+        self.state().is_initial()
+    }
+
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        let state = self.state();
+        let provenance = state.provenance.clone()?;
+        Some(Origin { provenance, initial: state.is_initial() })
     }
 
     /// Sets the factor on the learning rate.
@@ -419,6 +433,7 @@ impl Parameter {
             match (&state.life, &life, converted) {
                 (Life::Ready(now), Life::Ready(then), Some(converted)) if now.is(then) => {
                     state.life = Life::Ready(converted);
+                    state.initial = None;
                 }
                 (Life::Ready(_), _, _) => continue,
                 _ => {}
@@ -437,12 +452,14 @@ impl Parameter {
     /// [`Error::BeingEdited`] inside an edit by the same thread.
     pub fn deep_clone(&self) -> Result<Parameter> {
         let mut state = self.state().clone();
+        let is_initial = state.is_initial();
         if let Life::Ready(ready) = &mut state.life {
             ready.cell = Arc::new(Cell::new(ready.cell.snapshot()?));
             if let Some(slot) = &ready.slot {
                 let grad = Arc::new(Cell::new(slot.cell.snapshot()?));
                 ready.slot = Some(Arc::new(Slot::new(slot.req(), grad)));
             }
+            state.initial = is_initial.then(|| ready.cell.version());
         }
         Ok(Self::of(self.name().clone(), self.kind(), state))
     }

@@ -13,7 +13,7 @@ use indexmap::IndexMap;
 
 use super::initialize::Staged;
 use super::parameter::Parameter;
-use super::state::Provenance;
+use super::state::Origin;
 use super::table;
 use crate::array::{Buf, DType, NdArray, Scalar, for_dtype};
 use crate::cpu::difference::{Difference, difference};
@@ -27,14 +27,15 @@ use crate::suggest::nearest;
 struct Kept {
     buf: Arc<Buf>,
     dims: Dims,
-    provenance: Option<Provenance>,
+    origin: Option<Origin>,
 }
 
 impl Kept {
     fn of(parameter: &Parameter) -> Result<Kept> {
         let data = parameter.data()?;
         let buf = data.cell.snapshot().map_err(|error| error.at(parameter.name()))?;
-        Ok(Kept { buf, dims: data.dims().clone(), provenance: parameter.provenance() })
+        // Asked after the value was taken, so that no edit in between is called the initial value.
+        Ok(Kept { buf, dims: data.dims().clone(), origin: parameter.origin() })
     }
 
     fn array(&self) -> NdArray {
@@ -47,7 +48,7 @@ impl Kept {
         if let Ok(data) = parameter.data() {
             data.cell.refuse_own_edit().map_err(|error| error.at(parameter.name()))?;
         }
-        Ok(parameter.stage_value(self.array(), self.provenance.clone()))
+        Ok(parameter.stage_value(self.array(), self.origin.clone()))
     }
 }
 
@@ -116,7 +117,7 @@ impl Snapshot {
     pub fn insert(&mut self, path: impl Into<ParamPath>, value: &NdArray) -> Result<()> {
         let whole = if value.is_whole() { value.clone() } else { value.deep_clone()? };
         let (buf, dims) = (whole.cell.snapshot()?, whole.dims().clone());
-        self.values.insert(path.into(), Kept { buf, dims, provenance: None });
+        self.values.insert(path.into(), Kept { buf, dims, origin: None });
         Ok(())
     }
 
@@ -144,6 +145,11 @@ impl Snapshot {
             name: path.into(),
             nearest: nearest(path, self.values.keys().map(|path| &**path)),
         })
+    }
+
+    /// Where the value at a path came from, if that is known.
+    pub(crate) fn origin(&self, path: &str) -> Option<&Origin> {
+        self.values.get(path)?.origin.as_ref()
     }
 
     /// What has to happen to which parameter, each once, so that they have the values.

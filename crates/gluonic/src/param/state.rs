@@ -49,6 +49,14 @@ pub struct Provenance {
     pub initializer: String,
 }
 
+/// Where a value came from that moves from place to place.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) provenance: Provenance,
+    /// Whether the value is the initial one still.
+    pub(crate) initial: bool,
+}
+
 impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (key, path) = (self.address.key(), self.address.path());
@@ -113,20 +121,25 @@ impl Ready {
     }
 
     /// Puts another value into the same memory. With `restart` the gradient becomes 0: a load
-    /// keeps it, as Gluon's does, a new initial value does not.
-    pub(crate) fn overwrite(&self, value: &NdArray, restart: bool) -> Result<()> {
+    /// keeps it, as Gluon's does, a new initial value does not. Returns the version at which the
+    /// cell has exactly this value; none if it had to be converted.
+    pub(crate) fn overwrite(&self, value: &NdArray, restart: bool) -> Result<Option<u64>> {
         let mut buf = value.cell.snapshot()?;
         // The parameter may have been cast since the value was made.
-        if buf.dtype() != self.cell.dtype() {
+        let exact = buf.dtype() == self.cell.dtype();
+        if !exact {
             buf = Arc::new(buf.convert(self.cell.dtype()));
         }
-        self.cell.edit()?.replace(buf);
+        let mut edit = self.cell.edit()?;
+        edit.replace(buf);
+        let version = exact.then(|| self.cell.version());
+        drop(edit);
         if restart && let Some(slot) = &self.slot {
             let zeros = Buf::zeros(slot.cell.dtype(), slot.cell.len());
             slot.cell.edit()?.replace(Arc::new(zeros));
             slot.set_fresh(false);
         }
-        Ok(())
+        Ok(version)
     }
 
     /// The value and the gradient in another element type, in new memory.
@@ -169,4 +182,16 @@ pub(crate) struct State {
     pub(crate) tags: BTreeSet<Box<str>>,
     pub(crate) life: Life,
     pub(crate) provenance: Option<Provenance>,
+    /// The version of the cell at which it has the value that `provenance` tells of.
+    pub(crate) initial: Option<u64>,
+}
+
+impl State {
+    /// Whether nothing has edited the initial value.
+    pub(crate) fn is_initial(&self) -> bool {
+        match &self.life {
+            Life::Ready(ready) => self.initial == Some(ready.cell.version()),
+            _ => false,
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
-use gluonic::prelude::{BlockExt, Checkpoint, Dense, LoadOptions, NdArray, sequential};
+use gluonic::prelude::{BlockExt, Dense, LoadOptions, NdArray, SaveLoad, sequential};
 
 use super::check::{Tour, fails, run, show};
 use super::digit_net::{digit_net, features};

@@ -16,7 +16,7 @@ use steps::Steps;
 
 use super::convert::Outgoing;
 use super::tie::ALIASES;
-use super::{Checkpoint, LoadOptions, LoadReport};
+use super::{LoadOptions, LoadReport, SaveLoad};
 use crate::error::{Error, Result};
 use crate::nn::{Block, BlockExt};
 use crate::param::Snapshot;

@@ -114,6 +114,15 @@ impl Selection {
         Ok(())
     }
 
+    /// Those of it that another selector takes as well.
+    pub(crate) fn narrow(&self, selector: &Selector) -> Result<Selection> {
+        let selector = self.selector.clone() & selector.clone();
+        let matches = evaluate(&selector, &self.source)?;
+        let n_items = self.source.items.len();
+        let selected = (0..n_items).filter(|i| matches.selected.get(*i)).collect();
+        Ok(Selection { selector, source: self.source.clone(), matches, selected })
+    }
+
     /// Every path that could have been selected, with its parameter and whether that is selected.
     pub(crate) fn everything(&self) -> impl Iterator<Item = (&ParamPath, &Parameter, bool)> {
         self.source.entries.iter().map(|(path, i)| {

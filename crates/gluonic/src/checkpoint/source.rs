@@ -1,0 +1,89 @@
+//! Where the values of a checkpoint come from: the bytes of a file, or arrays in memory.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use gluonic_formats::{Archive, Limits};
+
+use super::convert::{dtype_of, to_array};
+use super::file::TensorInfo;
+use crate::array::NdArray;
+use crate::error::{Error, Result};
+
+/// The values of a checkpoint, of which only names, types and shapes have been read so far.
+pub(super) trait Source: Send + Sync {
+    /// Makes ready to read values, and refuses if they are no longer those that `tensors` tells of.
+    fn open<'a>(&'a self, tensors: &[TensorInfo]) -> Result<Box<dyn Values + 'a>>;
+}
+
+/// A source that is open.
+pub(super) trait Values {
+    /// The value of the tensor at a position.
+    fn array(&self, position: usize) -> Result<NdArray>;
+}
+
+/// Bytes that somebody holds: a vector, a map of a file, a part of a program.
+pub(super) type Bytes = Box<dyn AsRef<[u8]> + Send + Sync>;
+
+/// The bytes of a file in any format.
+pub(super) struct FileBytes {
+    pub(super) file: PathBuf,
+    pub(super) bytes: Bytes,
+}
+
+impl FileBytes {
+    pub(super) fn fail(file: &Path) -> impl FnOnce(gluonic_formats::Error) -> Error {
+        |source| Error::Format { path: file.to_owned(), source: Box::new(source) }
+    }
+}
+
+impl Source for FileBytes {
+    fn open<'a>(&'a self, tensors: &[TensorInfo]) -> Result<Box<dyn Values + 'a>> {
+        let bytes = (*self.bytes).as_ref();
+        let archive =
+            gluonic_formats::read(bytes, &Limits::default()).map_err(Self::fail(&self.file))?;
+        let same = archive.tensors.len() == tensors.len()
+            && archive.tensors.iter().zip(tensors).all(|(raw, info)| {
+                (raw.name(), raw.dtype(), raw.shape()) == (&*info.name, info.dtype, &*info.shape)
+            });
+        if !same {
+            let (what, change) = (self.file.display().to_string(), "has changed".into());
+            return Err(Error::Outdated { what: what.into(), change });
+        }
+        Ok(Box::new(archive))
+    }
+}
+
+impl Values for Archive<'_> {
+    fn array(&self, position: usize) -> Result<NdArray> {
+        let raw = &self.tensors[position];
+        let dtype = dtype_of(raw.dtype()).ok_or_else(|| Error::TensorDType {
+            key: raw.name().into(),
+            dtype: raw.dtype().name().into(),
+        })?;
+        Ok(to_array(dtype, raw.shape().into(), raw.data()))
+    }
+}
+
+/// Arrays that share the memory of a state.
+pub(super) struct Arrays(pub(super) Vec<NdArray>);
+
+impl Source for Arrays {
+    fn open<'a>(&'a self, _: &[TensorInfo]) -> Result<Box<dyn Values + 'a>> {
+        Ok(Box::new(self))
+    }
+}
+
+impl Values for &Arrays {
+    fn array(&self, position: usize) -> Result<NdArray> {
+        // A handle of its own, so that an edit does not reach what others will read.
+        let array = &self.0[position];
+        Ok(NdArray::from_buf(array.cell.snapshot()?, array.dims().clone()))
+    }
+}
+
+impl fmt::Debug for dyn Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Source")
+    }
+}
