@@ -24,6 +24,9 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> ExitStatus {
     let done = match command {
+        Command::Show(args) => cmd::show::run(&args),
+        Command::Check(args) => cmd::check::run(&args),
+        Command::Convert(args) => cmd::convert::run(&args),
         Command::Tour(args) => cmd::tour::run(&args),
         Command::TourPredict(args) => cmd::tour::predict(&args),
     };

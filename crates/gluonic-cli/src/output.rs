@@ -61,6 +61,17 @@ impl Style {
     }
 }
 
+/// Writes to stdout. A reader that has gone away wants no more.
+pub(crate) fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::Io { action: "write to stdout", source: error })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Says on stderr what went wrong, why, and what to do.
 pub(crate) fn error(error: &Error) -> ExitStatus {
     let mut message = error.to_string();

@@ -2,10 +2,13 @@
 //! between any two of them.
 
 use std::fmt;
+use std::str::FromStr;
 
 use half::{bf16, f16};
 
 use super::buffer::Data;
+use crate::error::{Error, Result};
+use crate::suggest::nearest;
 
 /// A number on its way from one element type to another, without loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -247,6 +250,19 @@ impl DType {
         dtype.copied().or_else(|| {
             let short = DType::ALL.iter();
             short.copied().find(|dtype| format!("{dtype:?}").eq_ignore_ascii_case(name))
+        })
+    }
+}
+
+impl FromStr for DType {
+    type Err = Error;
+
+    /// As [`DType::from_name`].
+    fn from_str(word: &str) -> Result<Self> {
+        DType::from_name(word).ok_or_else(|| Error::UnknownWord {
+            kind: "element type",
+            word: word.into(),
+            nearest: nearest(word, DType::ALL.iter().map(|dtype| dtype.name())),
         })
     }
 }

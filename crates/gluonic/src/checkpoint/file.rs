@@ -5,11 +5,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gluonic_formats::{DType as RawDType, Format, Limits, byte_len};
+use gluonic_formats::{DType as RawDType, Format, TensorEntry, byte_len};
 use indexmap::IndexMap;
 
 use super::convert::raw_dtype;
 use super::provenance::{self, ByKey, PROVENANCE};
+use super::shards;
 use super::source::{Arrays, Bytes, FileBytes, Source, Values};
 use super::tie::ALIASES;
 use super::tree::{Tree, size};
@@ -35,6 +36,15 @@ pub struct TensorInfo {
 }
 
 impl TensorInfo {
+    pub(super) fn of(entry: &TensorEntry<'_>) -> TensorInfo {
+        TensorInfo {
+            name: (*entry.name).into(),
+            dtype: entry.dtype,
+            shape: entry.shape.as_slice().into(),
+            aliases: Box::default(),
+        }
+    }
+
     /// The number of elements.
     pub fn elem_count(&self) -> usize {
         self.shape.elem_count()
@@ -91,14 +101,19 @@ struct Inner {
 }
 
 impl Checkpoint {
-    /// Opens a file of any format that can be read, told by its first bytes.
+    /// Opens a file of any format that can be read, told by its first bytes; by the index of a
+    /// model in several files, all of these, which stand in the index's folder.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be read; [`Error::Format`] if its header breaks the format's
     /// rules, or if it is of another kind.
     pub fn open(file: impl AsRef<Path>) -> Result<Self> {
         let file = file.as_ref();
-        Self::of_bytes(file.to_owned(), Box::new(storage::read(file)?))
+        let bytes = storage::read(file)?;
+        match gluonic_formats::detect(&bytes) {
+            Ok(Format::ShardIndex) => shards::open(file, &bytes),
+            _ => Self::of_bytes(file.to_owned(), Box::new(bytes)),
+        }
     }
 
     /// Opens bytes that are in memory, or mapped to it. They are not copied.
@@ -118,23 +133,26 @@ impl Checkpoint {
     }
 
     fn of_bytes(file: PathBuf, bytes: Bytes) -> Result<Self> {
-        let header = gluonic_formats::read_header((*bytes).as_ref(), &Limits::default())
-            .map_err(FileBytes::fail(&file))?;
-        let format = Some(header.format);
-        let metadata = header.metadata;
-        let tensors = header.entries.into_iter().map(|entry| TensorInfo {
-            name: entry.name.into(),
-            dtype: entry.dtype,
-            shape: entry.shape.into(),
-            aliases: Box::default(),
-        });
-        let tensors = tensors.collect();
-        let provenance = metadata.get(PROVENANCE).map(|text| provenance::parse(text));
-        let source = Box::new(FileBytes { file: file.clone(), bytes });
-        Ok(Self::new(file, format, metadata, tensors, provenance.unwrap_or_default(), source))
+        let source = FileBytes { file: file.clone(), bytes };
+        let header = source.header()?;
+        let tensors = header.entries.iter().map(TensorInfo::of).collect();
+        let (format, metadata) = (Some(header.format), header.metadata);
+        Ok(Self::read(file, format, metadata, tensors, Box::new(source)))
     }
 
-    pub(super) fn new(
+    /// Of a file, which may tell in its metadata where values came from.
+    pub(super) fn read(
+        file: PathBuf,
+        format: Option<Format>,
+        metadata: IndexMap<String, String>,
+        tensors: Vec<TensorInfo>,
+        source: Box<dyn Source>,
+    ) -> Self {
+        let provenance = metadata.get(PROVENANCE).map(|text| provenance::parse(text));
+        Self::new(file, format, metadata, tensors, provenance.unwrap_or_default(), source)
+    }
+
+    fn new(
         file: PathBuf,
         format: Option<Format>,
         metadata: IndexMap<String, String>,
@@ -257,8 +275,8 @@ impl From<&Snapshot> for Checkpoint {
                 provenance.insert(name.clone(), origin.provenance.clone());
             }
             let (dtype, shape) = (raw_dtype(array.dtype()), array.dims().clone());
-            tensors.push(TensorInfo { name, dtype, shape, aliases: Box::default() });
-            arrays.push(array);
+            tensors.push(TensorInfo { name: name.clone(), dtype, shape, aliases: Box::default() });
+            arrays.push((name, array));
         }
         let source = Box::new(Arrays(arrays));
         Checkpoint::new("<state>".into(), None, IndexMap::new(), tensors, provenance, source)

@@ -23,6 +23,7 @@
 mod apply;
 mod checkpointer;
 mod convert;
+mod export;
 mod file;
 mod keys;
 mod plan;
@@ -32,16 +33,20 @@ mod problem;
 mod provenance;
 mod report;
 mod save;
+mod shards;
 mod source;
 mod tie;
 mod tree;
+mod write;
 
 use std::collections::HashSet;
 use std::path::Path;
 
 pub use checkpointer::{Checkpointer, PendingSave};
+pub use export::{ExportOptions, ExportReport};
 pub use file::{Checkpoint, TensorInfo};
 pub use gluonic_formats::Format;
+pub use gluonic_formats::digest::{Damage, Digest};
 pub use plan::{Action, LoadPlan, Step};
 pub use policy::{DTypeSource, LoadOptions, LoadPolicy, OnConflict, OnDType, OnMisfit, PrefixRule};
 pub use problem::{Distance, Problem};

@@ -8,8 +8,8 @@ use indexmap::IndexMap;
 use super::convert::Outgoing;
 use super::provenance::{self, PROVENANCE};
 use super::tie::{ALIASES, Targets};
+use super::write::{format_of, write};
 use crate::error::{Error, Result};
-use crate::storage;
 
 /// How a file is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,15 +20,6 @@ pub struct SaveOptions {
     pub deduplicate: bool,
     /// The format, if the suffix is not to decide.
     pub format: Option<Format>,
-}
-
-/// The format that a file's suffix stands for, among those that can be written.
-fn format_of(file: &Path) -> Result<Format> {
-    match file.extension().and_then(|suffix| suffix.to_str()) {
-        Some("safetensors") => Ok(Format::Safetensors),
-        Some("params") => Ok(Format::MxnetParams),
-        _ => Err(Error::Suffix { path: file.to_owned() }),
-    }
 }
 
 pub(super) fn save(targets: Targets, file: &Path, options: &SaveOptions) -> Result<()> {
@@ -66,20 +57,7 @@ pub(super) fn save(targets: Targets, file: &Path, options: &SaveOptions) -> Resu
             tensors.push(values[*position].raw(key)?);
         }
     }
-    let mut broken = None;
-    let written = storage::write_atomically(file, |out| {
-        gluonic_formats::write_to(out, format, &tensors, &metadata).map_err(|error| match error {
-            gluonic_formats::Error::Write { source, .. } => source,
-            error => {
-                broken = Some(error);
-                std::io::Error::other("the format cannot hold this")
-            }
-        })
-    });
-    match broken {
-        Some(source) => Err(Error::Format { path: file.to_owned(), source: Box::new(source) }),
-        None => written,
-    }
+    write(file, format, &tensors, &metadata)
 }
 
 /// Names every parameter that has no value yet.

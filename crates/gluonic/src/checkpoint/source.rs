@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use gluonic_formats::{Archive, Limits};
+use gluonic_formats::{Archive, Header, Limits, RawTensor};
 
-use super::convert::{dtype_of, to_array};
+use super::convert::{Outgoing, dtype_of, to_array};
 use super::file::TensorInfo;
 use crate::array::NdArray;
 use crate::error::{Error, Result};
@@ -20,6 +20,9 @@ pub(super) trait Source: Send + Sync {
 pub(super) trait Values {
     /// The value of the tensor at a position.
     fn array(&self, position: usize) -> Result<NdArray>;
+
+    /// The tensor at a position as it is, under its own name.
+    fn raw(&self, position: usize) -> Result<RawTensor<'_>>;
 }
 
 /// Bytes that somebody holds: a vector, a map of a file, a part of a program.
@@ -37,8 +40,14 @@ impl FileBytes {
     }
 }
 
-impl Source for FileBytes {
-    fn open<'a>(&'a self, tensors: &[TensorInfo]) -> Result<Box<dyn Values + 'a>> {
+impl FileBytes {
+    pub(super) fn header(&self) -> Result<Header<'_>> {
+        gluonic_formats::read_header((*self.bytes).as_ref(), &Limits::default())
+            .map_err(Self::fail(&self.file))
+    }
+
+    /// Everything, which must still be what `tensors` tells of.
+    pub(super) fn archive(&self, tensors: &[TensorInfo]) -> Result<Archive<'_>> {
         let bytes = (*self.bytes).as_ref();
         let archive =
             gluonic_formats::read(bytes, &Limits::default()).map_err(Self::fail(&self.file))?;
@@ -50,7 +59,13 @@ impl Source for FileBytes {
             let (what, change) = (self.file.display().to_string(), "has changed".into());
             return Err(Error::Outdated { what: what.into(), change });
         }
-        Ok(Box::new(archive))
+        Ok(archive)
+    }
+}
+
+impl Source for FileBytes {
+    fn open<'a>(&'a self, tensors: &[TensorInfo]) -> Result<Box<dyn Values + 'a>> {
+        Ok(Box::new(self.archive(tensors)?))
     }
 }
 
@@ -63,10 +78,14 @@ impl Values for Archive<'_> {
         })?;
         Ok(to_array(dtype, raw.shape().into(), raw.data()))
     }
+
+    fn raw(&self, position: usize) -> Result<RawTensor<'_>> {
+        Ok(self.tensors[position].to_borrowed())
+    }
 }
 
 /// Arrays that share the memory of a state.
-pub(super) struct Arrays(pub(super) Vec<NdArray>);
+pub(super) struct Arrays(pub(super) Vec<(Box<str>, NdArray)>);
 
 impl Source for Arrays {
     fn open<'a>(&'a self, _: &[TensorInfo]) -> Result<Box<dyn Values + 'a>> {
@@ -77,8 +96,13 @@ impl Source for Arrays {
 impl Values for &Arrays {
     fn array(&self, position: usize) -> Result<NdArray> {
         // A handle of its own, so that an edit does not reach what others will read.
-        let array = &self.0[position];
+        let (_, array) = &self.0[position];
         Ok(NdArray::from_buf(array.cell.snapshot()?, array.dims().clone()))
+    }
+
+    fn raw(&self, position: usize) -> Result<RawTensor<'_>> {
+        let (name, array) = &self.0[position];
+        Ok(Outgoing::new(array)?.raw(name)?.into_owned())
     }
 }
 

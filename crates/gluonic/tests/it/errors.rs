@@ -551,7 +551,7 @@ fn errors_of_files() {
     layer.call(&x()).unwrap();
     assert_snapshot!(told("Suffix", layer.save_parameters(at("layer.bin"))), @r"
     cannot tell the format of `layer.bin` from its suffix
-    hint: use `.safetensors` or `.params`
+    hint: use `.safetensors`, `.params` or `.npz`
     ");
     layer.save_parameters(at("layer.params")).unwrap();
     let other = Dense::with_prefix("other_", 5);

@@ -3,7 +3,6 @@
 mod steps;
 
 use std::any::Any;
-use std::io::{Error as IoError, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -20,7 +19,7 @@ use super::{LoadOptions, LoadReport, SaveLoad};
 use crate::error::{Error, Result};
 use crate::nn::{Block, BlockExt};
 use crate::param::Snapshot;
-use crate::storage::{self, Disk, Lock};
+use crate::storage::{Disk, Lock};
 
 /// The file of a step's parameters.
 const MODEL: &str = "model.safetensors";
@@ -288,10 +287,7 @@ fn write_model(file: &Path, snapshot: &Snapshot) -> Result<()> {
     if !aliases.is_empty() {
         metadata.insert(ALIASES.to_owned(), serde_json::Value::Object(aliases).to_string());
     }
-    storage::write_atomically(file, |out: &mut dyn Write| {
-        gluonic_formats::write_to(out, Format::Safetensors, &tensors, &metadata)
-            .map_err(IoError::other)
-    })
+    super::write::write(file, Format::Safetensors, &tensors, &metadata)
 }
 
 /// A save under way.

@@ -1,0 +1,230 @@
+//! A checkpoint to another file: of another format, element type or number of files, or with a
+//! record of what it holds; and whether such a record still holds.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use gluonic_formats::digest::Damage;
+use gluonic_formats::sharded::plan_shards;
+use gluonic_formats::{Archive, Digest, Format, RawTensor, digest};
+use indexmap::IndexMap;
+
+use super::convert::{Outgoing, dtype_of};
+use super::file::Checkpoint;
+use super::source::FileBytes;
+use super::write::{format_of, write};
+use crate::array::DType;
+use crate::error::{Error, Result};
+use crate::storage;
+
+/// How a checkpoint is written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ExportOptions {
+    /// The format, if the suffix is not to decide.
+    pub format: Option<Format>,
+    /// The element type that floating-point tensors are converted to. Others stay as they are.
+    pub cast: Option<DType>,
+    /// The most bytes of tensors in one file. With it, several files and their index are written,
+    /// if one is not enough.
+    pub max_shard_bytes: Option<u64>,
+    /// Whether the digests of the tensors, and of all together, go into the metadata: see
+    /// [`Checkpoint::verify`].
+    pub digests: bool,
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExportReport {
+    /// The files, the index last if there is one.
+    pub files: Vec<PathBuf>,
+    /// The number of tensors, of which a tied one may count more than once.
+    pub tensors: usize,
+    /// The names of the tensors that were converted to another element type.
+    pub cast: Vec<Box<str>>,
+    /// The keys of the metadata that the format has no room for.
+    pub dropped: Vec<Box<str>>,
+    /// The digest of all that was written, by name, element type, shape and bytes.
+    pub root: Digest,
+}
+
+impl fmt::Display for ExportReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ExportReport { files, tensors, cast, dropped, root } = self;
+        let last = files.last().map(|file| file.display().to_string()).unwrap_or_default();
+        write!(f, "wrote {tensors} tensors to `{last}`")?;
+        if files.len() > 1 {
+            write!(f, " and {} more files", files.len() - 1)?;
+        }
+        if !cast.is_empty() {
+            write!(f, ", {} of them converted", cast.len())?;
+        }
+        if !dropped.is_empty() {
+            write!(f, ", without the metadata {}", crate::error::list(dropped))?;
+        }
+        write!(f, "; root {root}")
+    }
+}
+
+impl Checkpoint {
+    /// Writes everything to another file. A `.safetensors` file keeps the metadata and holds a tied
+    /// tensor once; other formats hold it by each of its names, and no metadata.
+    ///
+    /// # Memory
+    /// What is converted is in memory until all is written; the rest is borrowed.
+    ///
+    /// # Errors
+    /// [`Error::Suffix`] if the suffix names no format that can be written; [`Error::Setting`] if
+    /// tensors are to be converted to an integer type; [`Error::Format`] if
+    /// the format cannot hold a tensor, or the bytes of this checkpoint break the rules of theirs;
+    /// [`Error::Io`] if a file cannot be written.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::checkpoint::ExportOptions;
+    /// use gluonic::prelude::*;
+    /// # let folder = tempfile::tempdir()?; let file = |name: &str| folder.path().join(name);
+    /// let net = Dense::new(3);
+    /// net.initialize()?;
+    /// net.infer_shapes(&[(1, 2)])?;
+    /// net.save_parameters(file("net.params"))?;
+    /// let options = ExportOptions { digests: true, ..ExportOptions::default() };
+    /// let report = Checkpoint::open(file("net.params"))?.export(file("net.safetensors"), &options)?;
+    /// let copy = Checkpoint::open(file("net.safetensors"))?;
+    /// assert_eq!(copy.root()?, report.root);
+    /// assert_eq!(copy.verify()?.unwrap(), []);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn export(&self, file: impl AsRef<Path>, options: &ExportOptions) -> Result<ExportReport> {
+        let file = file.as_ref();
+        let format = options.format.map_or_else(|| format_of(file), Ok)?;
+        if let Some(dtype) = options.cast.filter(|dtype| !dtype.is_float()) {
+            let (setting, expected) = ("cast", "a floating-point type");
+            return Err(Error::Setting { setting, expected, found: dtype.to_string().into() });
+        }
+        let values = self.open_values()?;
+        let converted = (0..self.tensors().len()).map(|i| {
+            let (from, to) = (dtype_of(self.tensors()[i].dtype), options.cast);
+            match (from, to) {
+                (Some(from), Some(to)) if from.is_float() && from != to => {
+                    Ok(Some(Outgoing::new(&values.array(i)?.cast(to)?)?))
+                }
+                _ => Ok(None),
+            }
+        });
+        let converted = converted.collect::<Result<Vec<_>>>()?;
+        let mut tensors = Vec::new();
+        let mut cast = Vec::new();
+        for (i, (info, converted)) in self.tensors().iter().zip(&converted).enumerate() {
+            let raw = match converted {
+                Some(value) => {
+                    cast.push(info.name.clone());
+                    value.raw(&info.name)?
+                }
+                None => values.raw(i)?,
+            };
+            if format != Format::Safetensors {
+                let aliases = info.aliases.iter();
+                tensors.extend(aliases.map(|alias| raw.clone().with_name(&**alias)));
+            }
+            tensors.push(raw);
+        }
+        let digests = digest::digests(&tensors).map_err(FileBytes::fail(self.file()))?;
+        let root = digest::root(&digests);
+        let mut metadata = self.metadata().clone();
+        metadata.retain(|key, _| key != digest::ROOT_KEY && key != digest::TENSORS_KEY);
+        let mut dropped = Vec::new();
+        if format != Format::Safetensors {
+            dropped.extend(metadata.drain(..).map(|(key, _)| key.into_boxed_str()));
+        } else if options.digests {
+            metadata.extend(digest::record(&digests));
+        }
+        let files = match options.max_shard_bytes {
+            Some(most) => write_shards(file, format, &tensors, metadata, most)?,
+            None => {
+                write(file, format, &tensors, &metadata)?;
+                vec![file.to_owned()]
+            }
+        };
+        Ok(ExportReport { files, tensors: tensors.len(), cast, dropped, root })
+    }
+
+    /// The digest of each tensor, by each of its names; they tell what it holds whatever the format.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if the data breaks the format's rules, or two tensors have one name.
+    pub fn digests(&self) -> Result<BTreeMap<Box<str>, Digest>> {
+        let values = self.open_values()?;
+        let mut digests = BTreeMap::new();
+        for (i, info) in self.tensors().iter().enumerate() {
+            let digest = digest::of(&values.raw(i)?);
+            let names = [&info.name].into_iter().chain(&info.aliases);
+            digests.extend(names.map(|name| (name.clone(), digest)));
+        }
+        Ok(digests)
+    }
+
+    /// The digest of everything: two files have the same one if they hold tensors of the same names,
+    /// element types, shapes and bytes, in whatever format, order and number of files.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::digests`].
+    pub fn root(&self) -> Result<Digest> {
+        Ok(digest::root(&self.digests()?))
+    }
+
+    /// The tensors that are not what the record in the metadata says; `None` if there is no record.
+    ///
+    /// # Errors
+    /// [`Error::Format`] if the record itself is damaged; else as [`Checkpoint::digests`].
+    pub fn verify(&self) -> Result<Option<Vec<Damage>>> {
+        let values = self.open_values()?;
+        let tensors = (0..self.tensors().len()).map(|i| values.raw(i));
+        let archive = Archive {
+            tensors: tensors.collect::<Result<_>>()?,
+            metadata: self.metadata().clone(),
+            named: true,
+            format: self.format().unwrap_or(Format::Safetensors),
+            ties: Vec::new(),
+        };
+        digest::verify(&archive).map_err(FileBytes::fail(self.file()))
+    }
+}
+
+/// Writes tensors to several files, and then their index; to one file if that is enough.
+fn write_shards(
+    file: &Path,
+    format: Format,
+    tensors: &[RawTensor<'_>],
+    metadata: IndexMap<String, String>,
+    most: u64,
+) -> Result<Vec<PathBuf>> {
+    let fail = FileBytes::fail;
+    let name = file.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| Error::Suffix { path: file.to_owned() })?;
+    let sizes = tensors.iter().map(|tensor| (tensor.name(), tensor.data().len() as u64));
+    let sizes: Vec<_> = sizes.collect();
+    let mut plan = plan_shards(&sizes, most, name).map_err(fail(file))?;
+    if let [_] = plan.shards.as_slice() {
+        write(file, format, tensors, &metadata)?;
+        return Ok(vec![file.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for shard in &plan.shards {
+        let path = file.with_file_name(&shard.file);
+        let own: Vec<_> = shard.tensors.iter().map(|i| tensors[*i].to_borrowed()).collect();
+        write(&path, format, &own, &IndexMap::new())?;
+        files.push(path);
+    }
+    plan.index.metadata.extend(metadata);
+    // Last, so that whoever finds an index finds its files.
+    let path = file.with_file_name(format!("{name}.index.json"));
+    let text: Cow<'_, str> = plan.index.to_json().map_err(fail(&path))?.into();
+    storage::write_atomically(&path, |out: &mut dyn std::io::Write| {
+        out.write_all(text.as_bytes())
+    })?;
+    files.push(path);
+    Ok(files)
+}
