@@ -46,10 +46,8 @@ pub fn write_atomically_on(
     sweep_files(vfs, folder);
     let mut temporary = Temporary::beside(vfs, &target, old.is_some()).map_err(|error| {
         // The folder is what is missing or closed.
-        match target.file_name() {
-            Some(_) => Error::io("create a file in", folder, error),
-            None => fail(error),
-        }
+        let problem = format!("no file can be made in `{}`: {error}", folder.display());
+        fail(IoError::new(error.kind(), problem))
     })?;
     temporary.fill(old.as_ref(), write).map_err(fail)?;
     temporary.become_file(&target).map_err(fail)?;

@@ -579,8 +579,8 @@ fn errors_of_files() {
     hint: give each run a folder of its own; of several processes of one run, let one save
     ");
     assert_snapshot!(told("Io", layer.save_parameters(at("missing/layer.params"))), @r"
-    cannot create a file in `missing`
-    cause: No such file or directory (os error 2)
+    cannot write `missing/layer.params`
+    cause: no file can be made in `missing`: No such file or directory (os error 2)
     ");
     assert_snapshot!(told("Io", layer.save_parameters_with(at("runs"), &as_params)), @r"
     cannot write `runs`

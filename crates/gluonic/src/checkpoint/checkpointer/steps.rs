@@ -136,8 +136,8 @@ impl Steps {
         let is_kept = |step: u64| {
             step == latest || self.keep_every.is_some_and(|every| step.is_multiple_of(every))
         };
-        let old = old.iter().filter(|step| !is_kept(**step));
-        old.map(|step| retire_folder(&*self.vfs, &self.path(*step))).collect()
+        let mut old = old.iter().filter(|step| !is_kept(**step));
+        old.try_for_each(|step| retire_folder(&*self.vfs, &self.path(*step)))
     }
 }
 

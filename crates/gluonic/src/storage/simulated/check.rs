@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::super::temporary::is_temporary;
 use super::super::vfs::Vfs;
 use super::super::{publish_folder, retire_folder, sweep, write_atomically_on};
-use super::{Fault, Simulated};
+use super::{Content, Fault, Simulated};
 use crate::error::{Error, Result};
 
 /// How something ended.
@@ -152,11 +152,7 @@ fn put(disk: &Simulated, path: &str, mode: u32, bytes: &[u8]) {
 }
 
 /// The file at `path` is one of these.
-fn is_one_of(
-    disk: &Simulated,
-    path: &str,
-    allowed: &[Option<(u32, Vec<u8>)>],
-) -> Result<(), String> {
+fn is_one_of(disk: &Simulated, path: &str, allowed: &[Content]) -> Result<(), String> {
     let everything = disk.everything();
     let found = everything.into_iter().find(|(at, _)| at == Path::new(path));
     let found = found.and_then(|(_, content)| content);
@@ -167,11 +163,14 @@ fn is_one_of(
     Err(format!("`{path}` is {}", shown.as_deref().unwrap_or("missing")))
 }
 
+/// The names and bytes of files.
+type Files<'a> = Vec<(&'a str, Vec<u8>)>;
+
 /// The folder at `path` holds exactly one of these lists of files, or is missing for `None`.
 fn folder_is_one_of(
     disk: &Simulated,
     path: &str,
-    allowed: &[Option<Vec<(&str, Vec<u8>)>>],
+    allowed: &[Option<Files<'_>>],
 ) -> Result<(), String> {
     let found = disk.metadata(Path::new(path)).ok().map(|_| {
         let inside = disk.everything().into_iter().filter_map(|(at, content)| {
@@ -180,7 +179,7 @@ fn folder_is_one_of(
         });
         inside.collect::<Vec<_>>()
     });
-    let is = |list: &Option<Vec<(&str, Vec<u8>)>>| match (list, &found) {
+    let is = |list: &Option<Files<'_>>| match (list, &found) {
         (None, None) => true,
         (Some(list), Some(found)) => list
             .iter()

@@ -73,6 +73,9 @@ impl Fault {
 /// The most bytes that a write takes, so that short writes are usual.
 const LONGEST_WRITE: usize = 1200;
 
+/// What stands at a path: the permissions and the bytes of a file, `None` for a folder.
+pub type Content = Option<(u32, Vec<u8>)>;
+
 #[derive(Debug, Default)]
 struct Inner {
     state: State,
@@ -134,9 +137,8 @@ impl Simulated {
         (shown, all)
     }
 
-    /// Everything on the disk: the path of each file with its permissions and bytes, the path of
-    /// each folder alone. Two states with the same answer are the same to any reader.
-    pub fn everything(&self) -> Vec<(PathBuf, Option<(u32, Vec<u8>)>)> {
+    /// Everything on the disk. Two states with the same answer are the same to any reader.
+    pub fn everything(&self) -> Vec<(PathBuf, Content)> {
         self.inner().state.everything()
     }
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::{ErrorKind, Result};
 use std::path::{Component, Path, PathBuf};
 
-use super::Kind;
+use super::{Content, Kind};
 
 const SECTOR: usize = 512;
 
@@ -141,7 +141,7 @@ impl State {
         Ok(self.names(node)?.keys().cloned().collect())
     }
 
-    pub(super) fn everything(&self) -> Vec<(PathBuf, Option<(u32, Vec<u8>)>)> {
+    pub(super) fn everything(&self) -> Vec<(PathBuf, Content)> {
         let mut found = Vec::new();
         let mut folders = vec![(PathBuf::from("/"), ROOT)];
         while let Some((path, node)) = folders.pop() {
@@ -235,7 +235,9 @@ impl State {
             new.push(Change::Sector { at: start, bytes: bytes[start - at..next - at].to_vec() });
             start = next;
         }
-        new.iter().for_each(|change| now.apply(change));
+        for change in &new {
+            now.apply(change);
+        }
         changes.extend(new);
     }
 
