@@ -90,6 +90,10 @@ impl Load {
         {
             return Err(outdated(&self.key, format!("has shape {shape} now")));
         }
+        // A cast converts the gradient too.
+        if let Some(slot) = parameter.slot().filter(|_| self.to != dtype) {
+            slot.cell.refuse_own_edit().map_err(|error| error.at(parameter.name()))?;
+        }
         match parameter.data() {
             Ok(data) => data.cell.refuse_own_edit().map_err(|error| error.at(parameter.name())),
             Err(_) => Ok(()),
@@ -123,6 +127,8 @@ impl Load {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::super::source::{Source, Values};
     use super::super::{Checkpoint, LoadOptions, SaveLoad, TensorInfo};
     use super::*;
@@ -163,7 +169,7 @@ mod tests {
         let arrays = state.iter().map(|(_, array)| array).collect();
         let (tensors, metadata) = (honest.tensors().to_vec(), honest.metadata().clone());
         let source = Box::new(Faulty { arrays, at });
-        Checkpoint::new("a".into(), None, metadata, tensors, Default::default(), source)
+        Checkpoint::new("a".into(), None, metadata, tensors, HashMap::default(), source)
     }
 
     #[test]
@@ -196,7 +202,7 @@ mod tests {
             None,
             metadata,
             tensors,
-            Default::default(),
+            HashMap::default(),
             Box::new(Shut),
         );
         let plan = net(1.0).plan_load(&shut, &LoadOptions::default()).unwrap();

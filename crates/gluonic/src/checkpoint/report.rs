@@ -11,7 +11,6 @@ pub(super) const SHOWN: usize = 10;
 
 /// What a load did or, inside an error, why it did nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
-#[must_use = "it says what was left out"]
 pub struct LoadReport {
     /// The file; `<state>` or `<bytes>` where there is none.
     pub file: PathBuf,

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod chains;
+mod checkpoint;
 mod deferred;
 mod dict;
 mod edits;
@@ -17,6 +18,7 @@ mod hooks;
 mod infer;
 mod initializers;
 mod load_mismatch;
+mod load_policy;
 mod mxnet_files;
 mod names;
 mod parameters;
