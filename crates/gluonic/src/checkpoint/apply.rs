@@ -90,6 +90,10 @@ impl Load {
         {
             return Err(outdated(&self.key, format!("has shape {shape} now")));
         }
+        // A cast converts the gradient too.
+        if let Some(slot) = parameter.slot().filter(|_| self.to != dtype) {
+            slot.cell.refuse_own_edit().map_err(|error| error.at(parameter.name()))?;
+        }
         match parameter.data() {
             Ok(data) => data.cell.refuse_own_edit().map_err(|error| error.at(parameter.name())),
             Err(_) => Ok(()),
@@ -123,6 +127,10 @@ impl Load {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use gluonic_formats::RawTensor;
+
     use super::super::source::{Source, Values};
     use super::super::{Checkpoint, LoadOptions, SaveLoad, TensorInfo};
     use super::*;
@@ -148,6 +156,10 @@ mod tests {
             }
             self.arrays[position].deep_clone()
         }
+
+        fn raw(&self, _: usize) -> Result<RawTensor<'_>> {
+            unreachable!("a load reads arrays")
+        }
     }
 
     fn net(value: f64) -> Sequential {
@@ -163,7 +175,7 @@ mod tests {
         let arrays = state.iter().map(|(_, array)| array).collect();
         let (tensors, metadata) = (honest.tensors().to_vec(), honest.metadata().clone());
         let source = Box::new(Faulty { arrays, at });
-        Checkpoint::new("a".into(), None, metadata, tensors, Default::default(), source)
+        Checkpoint::new("a".into(), None, metadata, tensors, HashMap::default(), source)
     }
 
     #[test]
@@ -196,7 +208,7 @@ mod tests {
             None,
             metadata,
             tensors,
-            Default::default(),
+            HashMap::default(),
             Box::new(Shut),
         );
         let plan = net(1.0).plan_load(&shut, &LoadOptions::default()).unwrap();

@@ -152,7 +152,7 @@ impl Checkpoint {
         Self::new(file, format, metadata, tensors, provenance.unwrap_or_default(), source)
     }
 
-    fn new(
+    pub(super) fn new(
         file: PathBuf,
         format: Option<Format>,
         metadata: IndexMap<String, String>,

@@ -114,7 +114,7 @@ pub trait SaveLoad: Block {
     fn load_parameters(
         &self,
         file: impl AsRef<Path>,
-        policy: impl Into<LoadPolicy>,
+        policy: &(impl Clone + Into<LoadPolicy>),
     ) -> Result<LoadReport> {
         self.plan_load(&Checkpoint::open(file)?, policy)?.carry_out()
     }
@@ -153,9 +153,9 @@ pub trait SaveLoad: Block {
     fn plan_load(
         &self,
         checkpoint: &Checkpoint,
-        policy: impl Into<LoadPolicy>,
+        policy: &(impl Clone + Into<LoadPolicy>),
     ) -> Result<LoadPlan> {
-        let policy = policy.into();
+        let policy: LoadPolicy = policy.clone().into();
         let mut candidates = Targets::by_path(walk(self)).or_by_name(
             // Where names are not distinct, only paths can be meant.
             BlockExt::collect_params(self).unwrap_or_default(),
@@ -205,7 +205,11 @@ pub trait SaveLoad: Block {
     /// # Errors
     /// As [`SaveLoad::load_parameters`].
     #[doc(alias = "load_state_dict")]
-    fn load_state(&self, state: &Snapshot, policy: impl Into<LoadPolicy>) -> Result<LoadReport> {
+    fn load_state(
+        &self,
+        state: &Snapshot,
+        policy: &(impl Clone + Into<LoadPolicy>),
+    ) -> Result<LoadReport> {
         self.plan_load(&Checkpoint::from(state), policy)?.carry_out()
     }
 }
@@ -245,9 +249,9 @@ impl ParameterDict {
         &self,
         file: impl AsRef<Path>,
         restore_prefix: &str,
-        policy: impl Into<LoadPolicy>,
+        policy: &(impl Clone + Into<LoadPolicy>),
     ) -> Result<LoadReport> {
-        let policy = policy.into();
+        let policy: LoadPolicy = policy.clone().into();
         let mut candidates = Candidates::from(Targets::by_name(self, restore_prefix)?);
         if let Some(selector) = &policy.select {
             candidates = candidates.only(&ids(&self.selection(selector)?)?);
@@ -291,9 +295,9 @@ impl Selection {
     pub fn load(
         &self,
         file: impl AsRef<Path>,
-        policy: impl Into<LoadPolicy>,
+        policy: &(impl Clone + Into<LoadPolicy>),
     ) -> Result<LoadReport> {
-        let policy = policy.into();
+        let policy: LoadPolicy = policy.clone().into();
         let wanted = match &policy.select {
             Some(selector) => ids(&self.narrow(selector)?)?,
             None => ids(self)?,

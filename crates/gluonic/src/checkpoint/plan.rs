@@ -166,8 +166,12 @@ impl fmt::Display for Step {
             }
             _ => {}
         }
-        if let (Action::Keep, true) = (self.action, self.tensor.is_some()) {
-            f.write_str(", does not fit")?;
+        match &self.found {
+            Some((dims, dtype)) if self.action == Action::Keep => {
+                write!(f, ", does not fit: the file has {dtype} {dims}")?;
+            }
+            None => f.write_str(", missing in the file")?,
+            Some(_) => {}
         }
         if let [_, tied @ ..] = &*self.keys
             && !tied.is_empty()
@@ -193,10 +197,10 @@ impl fmt::Display for LoadPlan {
         let mut rows = vec![["key", "shape", "bytes"].map(str::to_owned).to_vec()];
         for step in self.steps.iter().take(shown) {
             let key = step.keys.first().or(step.tensor.as_ref());
-            let shape = match (&step.found, &step.expected) {
-                (Some((dims, _)), _) => dims.to_string(),
-                (None, Some((Some(shape), _))) => shape.to_string(),
-                _ => "?".to_owned(),
+            let known = step.expected.as_ref().and_then(|(shape, _)| shape.as_ref());
+            let shape = match (&step.found, known) {
+                (Some((dims, _)), _) if step.action != Action::Keep => dims.to_string(),
+                (_, known) => known.map_or_else(|| "?".to_owned(), ToString::to_string),
             };
             let key = key.map(ToString::to_string).unwrap_or_default();
             rows.push(vec![key, shape, size(step.bytes), step.to_string()]);
@@ -209,7 +213,7 @@ impl fmt::Display for LoadPlan {
             write!(f, "\nand {} more", self.steps.len() - shown)?;
         }
         if !self.report.problems.is_empty() {
-            write!(f, "\n{} problems:", self.report.problems.len())?;
+            write!(f, "\nproblems: {}", self.report.problems.len())?;
             self.report.write_problems(f)?;
         }
         if let Some(rule) = &self.report.proposed {

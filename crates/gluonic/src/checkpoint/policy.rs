@@ -176,8 +176,8 @@ impl fmt::Display for PrefixRule {
     }
 }
 
-impl From<&LoadOptions> for LoadPolicy {
-    fn from(options: &LoadOptions) -> Self {
+impl From<LoadOptions> for LoadPolicy {
+    fn from(options: LoadOptions) -> Self {
         let let_pass = |yes: bool| if yes { OnMisfit::Ignore } else { OnMisfit::Error };
         LoadPolicy {
             missing: let_pass(options.allow_missing),
@@ -189,17 +189,5 @@ impl From<&LoadOptions> for LoadPolicy {
             },
             ..LoadPolicy::default()
         }
-    }
-}
-
-impl From<LoadOptions> for LoadPolicy {
-    fn from(options: LoadOptions) -> Self {
-        LoadPolicy::from(&options)
-    }
-}
-
-impl From<&LoadPolicy> for LoadPolicy {
-    fn from(policy: &LoadPolicy) -> Self {
-        policy.clone()
     }
 }

@@ -86,7 +86,12 @@ impl Distance {
 impl fmt::Display for Distance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Distance { changed, elements, max_abs } = self;
-        write!(f, "{changed} of {elements} elements, by at most {max_abs:.3e}")
+        write!(f, "{changed} of {elements} elements, by at most ")?;
+        if (1e-3..1e6).contains(max_abs) {
+            write!(f, "{max_abs:.4}")
+        } else {
+            write!(f, "{max_abs:.3e}")
+        }
     }
 }
 

@@ -65,8 +65,7 @@ impl<'a> Tree<'a> {
 
     /// Sorts children, sums up branches and compares their contents, from the leaves on.
     fn add_up(&mut self) {
-        type Content<'a> =
-            (Option<(Box<str>, &'a [usize], Option<&'a str>)>, Vec<(&'a str, usize)>);
+        type Content<'a> = (Option<(&'a str, &'a [usize], Option<&'a str>)>, Vec<(&'a str, usize)>);
         let mut contents: HashMap<Content<'a>, usize> = HashMap::new();
         for i in (0..self.nodes.len()).rev() {
             let mut children = std::mem::take(&mut self.nodes[i].children);
@@ -78,7 +77,7 @@ impl<'a> Tree<'a> {
             let node = &self.nodes[i];
             let leaf = node.tensor.map(|tensor| {
                 let owner = node.is_alias.then_some(&*tensor.name);
-                (tensor.dtype.name().into(), &*tensor.shape, owner)
+                (tensor.dtype.name(), &*tensor.shape, owner)
             });
             let own = node.tensor.filter(|_| !node.is_alias);
             let content = (leaf, below.map(|child| (child.name, child.content)).collect());
@@ -112,6 +111,10 @@ impl<'a> Tree<'a> {
                 row.shape = tensor.shape.to_string();
                 if node.is_alias {
                     row.note = format!("= {}", tensor.name);
+                    if node.children.is_empty() {
+                        // It takes no room of its own, which 0 would not tell from an empty one.
+                        (row.elements, row.bytes) = (String::new(), String::new());
+                    }
                 }
             }
             if n > 1 {

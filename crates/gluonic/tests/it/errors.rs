@@ -598,6 +598,26 @@ fn errors_of_files() {
     cannot write `page.safetensors`: it is read-only
     hint: allow writing to it, or save under another name
     ");
+    let half =
+        gluonic_formats::RawTensor::new("w", gluonic_formats::DType::F8E4M3, vec![2], vec![0; 2]);
+    let bytes = gluonic_formats::safetensors::write(&[half.unwrap()], &indexmap::IndexMap::new());
+    write(at("half.safetensors"), bytes.unwrap());
+    let half = Checkpoint::open(at("half.safetensors")).unwrap();
+    assert_snapshot!(told("TensorDType", half.get("w").map(|_| ())), @r"
+    tensor `w` has element type float8_e4m3fn, which arrays cannot hold
+    hint: convert the file to a type that arrays can hold
+    ");
+    let params = Checkpoint::open(at("layer.params")).unwrap();
+    assert_snapshot!(told("UnknownTensor", params.get("wieght").map(|_| ())), @r"
+    no tensor of `layer.params` is named `wieght`
+    hint: did you mean `weight`?
+    ");
+    let plan = layer.plan_load(&params, &LoadPolicy::default()).unwrap();
+    layer.cast(DType::F64).unwrap();
+    assert_snapshot!(told("Outdated", plan.apply(&layer).map(|_| ())), @r"
+    the plan is out of date: `weight` was float32, is float64 now
+    hint: open the file again if it is the file, and plan again
+    ");
     // A folder that cannot be made durable needs a failing disk, so this one is made by hand.
     let uncertain = Error::DurabilityUncertain {
         path: "net.params".into(),

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod chains;
+mod checkpoint;
 mod checkpointer;
 mod deferred;
 mod dict;
@@ -19,6 +20,7 @@ mod hooks;
 mod infer;
 mod initializers;
 mod load_mismatch;
+mod load_policy;
 mod moments;
 mod mxnet_files;
 mod names;
