@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::array::DType;
 use crate::checkpoint::LoadReport;
+use crate::checkpoint::rename::{RenameReport, RenameTextError};
 use crate::name::{ParamName, ParamPath};
 use crate::param::select::{NothingSelected, SelectorError};
 use crate::shape::Shape;
@@ -478,6 +479,12 @@ pub enum Error {
     /// A file does not fit the model.
     #[error("{0}")]
     Load(Box<LoadReport>),
+    /// A text is not a set of rename rules.
+    #[error("{0}")]
+    RenameText(Box<RenameTextError>),
+    /// Rename rules do not fit the tensors of a file.
+    #[error("{0}")]
+    Rename(Box<RenameReport>),
 
     // Users' code.
     /// A user's initializer, hook, layer or operation failed.
@@ -723,6 +730,8 @@ impl Error {
             }
             Error::Suffix { .. } => "use `.safetensors` or `.params`",
             Error::Load(report) => return report.hint(),
+            Error::RenameText(error) => return did_you_mean(&error.nearest),
+            Error::Rename(report) => return report.hint(),
             Error::Format { source, .. } => return source.hint().map(std::borrow::Cow::into_owned),
             _ => return None,
         };

@@ -10,6 +10,7 @@
 mod apply;
 mod convert;
 mod plan;
+pub mod rename;
 mod report;
 mod save;
 mod tie;
@@ -17,6 +18,7 @@ mod tie;
 use std::path::Path;
 
 pub use plan::{DTypeSource, LoadOptions};
+pub use rename::{RenamePlan, RenameRules};
 pub use report::{LoadReport, Problem};
 pub use save::SaveOptions;
 

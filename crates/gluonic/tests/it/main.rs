@@ -22,6 +22,7 @@ mod mxnet_files;
 mod names;
 mod parameters;
 mod random_arrays;
+mod rename;
 mod repeats;
 mod select;
 mod select_language;
