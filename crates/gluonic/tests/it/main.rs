@@ -23,6 +23,7 @@ mod names;
 mod parameters;
 mod random_arrays;
 mod rename;
+mod rename_suggest;
 mod repeats;
 mod select;
 mod select_language;

@@ -64,7 +64,7 @@ to = "conv.kernel"
 permute = [2, 3, 1, 0]
 
 [[rule]]
-from = 'module\.{rest**}'
+from = 'module.{rest**}'
 to = "{rest**}"
 "#;
 
@@ -110,7 +110,7 @@ fn rules_split_join_turn_and_rename() {
 fn the_inverse_leads_back_byte_for_byte() {
     let rules = rules(GPT);
     let inverse = rules.inverse_on(&infos(&gpt())).unwrap_err();
-    // `step` and `module.…` both come of the last rule's form.
+    // The inverse of the last rule would give `step` a prefix that it never had.
     assert_eq!(inverse.to_string().lines().count(), 2, "{inverse}");
     let some: Vec<_> = gpt().into_iter().filter(|t| t.name() != "step").collect();
     let inverse = rules.inverse_on(&infos(&some)).unwrap();
@@ -158,12 +158,11 @@ fn everything_that_does_not_fit_is_told_at_once() {
         concat = ["{i}.a", "{i}.b"]
         to = "{i}.ab"
         [[rule]]
-        from = "{x}.w{n}"
-        to = "{x}.w"
+        from = "o.w1"
+        to = "o"
         permute = [1, 0]
     "#;
-    let text = text.replace("w{n}", "w1").replace("{x}.w\"", "x\"").replace("from = \"{x}", "from = \"o");
-    assert_snapshot!(told(&text, &[
+    assert_snapshot!(told(text, &[
         ("0.qkv", Raw::F32, &[6]),
         ("1.qkv", Raw::F32, &[3, 4]),
         ("2.qkv", Raw::F4, &[2, 3]),
@@ -215,11 +214,7 @@ fn a_plan_is_held_to_what_it_was_made_with() {
 
 #[test]
 fn sequences_that_double_what_there_is_are_refused() {
-    let tie = RenameRules::new([Rule::tie(["{a}", "{a}x"]).unwrap()]);
-    let all = (0..40).fold(RenameRules::default(), |all, _| all.then(&tie));
     let tensor = TensorInfo::new("a", [0], Raw::F32);
-    let refused = all.plan(std::slice::from_ref(&tensor));
-    assert!(refused.is_err());
     let double = rules(
         "[[rule]]\nfrom='a'\nto='b'\n[[rule]]\ntie=['b','c']\n[[then]]\n[[then.rule]]\nconcat=['b','c']\nto='a'",
     );

@@ -130,7 +130,9 @@ impl RenameProblem {
             RenameProblemKind::DType => "cast the tensors to one type first",
             RenameProblemKind::Bits => "convert the tensor to a type of whole bytes first",
             RenameProblemKind::Costly => "write the pattern with fewer wildcards",
-            RenameProblemKind::NotInvertible => "keep the original file: these rules lose something",
+            RenameProblemKind::NotInvertible => {
+                "keep the original file: these rules lose something"
+            }
             RenameProblemKind::Changed => "plan again with the tensors as they are now",
             _ => return None,
         };

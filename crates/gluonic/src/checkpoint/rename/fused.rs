@@ -60,9 +60,8 @@ pub(super) fn fused(parts: &Layout, wholes: &Layout) -> Vec<Fused> {
     for triple in &triples {
         let mut fitting: Vec<&Unit> = whole.iter().filter(|unit| fits(triple, unit)).collect();
         // Among several only a name that is clearly more alike, on both sides, will do.
-        let like = |triple: &[Unit; 3], unit: &Unit| {
-            similarity(&triple[0].template, &unit.template)
-        };
+        let like =
+            |triple: &[Unit; 3], unit: &Unit| similarity(&triple[0].template, &unit.template);
         fitting.sort_by(|a, b| like(triple, b).total_cmp(&like(triple, a)));
         let Some(best) = fitting.first() else { continue };
         let score = like(triple, best);

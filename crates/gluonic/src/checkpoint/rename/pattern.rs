@@ -128,7 +128,9 @@ impl Pattern {
             })
         };
         let tokens = self.tokens.iter().map(|token| match token {
-            Token::Capture(name, _) => Token::Capture(name.clone(), limit(name).unwrap_or_default()),
+            Token::Capture(name, _) => {
+                Token::Capture(name.clone(), limit(name).unwrap_or_default())
+            }
             token => token.clone(),
         });
         Pattern { tokens: tokens.collect() }
@@ -398,7 +400,8 @@ impl Reader<'_> {
 
     /// The character after a `\`.
     fn escaped(&mut self) -> Result<char, Fault> {
-        let c = self.peek(1).ok_or_else(|| Fault::new(self.at + 1, "a character after the `\\`"))?;
+        let c =
+            self.peek(1).ok_or_else(|| Fault::new(self.at + 1, "a character after the `\\`"))?;
         self.at += 2;
         Ok(c)
     }

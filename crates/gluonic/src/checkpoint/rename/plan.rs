@@ -234,11 +234,7 @@ impl RenameRules {
                 nearest: Names::default(),
             });
         }
-        if report.problems.is_empty() {
-            Ok(inverse)
-        } else {
-            Err(Error::Rename(Box::new(report)))
-        }
+        if report.problems.is_empty() { Ok(inverse) } else { Err(Error::Rename(Box::new(report))) }
     }
 }
 

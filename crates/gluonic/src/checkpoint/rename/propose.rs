@@ -1,6 +1,6 @@
 //! Rules for tensors that belong together, as few as there can be.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 
@@ -99,10 +99,10 @@ pub(super) fn propose(from: &[TensorInfo], matches: &mut Vec<SuggestedMatch>) ->
         return general;
     }
     loop {
-        let taken: std::collections::HashSet<&str> =
+        let taken: HashSet<&str> =
             matches.iter().flat_map(|found| &found.from).map(|key| &**key).collect();
         // A key that stays where another should go.
-        let staying: std::collections::HashSet<Box<str>> = from
+        let staying: HashSet<Box<str>> = from
             .iter()
             .filter(|tensor| !taken.contains(&*tensor.name))
             .map(|tensor| tensor.name.clone())
@@ -227,9 +227,8 @@ fn captured(
 ) -> Option<(Vec<Vec<Token>>, Vec<Vec<Token>>)> {
     const NAMES: [&str; 6] = ["i", "j", "k", "l", "m", "n"];
     let first = &family.from[0];
-    let numbers = |key: &str| -> Vec<String> {
-        template(key).1.into_iter().map(str::to_owned).collect()
-    };
+    let numbers =
+        |key: &str| -> Vec<String> { template(key).1.into_iter().map(str::to_owned).collect() };
     let held: Vec<Vec<String>> = members.iter().map(|found| numbers(&found.from[0])).collect();
     let holes = held[0].len();
     if holes == 0 || holes > NAMES.len() || first.is_empty() {

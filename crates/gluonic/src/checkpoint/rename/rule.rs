@@ -66,9 +66,7 @@ pub(super) fn inverse_of(axes: &[usize]) -> Vec<usize> {
 /// Whether each axis is there once.
 pub(super) fn is_permutation(axes: &[usize]) -> bool {
     let mut seen = vec![false; axes.len()];
-    axes.iter().all(|axis| {
-        seen.get_mut(*axis).is_some_and(|seen| !std::mem::replace(seen, true))
-    })
+    axes.iter().all(|axis| seen.get_mut(*axis).is_some_and(|seen| !std::mem::replace(seen, true)))
 }
 
 fn pattern(text: &str) -> Result<Pattern> {
@@ -219,10 +217,9 @@ impl Rule {
     /// The rule that undoes this one.
     fn inverse(&self) -> Option<Rule> {
         let kind = match &self.kind {
-            Kind::Rename { from, to } => Kind::Rename {
-                from: to.with_limits_of(from),
-                to: from.without_limits(),
-            },
+            Kind::Rename { from, to } => {
+                Kind::Rename { from: to.with_limits_of(from), to: from.without_limits() }
+            }
             Kind::Split { from, to } => Kind::Concat {
                 from: to.iter().map(|to| to.with_limits_of(from)).collect(),
                 to: from.without_limits(),

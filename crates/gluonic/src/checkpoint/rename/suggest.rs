@@ -1,6 +1,6 @@
 //! Rules proposed from two layouts, where only one answer is the best.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use super::assign::{assign, leaves};
@@ -328,14 +328,9 @@ impl State<'_> {
         let mut matches: Vec<SuggestedMatch> =
             self.matches.into_iter().map(|(_, found)| found).collect();
         let rules = rules.unwrap_or_else(|| propose(self.from, &mut matches));
-        debug_assert!(is_made(&rules, self.from, &matches));
-        let made = |key: &Box<str>| matches.iter().any(|found| found.to.contains(key));
-        let made_to: Vec<bool> = {
-            let all: std::collections::HashSet<&str> =
-                matches.iter().flat_map(|found| &found.to).map(|key| &**key).collect();
-            self.to.iter().map(|tensor| all.contains(&*tensor.name)).collect()
-        };
-        let taken: std::collections::HashSet<&str> =
+        let made: HashSet<&str> =
+            matches.iter().flat_map(|found| &found.to).map(|key| &**key).collect();
+        let taken: HashSet<&str> =
             matches.iter().flat_map(|found| &found.from).map(|key| &**key).collect();
         let ambiguous: Vec<AmbiguousKey> = self
             .ambiguous
@@ -343,15 +338,19 @@ impl State<'_> {
             .filter(|(place, _)| !taken.contains(&*self.from[**place].name))
             .map(|(place, candidates)| AmbiguousKey {
                 key: self.from[*place].name.clone(),
-                candidates: candidates.iter().filter(|key| !made(key)).cloned().collect(),
+                candidates: candidates
+                    .iter()
+                    .filter(|key| !made.contains(&***key))
+                    .cloned()
+                    .collect(),
             })
             .collect();
         let unmatched_from = self.from.iter().enumerate().filter(|(i, tensor)| {
             !taken.contains(&*tensor.name) && !self.ambiguous.contains_key(i)
         });
         let unmatched_from = unmatched_from.map(|(_, tensor)| tensor.name.clone()).collect();
-        let unmatched_to = self.to.iter().zip(made_to).filter(|(_, made)| !made);
-        let unmatched_to = unmatched_to.map(|(tensor, _)| tensor.name.clone()).collect();
+        let unmatched_to = self.to.iter().filter(|tensor| !made.contains(&*tensor.name));
+        let unmatched_to = unmatched_to.map(|tensor| tensor.name.clone()).collect();
         Suggestion { rules, matches, ambiguous, unmatched_from, unmatched_to }
     }
 }
@@ -464,10 +463,9 @@ impl fmt::Display for Suggestion {
             let candidates = crate::error::list(candidates);
             write!(f, "\nambiguous: `{key}` fits {candidates} equally well")?;
         }
-        for (what, keys) in [
-            ("nothing fits", &self.unmatched_from),
-            ("not made", &self.unmatched_to),
-        ] {
+        for (what, keys) in
+            [("nothing fits", &self.unmatched_from), ("not made", &self.unmatched_to)]
+        {
             if !keys.is_empty() {
                 write!(f, "\n{what}: {}", crate::error::list(&keys[..keys.len().min(SHOWN + 1)]))?;
             }

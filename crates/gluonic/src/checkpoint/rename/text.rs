@@ -166,7 +166,9 @@ impl Node {
         let kinds = ["split", "concat", "drop", "tie", "from"];
         let mut given = kinds.iter().filter_map(|word| Some((*word, find(word)?)));
         let Some((kind, _)) = given.next() else {
-            return Err(self.misfit("expected `from`, `split`, `concat`, `drop` or `tie` in a rule"));
+            return Err(
+                self.misfit("expected `from`, `split`, `concat`, `drop` or `tie` in a rule")
+            );
         };
         if let Some((other, (key, _))) = given.next() {
             let problem = format!("expected one of `{kind}` and `{other}` in a rule, found both");
