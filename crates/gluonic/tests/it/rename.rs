@@ -126,7 +126,10 @@ fn rules_print_as_they_read_in_toml_and_in_json() {
     let json = serde_json::to_string(&rules).unwrap();
     assert_eq!(serde_json::from_str::<RenameRules>(&json).unwrap(), rules, "{json}");
     assert_eq!(RenameRules::default().to_string(), "");
-    assert_snapshot!(rules.inverse().unwrap_err(), @"");
+    assert_snapshot!(rules.inverse().unwrap_err(), @r##"
+    the rename rules do not fit, nothing was renamed
+      rule 1 of step 2: expected a rule that can be undone, found `drop`, which loses tensors
+    "##);
 }
 
 #[test]
@@ -142,9 +145,15 @@ fn a_tie_adds_keys_and_compares_those_that_are_there() {
     let made = apply(&tie, &[embed.clone(), head]).unwrap();
     assert!(made.iter().all(|made| made.data() == embed.data()));
     let other = tensor("head.w", Raw::F32, &[3, 2]);
-    assert_snapshot!(error(apply(&tie, &[embed.clone(), other])), @"");
+    assert_snapshot!(error(apply(&tie, &[embed.clone(), other])), @r##"
+    the rename rules do not fit, nothing was renamed
+      rule 2, `head.w`: expected the values of `embed.w`, which it is tied to, found different values
+    "##);
     let other = tensor("head.w", Raw::F32, &[2, 3]);
-    assert_snapshot!(error(apply(&tie, &[embed, other])), @"");
+    assert_snapshot!(error(apply(&tie, &[embed, other])), @r##"
+    the rename rules do not fit, nothing was renamed
+      rule 2, `head.w`: expected what `embed.w (3, 2) float32` is, found `head.w (2, 3) float32`
+    "##);
 }
 
 #[test]
@@ -174,12 +183,32 @@ fn everything_that_does_not_fit_is_told_at_once() {
         ("2.b", Raw::F32, &[2, 4]),
         ("1.q", Raw::F32, &[2]),
         ("o.w1", Raw::F6E2M3, &[4, 4]),
-    ]), @"");
+    ]), @r##"
+    the rename rules do not fit, nothing was renamed
+      rule 1, `0.qkv`: expected a tensor with an axis 1, found shape (6,)
+      rule 1, `1.qkv`: expected axis 1 to have 3 equal parts, found 4 in shape (3, 4)
+      rule 1, `2.qkv`: expected parts of whole bytes, of shape (2, 3), found one that ends at 3 of axis 1, inside a byte of float4_e2m1fn
+      rule 2, `0.ab`: expected `0.b`, a part of it, found no such key
+      rule 2, `1.ab`: expected float32 as `1.a` has, found float16 in `1.b`
+      rule 2, `2.ab`: expected shape (2, 3), found (2, 4) in `2.b`
+      rule 3, `o.w1`: expected elements of whole bytes to put axes in another order, found float6_e2m3fn
+    hint: give `sizes` if the parts are not equally long
+    "##);
     let strict = "rest = 'error'\nunused = 'error'\n[[rule]]\nfrom = 'fc.wieght'\nto = 'a'";
-    assert_snapshot!(told(strict, &[("fc.weight", Raw::F32, &[2])]), @"");
+    assert_snapshot!(told(strict, &[("fc.weight", Raw::F32, &[2])]), @r##"
+    the rename rules do not fit, nothing was renamed
+      `fc.weight`: expected a rule that takes it, found none
+      rule 1: expected a key that `fc.wieght -> a` matches, found none
+    hint: did you mean `fc.wieght`?
+    "##);
     let two = "[[rule]]\nfrom = '{a}.x'\nto = '{a}'\n[[rule]]\nfrom = '{a}.y'\nto = '{a}'";
     assert_snapshot!(
-        told(two, &[("0.x", Raw::F32, &[2]), ("0.y", Raw::F32, &[2]), ("0", Raw::F32, &[2])]), @"");
+        told(two, &[("0.x", Raw::F32, &[2]), ("0.y", Raw::F32, &[2]), ("0", Raw::F32, &[2])]), @r##"
+    the rename rules do not fit, nothing was renamed
+      `0`: expected one tensor of that key, found two, of `0.y` and of `0`
+      rule 2, `0`: expected one tensor of that key, found two, of `0.x` and of `0.y`
+    hint: drop one of the two first, or give it another key
+    "##);
 }
 
 #[test]
@@ -188,19 +217,76 @@ fn mistakes_in_the_text_are_shown_where_they_are() {
         let error = error(text.parse::<RenameRules>());
         format!("{error}\nhint: {}", error.hint().unwrap_or_default())
     };
-    assert_snapshot!(told("[[rule]]\nfrom = \"a.{i\"\nto = \"b\""), @"");
-    assert_snapshot!(told("[[rule]]\nform = \"a\"\nto = \"b\""), @"");
-    assert_snapshot!(told("[[rule]]\nfrom = \"a\nto = \"b\""), @"");
-    assert_snapshot!(told("[[rule]]\nfrom = \"a.{i}.{j}\"\nto = \"b.{i}.{k}\""), @"");
-    assert_snapshot!(told("[[rule]]\nfrom = \"a.*\"\nto = \"b\""), @"");
-    assert_snapshot!(told("[[rule]]\nsplit = \"a\"\nto = [\"b\", \"c\"]\nsizes = [1, -2]"), @"");
-    assert_snapshot!(told("[[rule]]\nsplit = \"a\"\nto = [\"b\", \"c\"]\nsizes = [1, 2, 3]"), @"");
-    assert_snapshot!(told("[[rule]]\nfrom = \"a\"\nto = \"b\"\npermute = [0, 2]"), @"");
-    assert_snapshot!(told("rest = \"kep\""), @"");
-    assert_snapshot!(told("[[rule]]\nfrom = \"a\"\ndrop = \"b\""), @"");
-    assert_snapshot!(told("rule = 3"), @"");
+    assert_snapshot!(told("[[rule]]\nfrom = \"a.{i\"\nto = \"b\""), @r##"
+    cannot read the rename rules, line 2, column 13: expected `,` or `}`
+      from = "a.{i"
+                  ^
+    hint:
+    "##);
+    assert_snapshot!(told("[[rule]]\nform = \"a\"\nto = \"b\""), @r##"
+    cannot read the rename rules, line 2, column 1: expected `split`, `concat`, `drop`, `tie`, `from`, `to`, `axis`, `sizes`, `permute`, `transpose`, found `form`
+      form = "a"
+      ^
+    hint: did you mean `from`?
+    "##);
+    assert_snapshot!(told("[[rule]]\nfrom = \"a\nto = \"b\""), @r##"
+    cannot read the rename rules, line 2, column 10: invalid basic string, expected `"`
+      from = "a
+               ^
+    hint:
+    "##);
+    assert_snapshot!(told("[[rule]]\nfrom = \"a.{i}.{j}\"\nto = \"b.{i}.{k}\""), @r##"
+    cannot read the rename rules, line 1, column 1: expected the captures of `a.{i}.{j}`, `{i}`, `{j}`, in `b.{i}.{k}`, found `{i}`, `{k}`
+      [[rule]]
+      ^
+    hint:
+    "##);
+    assert_snapshot!(told("[[rule]]\nfrom = \"a.*\"\nto = \"b\""), @r##"
+    cannot read the rename rules, line 1, column 1: expected a capture such as `{name}` instead of `*`, found `a.*`
+      [[rule]]
+      ^
+    hint:
+    "##);
+    assert_snapshot!(told("[[rule]]\nsplit = \"a\"\nto = [\"b\", \"c\"]\nsizes = [1, -2]"), @r##"
+    cannot read the rename rules, line 4, column 13: expected a number from 0 on, found -2
+      sizes = [1, -2]
+                  ^
+    hint:
+    "##);
+    assert_snapshot!(told("[[rule]]\nsplit = \"a\"\nto = [\"b\", \"c\"]\nsizes = [1, 2, 3]"), @r##"
+    cannot read the rename rules, line 1, column 1: expected 2 sizes, one for each part, found 3
+      [[rule]]
+      ^
+    hint:
+    "##);
+    assert_snapshot!(told("[[rule]]\nfrom = \"a\"\nto = \"b\"\npermute = [0, 2]"), @r##"
+    cannot read the rename rules, line 1, column 1: expected each axis from 0 to 1 once, found [0, 2]
+      [[rule]]
+      ^
+    hint:
+    "##);
+    assert_snapshot!(told("rest = \"kep\""), @r##"
+    cannot read the rename rules, line 1, column 8: expected `keep`, `error`, found `kep`
+      rest = "kep"
+             ^
+    hint: did you mean `keep`?
+    "##);
+    assert_snapshot!(told("[[rule]]\nfrom = \"a\"\ndrop = \"b\""), @r##"
+    cannot read the rename rules, line 2, column 1: expected one of `drop` and `from` in a rule, found both
+      from = "a"
+      ^
+    hint:
+    "##);
+    assert_snapshot!(told("rule = 3"), @r##"
+    cannot read the rename rules, line 1, column 8: expected an array of tables, found an integer
+      rule = 3
+             ^
+    hint:
+    "##);
     let json = serde_json::from_str::<RenameRules>(r#"{"rule": [{"drop": "a.}"}]}"#);
-    assert_snapshot!(json.unwrap_err(), @"");
+    assert_snapshot!(json.unwrap_err(), @r##"
+    `a.}`, character 3: expected a `{` before this, or a `\`
+    "##);
 }
 
 #[test]
@@ -208,8 +294,14 @@ fn a_plan_is_held_to_what_it_was_made_with() {
     let rename = RenameRules::new([Rule::rename("a", "b").unwrap()]).unused(Unused::Error);
     let plan = plan(&rename, &[tensor("a", Raw::F32, &[2])]).unwrap();
     let other = [tensor("a", Raw::F32, &[3])];
-    assert_snapshot!(error(plan.apply(&other).collect::<Result<Vec<_>>>()), @"");
-    assert_snapshot!(error(plan.apply(&[]).collect::<Result<Vec<_>>>()), @"");
+    assert_snapshot!(error(plan.apply(&other).collect::<Result<Vec<_>>>()), @r##"
+    the rename rules do not fit, nothing was renamed
+      `a`: expected (2,) float32, found (3,) float32
+    "##);
+    assert_snapshot!(error(plan.apply(&[]).collect::<Result<Vec<_>>>()), @r##"
+    the rename rules do not fit, nothing was renamed
+      `a`: expected a tensor that was planned with, found none of that key
+    "##);
 }
 
 #[test]

@@ -120,7 +120,35 @@ fn an_encoder_as_bert_becomes_one_as_torch() {
     let suggestion = suggest(&from, &to);
     assert_eq!(found(&suggestion), pairs(&BERT, 2), "{suggestion}");
     check_makes(&suggestion, &from, &to);
-    insta::assert_snapshot!(suggestion.rules, @"");
+    insta::assert_snapshot!(suggestion.rules, @r##"
+    [[rule]]
+    concat = ["encoder.layer.{i}.attention.self.query.weight", "encoder.layer.{i}.attention.self.key.weight", "encoder.layer.{i}.attention.self.value.weight"]
+    to = "layers.{i}.self_attn.in_proj_weight"
+
+    [[rule]]
+    concat = ["encoder.layer.{i}.attention.self.query.bias", "encoder.layer.{i}.attention.self.key.bias", "encoder.layer.{i}.attention.self.value.bias"]
+    to = "layers.{i}.self_attn.in_proj_bias"
+
+    [[rule]]
+    from = "encoder.layer.{i}.attention.output.dense.{p:weight,bias}"
+    to = "layers.{i}.self_attn.out_proj.{p}"
+
+    [[rule]]
+    from = "encoder.layer.{i}.attention.output.LayerNorm.{p:weight,bias}"
+    to = "layers.{i}.norm1.{p}"
+
+    [[rule]]
+    from = "encoder.layer.{i}.intermediate.dense.{p:weight,bias}"
+    to = "layers.{i}.linear1.{p}"
+
+    [[rule]]
+    from = "encoder.layer.{i}.output.dense.{p:weight,bias}"
+    to = "layers.{i}.linear2.{p}"
+
+    [[rule]]
+    from = "encoder.layer.{i}.output.LayerNorm.{p:weight,bias}"
+    to = "layers.{i}.norm2.{p}"
+    "##);
 }
 
 #[test]
@@ -177,7 +205,64 @@ fn gpt2_is_split_and_transposed() {
     let (from, to) = (gpt2(), layout(to));
     let suggestion = suggest(&from, &to);
     check_makes(&suggestion, &from, &to);
-    insta::assert_snapshot!(suggestion.rules, @"");
+    insta::assert_snapshot!(suggestion.rules, @r##"
+    [[rule]]
+    from = "wte.weight"
+    to = "tok.weight"
+
+    [[rule]]
+    from = "wpe.weight"
+    to = "pos.weight"
+
+    [[rule]]
+    from = "h.{i}.ln_1.{p:weight,bias}"
+    to = "blocks.{i}.norm1.{p}"
+
+    [[rule]]
+    split = "h.{i}.attn.c_attn.weight"
+    to = ["blocks.{i}.attn.q_proj.weight", "blocks.{i}.attn.k_proj.weight", "blocks.{i}.attn.v_proj.weight"]
+    axis = 1
+    transpose = true
+
+    [[rule]]
+    split = "h.{i}.attn.c_attn.bias"
+    to = ["blocks.{i}.attn.q_proj.bias", "blocks.{i}.attn.k_proj.bias", "blocks.{i}.attn.v_proj.bias"]
+
+    [[rule]]
+    from = "h.{i}.attn.c_proj.weight"
+    to = "blocks.{i}.attn.out_proj.weight"
+    transpose = true
+
+    [[rule]]
+    from = "h.{i}.attn.c_proj.bias"
+    to = "blocks.{i}.attn.out_proj.bias"
+
+    [[rule]]
+    from = "h.{i}.ln_2.{p:weight,bias}"
+    to = "blocks.{i}.norm2.{p}"
+
+    [[rule]]
+    from = "h.{i}.mlp.c_fc.weight"
+    to = "blocks.{i}.fc1.weight"
+    transpose = true
+
+    [[rule]]
+    from = "h.{i}.mlp.c_fc.bias"
+    to = "blocks.{i}.fc1.bias"
+
+    [[rule]]
+    from = "h.{i}.mlp.c_proj.weight"
+    to = "blocks.{i}.fc2.weight"
+    transpose = true
+
+    [[rule]]
+    from = "h.{i}.mlp.c_proj.bias"
+    to = "blocks.{i}.fc2.bias"
+
+    [[rule]]
+    from = "ln_f.{p:weight,bias}"
+    to = "norm.{p}"
+    "##);
 }
 
 fn batch_norm(name: &str, size: usize) -> Vec<(String, Vec<usize>)> {
@@ -251,7 +336,12 @@ fn a_residual_network_becomes_a_numbered_one() {
 fn what_could_as_well_be_the_other_is_left_alone() {
     let two = |a: &str, b: &str| layout([(a.to_owned(), vec![3, 3]), (b.to_owned(), vec![3, 3])]);
     let suggestion = suggest(&two("a.weight", "b.weight"), &two("x.weight", "y.weight"));
-    insta::assert_snapshot!(suggestion, @"");
+    insta::assert_snapshot!(suggestion, @r##"
+    0 of 2 tensors find their place
+    ambiguous: `a.weight` fits `x.weight`, `y.weight` equally well
+    ambiguous: `b.weight` fits `x.weight`, `y.weight` equally well
+    not made: `x.weight`, `y.weight`
+    "##);
     assert_eq!(suggestion.rules.to_string(), "");
     // Three on one side and two on the other: numbers do not tell which one is missing.
     let three = layout((0..3).map(|i| (format!("fc{i}.weight"), vec![3, 3])));
