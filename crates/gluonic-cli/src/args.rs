@@ -54,6 +54,9 @@ pub(crate) struct ConvertArgs {
     pub(crate) from: PathBuf,
     /// The file to write: `.safetensors`, `.params` or `.npz`
     pub(crate) to: PathBuf,
+    /// Rename, split, join, permute or drop tensors by the rules of this TOML file
+    #[arg(long, value_name = "RULES")]
+    pub(crate) rename: Option<PathBuf>,
     /// Convert floating-point tensors to this element type, such as float16
     #[arg(long, value_name = "DTYPE")]
     pub(crate) cast: Option<String>,

@@ -166,8 +166,11 @@ fn help_goes_to_stdout_when_asked_for_and_to_stderr_when_needed() {
     Usage: gluonic <COMMAND>
 
     Commands:
-      tour  Walk through parameter management on real data, and check every claim
-      help  Print this message or the help of the given subcommand(s)
+      show     Show what a parameter file holds, without reading its values
+      check    Check that a parameter file is whole, unchanged since its digests were recorded, and finite
+      convert  Write a parameter file in another format, element type or number of files
+      tour     Walk through parameter management on real data, and check every claim
+      help     Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help     Print help

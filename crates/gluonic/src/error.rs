@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::array::DType;
 use crate::checkpoint::LoadReport;
+use crate::checkpoint::rename::{RenameReport, RenameTextError};
 use crate::name::{ParamName, ParamPath};
 use crate::param::select::{NothingSelected, SelectorError};
 use crate::shape::Shape;
@@ -533,6 +534,12 @@ pub enum Error {
         /// What has happened to it.
         change: Box<str>,
     },
+    /// A text is not a set of rename rules.
+    #[error("{0}")]
+    RenameText(Box<RenameTextError>),
+    /// Rename rules do not fit the tensors of a file.
+    #[error("{0}")]
+    Rename(Box<RenameReport>),
 
     // Users' code.
     /// A user's initializer, hook, layer or operation failed.
@@ -790,6 +797,8 @@ impl Error {
             Error::Load(report) => return report.hint(),
             Error::TensorDType { .. } => "convert the file to a type that arrays can hold",
             Error::Outdated { .. } => "open the file again if it is the file, and plan again",
+            Error::RenameText(error) => return did_you_mean(&error.nearest),
+            Error::Rename(report) => return report.hint(),
             Error::Format { source, .. } => return source.hint().map(std::borrow::Cow::into_owned),
             _ => return None,
         };

@@ -1,7 +1,7 @@
 //! `gluonic convert`: a file to another format, element type or number of files.
 
 use gluonic::DType;
-use gluonic::checkpoint::{Checkpoint, ExportOptions};
+use gluonic::checkpoint::{Checkpoint, ExportOptions, RenameRules};
 use serde_json::json;
 
 use crate::args::ConvertArgs;
@@ -12,6 +12,7 @@ pub(crate) fn run(args: &ConvertArgs) -> Result<ExitStatus> {
     let cast = args.cast.as_deref().map(str::parse::<DType>).transpose()?;
     let options = ExportOptions {
         cast,
+        rename: args.rename.as_ref().map(RenameRules::open).transpose()?,
         max_shard_bytes: args.shard,
         digests: args.digests,
         ..ExportOptions::default()

@@ -13,7 +13,10 @@ use indexmap::IndexMap;
 
 use super::convert::{Outgoing, dtype_of};
 use super::file::Checkpoint;
+use super::provenance::PROVENANCE;
+use super::rename::RenameRules;
 use super::source::FileBytes;
+use super::tie::ALIASES;
 use super::write::{format_of, write};
 use crate::array::DType;
 use crate::error::{Error, Result};
@@ -24,6 +27,9 @@ use crate::storage;
 pub struct ExportOptions {
     /// The format, if the suffix is not to decide.
     pub format: Option<Format>,
+    /// Rules by which tensors get other names, are split, joined, permuted or dropped. What the
+    /// metadata says about the old names goes.
+    pub rename: Option<RenameRules>,
     /// The element type that floating-point tensors are converted to. Others stay as they are.
     pub cast: Option<DType>,
     /// The most bytes of tensors in one file. With it, several files and their index are written,
@@ -77,7 +83,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`Error::Suffix`] if the suffix names no format that can be written; [`Error::Setting`] if
-    /// tensors are to be converted to an integer type; [`Error::Format`] if
+    /// tensors are to be converted to an integer type; [`Error::Rename`] if rules do not fit; [`Error::Format`] if
     /// the format cannot hold a tensor, or the bytes of this checkpoint break the rules of theirs;
     /// [`Error::Io`] if a file cannot be written.
     ///
@@ -125,16 +131,26 @@ impl Checkpoint {
                 }
                 None => values.raw(i)?,
             };
-            if format != Format::Safetensors {
+            if format != Format::Safetensors || options.rename.is_some() {
                 let aliases = info.aliases.iter();
                 tensors.extend(aliases.map(|alias| raw.clone().with_name(&**alias)));
             }
             tensors.push(raw);
         }
-        let digests = digest::digests(&tensors).map_err(FileBytes::fail(self.file()))?;
+        let plan = match &options.rename {
+            Some(rules) => Some(rules.plan(&tensors.iter().map(Into::into).collect::<Vec<_>>())?),
+            None => None,
+        };
+        let renamed = plan.as_ref().map(|plan| plan.apply(&tensors).collect::<Result<Vec<_>>>());
+        let renamed = renamed.transpose()?;
+        let tensors = renamed.as_ref().unwrap_or(&tensors);
+        let digests = digest::digests(tensors).map_err(FileBytes::fail(self.file()))?;
         let root = digest::root(&digests);
         let mut metadata = self.metadata().clone();
         metadata.retain(|key, _| key != digest::ROOT_KEY && key != digest::TENSORS_KEY);
+        if options.rename.is_some() {
+            metadata.retain(|key, _| key != ALIASES && key != PROVENANCE);
+        }
         let mut dropped = Vec::new();
         if format != Format::Safetensors {
             dropped.extend(metadata.drain(..).map(|(key, _)| key.into_boxed_str()));
@@ -142,9 +158,9 @@ impl Checkpoint {
             metadata.extend(digest::record(&digests));
         }
         let files = match options.max_shard_bytes {
-            Some(most) => write_shards(file, format, &tensors, metadata, most)?,
+            Some(most) => write_shards(file, format, tensors, metadata, most)?,
             None => {
-                write(file, format, &tensors, &metadata)?;
+                write(file, format, tensors, &metadata)?;
                 vec![file.to_owned()]
             }
         };

@@ -242,7 +242,7 @@ fn a_file_that_cannot_be_written_leaves_the_old_one_and_no_litter() -> Result<()
     let folder = tempfile::tempdir().unwrap();
     let net = lone()?;
     let at = |name: &str| folder.path().join(name);
-    for name in ["a", "a.npz", "a.PARAMS", ".params"] {
+    for name in ["a", "a.pt", "a.PARAMS", ".params"] {
         assert_eq!(variant(&error(net.save_parameters(at(name)))), "Suffix", "{name}");
     }
     write(at("file"), "x");
@@ -299,9 +299,9 @@ fn the_format_can_be_chosen_whatever_the_suffix() -> Result<()> {
         )?;
         assert_eq!(net.load_parameters(&file, &LoadOptions::default())?.loaded.len(), 2);
     }
-    let npz = SaveOptions { format: Some(Format::Npz), ..Default::default() };
+    let torch = SaveOptions { format: Some(Format::TorchZip), ..Default::default() };
     let old = read(&file);
-    let refused = error(net.save_parameters_with(&file, &npz));
+    let refused = error(net.save_parameters_with(&file, &torch));
     assert_eq!(variant(&refused), "Format");
     assert_eq!(read(&file), old);
     Ok(())

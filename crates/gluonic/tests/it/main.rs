@@ -26,6 +26,8 @@ mod mxnet_files;
 mod names;
 mod parameters;
 mod random_arrays;
+mod rename;
+mod rename_suggest;
 mod repeats;
 mod select;
 mod select_language;
