@@ -1,5 +1,6 @@
 //! The program as its users run it.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::disallowed_methods, reason = "tests write, damage and read files on purpose")]
 
 use std::process::{Command, Output};
 
@@ -194,4 +195,138 @@ fn help_goes_to_stdout_when_asked_for_and_to_stderr_when_needed() {
     assert_eq!(bare.status.code(), Some(2));
     assert_eq!(text(&bare.stdout), "");
     assert_eq!(bare.stderr, gluonic(&["--help"]).stdout);
+}
+
+/// A folder with a file of every kind of finding, made by the library.
+fn files() -> tempfile::TempDir {
+    use gluonic::prelude::*;
+    let folder = tempfile::tempdir().unwrap();
+    let net = name::manager(|| sequential![Dense::new(3), Dense::new(1)]);
+    net.initialize_with(&init::One, Reinit::Keep).unwrap();
+    net.infer_shapes(&[(1, 2)]).unwrap();
+    net.save_parameters(folder.path().join("net.params")).unwrap();
+    net[1].bias().unwrap().data().unwrap().fill(f64::NAN).unwrap();
+    net.save_parameters(folder.path().join("nan.npz")).unwrap();
+    folder
+}
+
+/// The program inside a folder, so that outputs name files without it.
+fn gluonic_in(folder: &std::path::Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gluonic"));
+    command.current_dir(folder).args(args).output().unwrap()
+}
+
+#[test]
+fn a_file_is_shown_as_a_tree_and_as_json() {
+    let folder = files();
+    assert_snapshot!(page(&gluonic_in(folder.path(), &["show", "net.params"])), @r"
+    status Some(0)
+    --- stdout
+    `net.params`: MXNet params, 4 tensors, 13 elements, 52 B
+    name      dtype    shape   elements  bytes
+    0                                 9   36 B
+      bias    float32  (3,)           3   12 B
+      weight  float32  (3, 2)         6   24 B
+    1                                 4   16 B
+      bias    float32  (1,)           1    4 B
+      weight  float32  (1, 3)         3   12 B
+    --- stderr
+    ");
+    let output = gluonic_in(folder.path(), &["show", "--json", "nan.npz"]);
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(value["format"], "npz");
+    assert_eq!(value["tensors"][0]["shape"], serde_json::json!([3, 2]));
+    assert_snapshot!(page(&gluonic_in(folder.path(), &["show", "no.params"])), @r"
+    status Some(2)
+    --- stdout
+    --- stderr
+    error: cannot read `no.params`
+      because No such file or directory (os error 2)
+    ");
+}
+
+#[test]
+fn a_check_finds_what_is_no_number_and_what_was_damaged() {
+    let folder = files();
+    let run = |args: &[&str]| gluonic_in(folder.path(), args);
+    assert_snapshot!(page(&run(&["check", "nan.npz"])), @r"
+    status Some(1)
+    --- stdout
+    `nan.npz`: npz, 4 tensors, 13 elements, 52 B
+    root b937ff3a3fac210fd78f3039d265ebb4792b47cc5a712eb2e5fc8963a870e0c9, digests not recorded
+    1.bias: NaN or infinite values: 1, the first at 0
+    findings: 1
+    --- stderr
+    ");
+    let converted = run(&["convert", "net.params", "net.safetensors", "--digests"]);
+    assert_eq!(converted.status.code(), Some(0), "{}", page(&converted));
+    assert_eq!(run(&["check", "net.safetensors"]).status.code(), Some(0));
+    let file = folder.path().join("net.safetensors");
+    let mut bytes = std::fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let damaged = run(&["check", "net.safetensors", "--json"]);
+    assert_eq!(damaged.status.code(), Some(1));
+    let value: Value = serde_json::from_slice(&damaged.stdout).unwrap();
+    assert_eq!(value["findings"].as_array().unwrap().len(), 1, "{value}");
+}
+
+#[test]
+fn a_file_goes_through_every_format_and_back_with_one_root() {
+    let folder = files();
+    let run = |args: &[&str]| {
+        let output = gluonic_in(folder.path(), args);
+        assert_eq!(output.status.code(), Some(0), "{}", page(&output));
+        let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+        value["root"].as_str().unwrap().to_owned()
+    };
+    let root = run(&["check", "--json", "net.params"]);
+    for [from, to] in
+        [["net.params", "a.safetensors"], ["a.safetensors", "b.npz"], ["b.npz", "c.params"]]
+    {
+        assert_eq!(run(&["convert", "--json", from, to]), root, "{to}");
+    }
+    assert_eq!(run(&["convert", "--json", "c.params", "d.safetensors", "--shard", "16"]), root);
+    assert_eq!(run(&["check", "--json", "d.safetensors.index.json"]), root);
+    assert_eq!(run(&["convert", "--json", "d.safetensors.index.json", "e.params"]), root);
+    let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    assert_eq!(read("e.params").len(), read("net.params").len());
+}
+
+#[test]
+fn a_conversion_renames_by_rules_and_casts() {
+    let folder = files();
+    let rules = "[[rule]]\nfrom = \"{i}.weight\"\nto = \"layers.{i}.w\"\n";
+    std::fs::write(folder.path().join("rules.toml"), rules).unwrap();
+    let args = ["convert", "net.params", "out.npz", "--rename", "rules.toml", "--cast", "float16"];
+    assert_eq!(gluonic_in(folder.path(), &args).status.code(), Some(0));
+    let shown = gluonic_in(folder.path(), &["show", "--json", "out.npz"]);
+    let value: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let names: Vec<_> = value["tensors"].as_array().unwrap().iter().map(|t| &t["name"]).collect();
+    assert_eq!(names, ["layers.0.w", "0.bias", "layers.1.w", "1.bias"]);
+    assert_eq!(value["tensors"][0]["dtype"], "float16");
+    let wrong = ["convert", "net.params", "out.npz", "--cast", "float33"];
+    assert_snapshot!(page(&gluonic_in(folder.path(), &wrong)), @r"
+    status Some(2)
+    --- stdout
+    --- stderr
+    error: no element type is called `float33`
+    hint: did you mean `float32` or `float16` or `float64`?
+    ");
+    let wrong = ["convert", "net.params", "out.h5"];
+    assert_snapshot!(page(&gluonic_in(folder.path(), &wrong)), @r"
+    status Some(2)
+    --- stdout
+    --- stderr
+    error: cannot tell the format of `out.h5` from its suffix
+    hint: use `.safetensors`, `.params` or `.npz`
+    ");
+    let wrong = ["convert", "net.params", "out.npz", "--shard", "many"];
+    assert_snapshot!(page(&gluonic_in(folder.path(), &wrong)), @r"
+    status Some(2)
+    --- stdout
+    --- stderr
+    error: invalid value 'many' for '--shard <SIZE>': expected a number of bytes, such as 800, 500M or 5G
+    hint: `--help` tells what can be said here
+    ");
 }

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus> {
         if float.is_some() {
             let (count, first) = not_finite(&checkpoint.get(&tensor.name)?)?;
             if let Some(first) = first {
-                let what = format!("{count} values are NaN or infinite, the first at {first}");
+                let what = format!("NaN or infinite values: {count}, the first at {first}");
                 findings.push(Finding { tensor: tensor.name.clone(), what });
             }
         }
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus> {
         }
         match findings.len() {
             0 => writeln!(out, "nothing amiss"),
-            n => writeln!(out, "{n} findings"),
+            n => writeln!(out, "findings: {n}"),
         }
     })?;
     Ok(if findings.is_empty() { ExitStatus::Done } else { ExitStatus::Findings })
