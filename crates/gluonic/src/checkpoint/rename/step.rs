@@ -84,13 +84,8 @@ impl<'a> Runner<'a> {
             let key = &*input.info.name;
             let Some((i, member, captures)) = self.first_match(key) else {
                 if step.rest == Rest::Error {
-                    let texts: Vec<String> =
-                        step.rules.iter().flat_map(Rule::takes).map(Pattern::to_string).collect();
                     let kind = RenameProblemKind::Untaken;
                     self.problem(0, key, (kind, "a rule that takes it".into(), "none".into()));
-                    if let Some(problem) = self.problems.last_mut() {
-                        problem.nearest = nearest(key, texts.iter().map(|text| &**text));
-                    }
                 } else {
                     self.made.push(Made::Whole { rule: 0, from: key, tensor: input.clone() });
                 }
