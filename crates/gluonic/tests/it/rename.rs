@@ -351,8 +351,9 @@ fn any_rules() -> impl Strategy<Value = RenameRules> {
         "tie = ['c', 'd']",
     ];
     let step = prop::sample::subsequence(all, 1..4).prop_shuffle().prop_map(|step| {
-        let text: String =
-            step.iter().map(|rule| format!("[[rule]]\n{}\n", rule.replace("; ", "\n"))).collect();
+        let text = step
+            .iter()
+            .fold(String::new(), |all, rule| all + "[[rule]]\n" + &rule.replace("; ", "\n") + "\n");
         rules(&text)
     });
     prop::collection::vec(step, 1..4)
