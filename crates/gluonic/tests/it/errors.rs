@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use gluonic::autograd::{Backward, Function, apply, record};
 use gluonic::checkpoint::Checkpointer;
+use gluonic::checkpoint::rename::{RenameRules, TensorInfo};
 use gluonic::nn::{BlockCore, Member};
 use gluonic::prelude::*;
 use gluonic::random::Law;
@@ -626,6 +627,24 @@ fn errors_of_files() {
     assert_snapshot!(told_of("DurabilityUncertain", &uncertain), @r"
     `net.params` is written, but may be lost in a power failure
     cause: the disk is gone
+    ");
+}
+
+#[test]
+fn errors_of_rename_rules() {
+    let read = |text: &str| text.parse::<RenameRules>();
+    assert_snapshot!(told("RenameText", read("[[rule]]\nform = 'a'")), @r"
+    cannot read the rename rules, line 2, column 1: expected `split`, `concat`, `drop`, `tie`, `from`, `to`, `axis`, `sizes`, `permute`, `transpose`, found `form`
+      form = 'a'
+      ^
+    hint: did you mean `from`?
+    ");
+    let rules = read("unused = 'error'\n[[rule]]\ndrop = 'fc.bais'").unwrap();
+    let bias = TensorInfo::new("fc.bias", [2], gluonic_formats::DType::F32);
+    assert_snapshot!(told("Rename", rules.plan(&[bias])), @r"
+    the rename rules do not fit, nothing was renamed
+      rule 1: expected a key that `drop fc.bais` matches, found none
+    hint: did you mean `fc.bias`?
     ");
 }
 

@@ -199,7 +199,7 @@ fn everything_that_does_not_fit_is_told_at_once() {
     the rename rules do not fit, nothing was renamed
       `fc.weight`: expected a rule that takes it, found none
       rule 1: expected a key that `fc.wieght -> a` matches, found none
-    hint: did you mean `fc.wieght`?
+    hint: add a rule for it, or set `rest = "keep"` to let such keys stay as they are
     "##);
     let two = "[[rule]]\nfrom = '{a}.x'\nto = '{a}'\n[[rule]]\nfrom = '{a}.y'\nto = '{a}'";
     assert_snapshot!(
@@ -351,8 +351,9 @@ fn any_rules() -> impl Strategy<Value = RenameRules> {
         "tie = ['c', 'd']",
     ];
     let step = prop::sample::subsequence(all, 1..4).prop_shuffle().prop_map(|step| {
-        let text: String =
-            step.iter().map(|rule| format!("[[rule]]\n{}\n", rule.replace("; ", "\n"))).collect();
+        let text = step
+            .iter()
+            .fold(String::new(), |all, rule| all + "[[rule]]\n" + &rule.replace("; ", "\n") + "\n");
         rules(&text)
     });
     prop::collection::vec(step, 1..4)

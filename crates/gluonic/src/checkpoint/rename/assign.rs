@@ -103,7 +103,7 @@ impl Assigner<'_> {
             }
             self.by_name(&mut a, &mut b);
             match (a.as_slice(), b.as_slice()) {
-                (_, []) => continue,
+                (_, []) => {}
                 // What else had this shape has found its own by name.
                 ([one], [two]) => self.pair(one, two, &Evidence::Shape),
                 _ if self.in_order(&a, &b) => {

@@ -472,7 +472,6 @@ impl Reader<'_> {
                         return Err(Fault::new(self.at, "braces within one segment"));
                     }
                     text.push(self.escaped()?);
-                    continue;
                 }
                 Some(c @ (',' | '}' | '*' | '?')) => {
                     if !text.is_empty() {

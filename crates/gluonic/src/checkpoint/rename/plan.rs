@@ -1,6 +1,6 @@
 //! What rules do to the tensors of a file, found out from names, shapes and types alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use gluonic_formats::{DType, RawTensor, TensorEntry, byte_len};
@@ -153,9 +153,9 @@ impl RenameRules {
             let found = self.steps.len().to_string();
             problem("", RenameProblemKind::Rule, "at most 64 sets of rules", found);
         }
-        let mut names = HashMap::new();
+        let mut names = HashSet::new();
         for tensor in tensors {
-            if names.insert(&*tensor.name, ()).is_some() {
+            if !names.insert(&*tensor.name) {
                 let found = "two".to_owned();
                 problem(&tensor.name, RenameProblemKind::Collision, "one tensor", found);
             }

@@ -156,6 +156,12 @@ enum Group {
     Rule(usize),
 }
 
+/// The number of a rule, and the last word of its keys.
+type Member = (usize, Option<Box<str>>);
+
+/// The patterns of one side of a rule.
+type Side = Vec<Vec<Token>>;
+
 /// Rules with captures for numbers, and for the last words of keys that differ in nothing else.
 fn general(matches: &[SuggestedMatch]) -> Vec<Rule> {
     let mut families: IndexMap<Family, Vec<&SuggestedMatch>> = IndexMap::new();
@@ -180,7 +186,7 @@ fn general(matches: &[SuggestedMatch]) -> Vec<Rule> {
         }
     }
     // Tensors of one module with the same last word on both sides.
-    let mut groups: IndexMap<Group, Vec<(usize, Option<Box<str>>)>> = IndexMap::new();
+    let mut groups: IndexMap<Group, Vec<Member>> = IndexMap::new();
     for (i, (found, from, to)) in rules.iter().enumerate() {
         let parted = found.transposed || found.axis.is_some();
         let group = match (from.as_slice(), to.as_slice()) {
@@ -221,10 +227,7 @@ fn general(matches: &[SuggestedMatch]) -> Vec<Rule> {
 }
 
 /// The keys of a family as patterns, if its numbers on one side are those on the other.
-fn captured(
-    family: &Family,
-    members: &[&SuggestedMatch],
-) -> Option<(Vec<Vec<Token>>, Vec<Vec<Token>>)> {
+fn captured(family: &Family, members: &[&SuggestedMatch]) -> Option<(Side, Side)> {
     const NAMES: [&str; 6] = ["i", "j", "k", "l", "m", "n"];
     let first = &family.from[0];
     let numbers =

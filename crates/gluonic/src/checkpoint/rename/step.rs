@@ -84,13 +84,8 @@ impl<'a> Runner<'a> {
             let key = &*input.info.name;
             let Some((i, member, captures)) = self.first_match(key) else {
                 if step.rest == Rest::Error {
-                    let texts: Vec<String> =
-                        step.rules.iter().flat_map(Rule::takes).map(Pattern::to_string).collect();
                     let kind = RenameProblemKind::Untaken;
                     self.problem(0, key, (kind, "a rule that takes it".into(), "none".into()));
-                    if let Some(problem) = self.problems.last_mut() {
-                        problem.nearest = nearest(key, texts.iter().map(|text| &**text));
-                    }
                 } else {
                     self.made.push(Made::Whole { rule: 0, from: key, tensor: input.clone() });
                 }
@@ -232,9 +227,8 @@ impl<'a> Runner<'a> {
                 return Err((RenameProblemKind::DType, expected, found));
             }
             let mut fitting = first.shape.clone();
-            match (&rule.sizes, info.shape.get(axis)) {
-                (Some(sizes), _) => fitting[axis] = sizes[i],
-                (None, _) => {}
+            if let Some(sizes) = &rule.sizes {
+                fitting[axis] = sizes[i];
             }
             if fitting != info.shape {
                 let expected = format!("shape {}", Dims::from(&*fitting));
@@ -366,7 +360,7 @@ impl<'a> Runner<'a> {
                 let expected = format!("a key that `{}` matches", summary(rule));
                 self.problem(i + 1, "", (RenameProblemKind::Unused, expected, "none".into()));
                 if let Some(problem) = self.problems.last_mut() {
-                    problem.nearest = near.clone();
+                    problem.nearest.clone_from(&near);
                 }
             }
             counts.push(RuleMatches {

@@ -186,8 +186,12 @@ impl State<'_> {
         if from.iter().any(|i| self.used_from[*i]) || to.iter().any(|i| self.used_to[*i]) {
             return;
         }
-        from.iter().for_each(|i| self.used_from[*i] = true);
-        to.iter().for_each(|i| self.used_to[*i] = true);
+        for i in from {
+            self.used_from[*i] = true;
+        }
+        for i in to {
+            self.used_to[*i] = true;
+        }
         let (first, from, to) = (from[0], names(self.from, from), names(self.to, to));
         self.matches.push((first, SuggestedMatch { from, to, transposed, evidence, axis }));
     }
@@ -225,17 +229,16 @@ impl State<'_> {
             let (one, two) = (&from.modules[*a], &to.modules[*b]);
             for (x, y) in leaves(one, two) {
                 let transposed = if x.role == Role::Weight && x.shape.len() == 2 {
-                    match orientation.transposed(&one.name, &x.shape, &y.shape) {
-                        Some(transposed) => transposed,
-                        None => {
-                            let name = &self.to[y.tensor].name;
-                            let turned = format!("{name} (transposed)").into();
-                            self.ambiguous.insert(x.tensor, [name.clone(), turned].into());
-                            self.used_to[y.tensor] = true;
-                            self.used_from[x.tensor] = true;
-                            continue;
-                        }
-                    }
+                    let way = orientation.transposed(&one.name, &x.shape, &y.shape);
+                    let Some(transposed) = way else {
+                        let name = &self.to[y.tensor].name;
+                        let turned = format!("{name} (transposed)").into();
+                        self.ambiguous.insert(x.tensor, [name.clone(), turned].into());
+                        self.used_to[y.tensor] = true;
+                        self.used_from[x.tensor] = true;
+                        continue;
+                    };
+                    transposed
                 } else {
                     false
                 };
@@ -312,7 +315,9 @@ impl State<'_> {
                             self.ambiguous.insert(*place, names(self.to, &to));
                             self.used_from[*place] = true;
                         }
-                        to.iter().for_each(|place| self.used_to[*place] = true);
+                        for place in &to {
+                            self.used_to[*place] = true;
+                        }
                         continue;
                     };
                     chosen

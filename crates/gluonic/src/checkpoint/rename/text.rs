@@ -52,20 +52,20 @@ struct Misfit {
     /// In bytes.
     at: usize,
     /// The pattern in which it is, and where, in characters.
-    pattern: Option<(String, usize)>,
+    pattern: Option<Box<(String, usize)>>,
     problem: String,
     nearest: Names,
 }
 
-type Parsed<T> = Result<T, Box<Misfit>>;
+type Parsed<T> = Result<T, Misfit>;
 
 impl Node {
-    fn misfit(&self, problem: impl Into<String>) -> Box<Misfit> {
+    fn misfit(&self, problem: impl Into<String>) -> Misfit {
         let nearest = Names::default();
-        Box::new(Misfit { at: self.span.start, pattern: None, problem: problem.into(), nearest })
+        Misfit { at: self.span.start, pattern: None, problem: problem.into(), nearest }
     }
 
-    fn wrong(&self, expected: &str) -> Box<Misfit> {
+    fn wrong(&self, expected: &str) -> Misfit {
         self.misfit(format!("expected {expected}, found {}", self.value.kind()))
     }
 
@@ -94,7 +94,7 @@ impl Node {
         let text = self.text()?;
         Pattern::parse(text).map_err(|Fault { at, expected }| {
             let mut misfit = self.misfit(format!("expected {expected}"));
-            misfit.pattern = Some((text.to_owned(), at));
+            misfit.pattern = Some(Box::new((text.to_owned(), at)));
             misfit
         })
     }
@@ -124,7 +124,7 @@ impl Node {
         Err(self.unknown(text, &words.iter().map(|(word, _)| *word).collect::<Vec<_>>()))
     }
 
-    fn unknown(&self, text: &str, known: &[&str]) -> Box<Misfit> {
+    fn unknown(&self, text: &str, known: &[&str]) -> Misfit {
         let words: Vec<_> = known.iter().map(|word| format!("`{word}`")).collect();
         let mut misfit = self.misfit(format!("expected {}, found `{text}`", words.join(", ")));
         misfit.nearest = nearest(text, known.iter().copied());
@@ -255,10 +255,10 @@ impl FromStr for RenameRules {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let fail = |misfit: Box<Misfit>| {
-            let (mut at, Misfit { pattern, problem, nearest, .. }) = (misfit.at, *misfit);
+        let fail = |misfit: Misfit| {
+            let Misfit { mut at, pattern, problem, nearest } = misfit;
             // A pattern without escapes stands in the text as it is, after a quotation mark.
-            if let Some((pattern, within)) = pattern
+            if let Some((pattern, within)) = pattern.map(|pattern| *pattern)
                 && let Some(start) = text.get(at..).and_then(|rest| rest.find(&pattern))
                 && start <= 3
             {
@@ -464,7 +464,7 @@ impl Serialize for Rule {
 impl<'de> Deserialize<'de> for RenameRules {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let node = Node::deserialize(deserializer)?;
-        node.rules().map_err(|misfit| match &misfit.pattern {
+        node.rules().map_err(|misfit| match misfit.pattern.as_deref() {
             Some((pattern, at)) => {
                 let (problem, at) = (&misfit.problem, at + 1);
                 de::Error::custom(format_args!("`{pattern}`, character {at}: {problem}"))
