@@ -11,7 +11,10 @@ use std::{env, io};
 
 mod conform;
 mod deep;
+mod fuzz;
+mod interop;
 mod lint;
+mod python;
 mod steps;
 mod test;
 mod tidy;
@@ -49,6 +52,12 @@ const CHORES: &[Chore] = &[
         about: "run the values that MXNet computed, from fixtures/ or another folder",
         run: conform::run,
     },
+    Chore {
+        name: "peers",
+        about: "exchange files with NumPy, safetensors, MXNet and PyTorch",
+        run: interop::run,
+    },
+    Chore { name: "fuzz", about: "break files and selectors for a while", run: fuzz::run },
     Chore { name: "deep", about: "the slow checks, before an issue is resolved", run: deep::run },
 ];
 
