@@ -45,8 +45,7 @@ impl Venv {
         })?;
         let venv = ["-m", "venv", "--clear", self.folder];
         let install = "-m pip install --quiet --timeout 15 --retries 2 --only-binary :all:";
-        let install: Vec<&str> =
-            install.split(' ').chain(self.packages.iter().copied()).collect();
+        let install: Vec<&str> = install.split(' ').chain(self.packages.iter().copied()).collect();
         for mut command in [run(maker, &venv), run(&python, &install)] {
             println!("==> python: {}", typed(&command));
             if !command.stdin(Stdio::null()).status().is_ok_and(|status| status.success()) {

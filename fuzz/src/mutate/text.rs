@@ -16,7 +16,8 @@ fn token(rng: &mut Rng, text: &mut Vec<u8>, tokens: &[&[u8]]) {
     let range = match rng.below(3) {
         0 => place..place,
         1 => {
-            let start = text[..place].iter().rposition(|byte| !is_word(byte)).map_or(0, |at| at + 1);
+            let start =
+                text[..place].iter().rposition(|byte| !is_word(byte)).map_or(0, |at| at + 1);
             let end = text[place..].iter().position(|byte| !is_word(byte));
             start..end.map_or(text.len(), |at| at + place)
         }

@@ -26,8 +26,7 @@ pub(super) fn repack(rng: &mut Rng, file: &mut Vec<u8>) {
         }
         1 => {
             let Member { name, content, deflated } = &members[place];
-            let copy =
-                Member { name: name.clone(), content: content.clone(), deflated: *deflated };
+            let copy = Member { name: name.clone(), content: content.clone(), deflated: *deflated };
             members.insert(rng.below(members.len() + 1), copy);
         }
         2 => bytes::change(rng, &mut members[place].name),
@@ -111,9 +110,8 @@ fn pack(rng: &mut Rng, members: &[Member]) -> Vec<u8> {
         let sizes = if wide { [crc, u32::MAX, u32::MAX] } else { numbers };
         let head = |sizes: [u32; 3]| {
             let flags = u16::from(descriptors) << 3;
-            let mut head = [20, flags, if *deflated { 8 } else { 0 }, 0, 0x21]
-                .map(u16::to_le_bytes)
-                .concat();
+            let mut head =
+                [20, flags, if *deflated { 8 } else { 0 }, 0, 0x21].map(u16::to_le_bytes).concat();
             head.extend(sizes.map(u32::to_le_bytes).concat());
             head.extend([name.len() as u16, extra.len() as u16].map(u16::to_le_bytes).concat());
             head

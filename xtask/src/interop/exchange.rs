@@ -66,7 +66,11 @@ fn write_ours(peer: &str, folder: &Path) -> Result<Descriptions, String> {
             let tensors = samples::samples(&samples::NUMPY, false);
             let known: Vec<_> =
                 tensors.iter().filter(|one| one.dtype() != DType::C128).cloned().collect();
-            put("ours/numpy.safetensors", safetensors::write(&known, &none).map_err(fail)?, &known)?;
+            put(
+                "ours/numpy.safetensors",
+                safetensors::write(&known, &none).map_err(fail)?,
+                &known,
+            )?;
             put("ours/none.safetensors", safetensors::write(&[], &none).map_err(fail)?, &[])?;
             put("ours/all.npz", npz::write(&tensors).map_err(fail)?, &tensors)?;
             put("ours/none.npz", npz::write(&[]).map_err(fail)?, &[])?;
@@ -94,7 +98,6 @@ fn write_ours(peer: &str, folder: &Path) -> Result<Descriptions, String> {
     }
     Ok(ours)
 }
-
 
 /// Reads the files that a peer has described, and describes them in turn.
 fn read_theirs(folder: &Path, theirs: &Descriptions) -> Result<Descriptions, String> {

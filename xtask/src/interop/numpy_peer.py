@@ -66,12 +66,12 @@ def main():
     out = folder / "theirs"
 
     def wrote(file, arrays):
-        # NumPy itself has no name for the types of extensions in files of its own.
         theirs[f"theirs/{file}"] = [array_facts(*pair) for pair in arrays.items()]
 
     known = samples(NUMPY[:-1] + EXTENDED)
     safetensors.numpy.save_file(known, out / "all.safetensors", metadata={"größe": '"\n'})
     wrote("all.safetensors", known)
+    # NumPy writes these without their names; only of bfloat16 is it known what was meant.
     arrays = samples(NUMPY + EXTENDED[:1])
     np.savez(out / "stored.npz", **arrays)
     wrote("stored.npz", arrays)

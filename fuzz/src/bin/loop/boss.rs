@@ -51,11 +51,7 @@ impl Tally {
 }
 
 /// Tries the targets one after another; `false` if there are findings.
-pub(crate) fn run(
-    targets: &'static [Target],
-    time: Duration,
-    seed: u64,
-) -> Result<bool, String> {
+pub(crate) fn run(targets: &'static [Target], time: Duration, seed: u64) -> Result<bool, String> {
     let n_workers = thread::available_parallelism().map_or(1, usize::from);
     println!("seed {seed}, {n_workers} processes, {} s for each target", time.as_secs());
     let mut clean = true;

@@ -87,9 +87,10 @@ pub(crate) fn write() -> Result<(), String> {
             }
         }
     }
-    made().map_err(|error| format!("cannot write a seed: {error}"))?.into_iter().try_for_each(
-        |(target, name, bytes)| put(target, &format!("made_{name}"), &bytes),
-    )?;
+    made()
+        .map_err(|error| format!("cannot write a seed: {error}"))?
+        .into_iter()
+        .try_for_each(|(target, name, bytes)| put(target, &format!("made_{name}"), &bytes))?;
     for (n, text) in SELECTORS.iter().enumerate() {
         put("selector", &format!("{n}.txt"), text.as_bytes())?;
     }
@@ -111,7 +112,8 @@ fn made() -> Result<Vec<Seed>, gluonic_formats::Error> {
         tensors.iter().filter(|tensor| write(tensor)).map(RawTensor::to_borrowed).collect()
     };
     let none = IndexMap::new();
-    let texts = IndexMap::from([("format".to_owned(), "pt".to_owned()), (String::new(), "\n\"".into())]);
+    let texts =
+        IndexMap::from([("format".to_owned(), "pt".to_owned()), (String::new(), "\n\"".into())]);
     let plain = writable(&|tensor| tensor.dtype().safetensors_name().is_some());
     let numpy = writable(&|tensor| npy::write(tensor).is_ok());
     let mxnet = writable(&|tensor| mxnet_params::write(&[tensor.to_borrowed()]).is_ok());
