@@ -124,8 +124,7 @@ fn described(folder: &Path, side: &str) -> Result<Descriptions, String> {
 
 /// A tensor as the scripts describe one: name, element type, shape, digest.
 fn line(tensor: &RawTensor<'_>) -> String {
-    let digest: String =
-        Sha256::digest(tensor.data()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = format!("{:x}", Sha256::digest(tensor.data()));
     json!([tensor.name(), tensor.dtype().name(), tensor.shape(), digest]).to_string()
 }
 

@@ -32,13 +32,12 @@ pub(super) fn write(folder: &Path) -> Result<Outputs, String> {
             net.initialize_with(&init::Xavier::default(), Reinit::Keep)?;
             values.push(net.call(&input)?.to_vec::<f32>()?);
             let file = folder.join(format!("ours_{kind}.params"));
-            match kind {
-                "name" => net.collect_params()?.save(&file, "model_")?,
-                _ => {
-                    let deduplicate = kind == "tied_once";
-                    let options = SaveOptions { deduplicate, ..SaveOptions::default() };
-                    net.save_parameters_with(&file, &options)?;
-                }
+            if kind == "name" {
+                net.collect_params()?.save(&file, "model_")?;
+            } else {
+                let deduplicate = kind == "tied_once";
+                let options = SaveOptions { deduplicate, ..SaveOptions::default() };
+                net.save_parameters_with(&file, &options)?;
             }
         }
         Ok(Outputs { input, values })
