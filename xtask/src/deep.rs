@@ -1,8 +1,8 @@
 //! `cargo xtask deep`: the slow checks, run before an issue is called resolved.
 //!
-//! Release-mode tests, docs with warnings denied, saves that crash, every feature alone,
-//! `cargo deny`, Miri and `ThreadSanitizer` where they are installed, and packaging. Ends with the
-//! same line as `cargo xtask test`.
+//! Release-mode tests, docs with warnings denied, saves that crash, `cargo xtask fuzz`, every feature
+//! alone, `cargo deny`, Miri and `ThreadSanitizer` where they are installed, and packaging. Ends with
+//! the same line as `cargo xtask test`.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,6 +13,10 @@ use crate::workspace::{Package, packages};
 use crate::{Answer, no_arguments, test};
 
 const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// How long each target of `cargo xtask fuzz` is tried: long enough for a million inputs on two
+/// cores, short enough that all of them take some minutes.
+const FUZZ_SECONDS: &str = "30";
 
 /// What Miri and `ThreadSanitizer` run: the packages, then the names of tests to pick (all tests
 /// if empty). Both are slow, so only what `unsafe` or several threads can break is listed.
@@ -32,6 +36,8 @@ pub(crate) fn run(args: &[String]) -> Answer {
     if steps.has_tool("deny", "deny", works(cargo(["deny", "--version"]))) {
         steps.run("deny", Counting::One, LIMIT, &mut cargo(["deny", "check"]));
     }
+    let fuzz = &mut cargo(["xtask", "fuzz", "--seconds", FUZZ_SECONDS]);
+    steps.run("fuzz", Counting::One, LIMIT, fuzz);
     miri(&mut steps);
     thread_sanitizer(&mut steps);
     let mut package = cargo(["package", "--workspace", "--exclude", "xtask"]);

@@ -12,7 +12,10 @@ use std::{env, io};
 mod conform;
 mod crash;
 mod deep;
+mod fuzz;
+mod interop;
 mod lint;
+mod python;
 mod steps;
 mod test;
 mod tidy;
@@ -55,6 +58,12 @@ const CHORES: &[Chore] = &[
         about: "save while the system fails, [--runs N] times, and look at what is left",
         run: crash::run,
     },
+    Chore {
+        name: "peers",
+        about: "exchange files with NumPy, safetensors, MXNet and PyTorch",
+        run: interop::run,
+    },
+    Chore { name: "fuzz", about: "break files and selectors for a while", run: fuzz::run },
     Chore { name: "deep", about: "the slow checks, before an issue is resolved", run: deep::run },
 ];
 

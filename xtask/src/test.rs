@@ -1,11 +1,12 @@
 //! `cargo xtask test`: everything that must pass on each commit.
 //!
 //! Tests, doc tests, every example, the tour, `cargo xtask conform`, the second implementation of
-//! `docs/randomness.md` in Python, and a check that `bench/` still compiles. The last line printed is `N passed, N failed, N skipped`: the tests by the
-//! runner's own count, every other step as one.
+//! `docs/randomness.md` in Python, `cargo xtask peers`, and a check that `bench/` still compiles.
+//! The last line printed is `N passed, N failed, N skipped`: the tests by the runner's own count,
+//! every other step as one.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use serde_json::Value;
 
 use crate::steps::{Counting, Steps, cargo, typed, works};
 use crate::workspace::{Example, Package, packages};
-use crate::{Answer, is_chore, no_arguments};
+use crate::{Answer, interop, is_chore, no_arguments, python};
 
 /// Long enough to compile everything on two slow cores.
 const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -36,46 +37,18 @@ pub(crate) fn run(args: &[String]) -> Answer {
         let conform = &mut cargo(["xtask", "conform"]);
         steps.run("conform", Counting::One, BUILD_LIMIT, conform);
     }
-    let python = if steps.has_failed() { None } else { python_with_numpy() };
+    let python = if steps.has_failed() { None } else { python::NUMPY.python() };
     if steps.has_tool("randomness.py", "python", python.is_some()) {
         let program = &mut Command::new(python.unwrap_or_default());
         program.args(["docs/randomness.py", "--check"]);
         steps.run("randomness.py", Counting::One, EXAMPLE_LIMIT, program);
     }
+    interop::add(&mut steps);
     if Path::new("bench/Cargo.toml").exists() {
         let bench = &mut cargo(["check", "--all-targets", "--manifest-path", "bench/Cargo.toml"]);
         steps.run("bench compiles", Counting::One, BUILD_LIMIT, bench);
     }
     Ok(steps.finish())
-}
-
-/// The Python of a virtual environment of our own that has NumPy, made where it is missing;
-/// `None` where there is no Python 3, or NumPy cannot be installed.
-fn python_with_numpy() -> Option<PathBuf> {
-    let folder = Path::new("target/python");
-    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    let run = |program: &Path, args: &[&str]| {
-        let mut command = Command::new(program);
-        command.args(args);
-        command
-    };
-    let import = || run(&python, &["-c", "import numpy"]);
-    if works(import()) {
-        return Some(python);
-    }
-    let mut makers = ["python3", "python"].map(Path::new).into_iter();
-    let maker = makers.find(|maker| {
-        works(run(maker, &["-c", "import sys; assert sys.version_info >= (3, 9)"]))
-    })?;
-    let venv = ["-m", "venv", "--clear", "target/python"];
-    let install = ["-m", "pip", "install", "--quiet", "--timeout", "15", "--retries", "2", "numpy"];
-    for mut command in [run(maker, &venv), run(&python, &install)] {
-        println!("==> randomness.py: {}", typed(&command));
-        if !command.stdin(Stdio::null()).status().is_ok_and(|status| status.success()) {
-            return None;
-        }
-    }
-    works(import()).then_some(python)
 }
 
 /// Runs the tests of all targets: with nextest where it is installed, else with `cargo test`.

@@ -46,8 +46,14 @@ fn peak_of(read: impl Fn() -> String) -> (String, usize) {
 
 #[track_caller]
 fn check(what: &str, bytes: &[u8]) {
-    let allowed = 2 * bytes.len() + (16 << 20);
-    let limits = Limits { max_name_bytes: usize::MAX, ..Limits::default() };
+    check_above(16 << 20, what, bytes);
+}
+
+/// Checks with another floor than the default one.
+#[track_caller]
+fn check_above(memory_floor: usize, what: &str, bytes: &[u8]) {
+    let allowed = 2 * bytes.len() + memory_floor;
+    let limits = Limits { max_name_bytes: usize::MAX, memory_floor, ..Limits::default() };
     let (result, peak) = peak_of(|| match read(bytes, &limits) {
         Ok(archive) => format!("{} tensors", archive.tensors.len()),
         Err(error) => error.to_string(),
@@ -292,6 +298,8 @@ fn check_indexes(len: usize) {
 
 #[test]
 fn no_file_makes_a_reader_take_more_than_twice_its_length() {
+    // The small pickles before and after the object count as well.
+    check_above(1 << 16, "tuples above a low floor", &repeated(1 << 16, b")", b"\x85", b""));
     for len in [1 << 20, 4 << 20, FILE_LEN] {
         if len != 4 << 20 {
             check_pickles(len);

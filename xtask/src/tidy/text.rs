@@ -13,7 +13,8 @@ const RECORDINGS: &[&str] = &[".snap", ".stderr", ".stdout"];
 
 pub(super) fn check(file: &File, findings: &mut Vec<Finding>) {
     let File { path, text } = file;
-    if path.starts_with("fixtures/") && path != "fixtures/README.md" {
+    let data = path.starts_with("fixtures/") || path.starts_with("fuzz/corpus/");
+    if data && path != "fixtures/README.md" {
         return;
     }
     let recorded = RECORDINGS.iter().any(|ending| path.ends_with(ending));

@@ -141,9 +141,10 @@ fn storage_dtype(class: &str) -> Option<DType> {
 pub(super) struct Values<'p>(Vec<Vec<Value<'p>>>);
 
 impl<'p> Values<'p> {
-    const PIECE: usize = 1024;
-    /// What a value costs beside what it points to.
-    const COST: usize = size_of::<Value<'static>>() + 1;
+    /// Few, as each of a file's pickles has a piece of its own.
+    const PIECE: usize = 128;
+    /// What a piece costs: its values, and its place in the list of pieces while that grows.
+    const COST: usize = Self::PIECE * size_of::<Value<'static>>() + 3 * size_of::<Vec<Value<'_>>>();
     /// What a list or dict costs at its first element, beside that.
     pub(super) const FIRST: usize = 8;
 
@@ -158,8 +159,9 @@ impl<'p> Values<'p> {
             }
             _ => 0,
         };
-        budget.spend(Self::COST + more)?;
+        budget.spend(more)?;
         if self.0.last().is_none_or(|piece| piece.len() == Self::PIECE) {
+            budget.spend(Self::COST)?;
             self.0.push(Vec::with_capacity(Self::PIECE));
         }
         let full = self.0.len().saturating_sub(1) * Self::PIECE;
