@@ -157,12 +157,11 @@ impl Checkpoint {
         } else if options.digests {
             metadata.extend(digest::record(&digests));
         }
-        let files = match options.max_shard_bytes {
-            Some(most) => write_shards(file, format, tensors, metadata, most)?,
-            None => {
-                write(file, format, tensors, &metadata)?;
-                vec![file.to_owned()]
-            }
+        let files = if let Some(most) = options.max_shard_bytes {
+            write_shards(file, format, tensors, metadata, most)?
+        } else {
+            write(file, format, tensors, &metadata)?;
+            vec![file.to_owned()]
         };
         Ok(ExportReport { files, tensors: tensors.len(), cast, dropped, root })
     }
