@@ -10,7 +10,7 @@ mod zip;
 use crate::Rng;
 
 /// Longer inputs are cut.
-const MAX_LEN: usize = 64 << 10;
+const MAX_LEN: usize = 16 << 10;
 
 /// What a file is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
