@@ -46,7 +46,7 @@ pub(super) fn beside<T>(target: &Path, make: impl Fn(&Path) -> Result<T>) -> Res
     Err(Error::other("every temporary name is taken"))
 }
 
-/// Whether a name is one of those that [`beside`] makes.
+/// Whether a name is one of those that `beside` makes.
 pub fn is_temporary(name: &str) -> bool {
     let numbers = || {
         let (_, numbers) = name.strip_prefix('.')?.strip_suffix(SUFFIX)?.rsplit_once('.')?;

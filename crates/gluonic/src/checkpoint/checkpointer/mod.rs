@@ -225,7 +225,7 @@ impl Checkpointer {
     /// Loads the parameters of the latest step: all of them, or nothing. `None` if there is none.
     ///
     /// # Errors
-    /// As [`Checkpointer::latest`] and [`Checkpoint::load_parameters`].
+    /// As [`Checkpointer::latest`] and [`SaveLoad::load_parameters`].
     pub fn load_latest<B: Block + ?Sized>(
         &self,
         block: &B,
