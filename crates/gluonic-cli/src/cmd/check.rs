@@ -1,7 +1,6 @@
 //! `gluonic check`: whether a file is whole, is what it says it is, and holds numbers.
 
-use gluonic::checkpoint::Checkpoint;
-use gluonic::{DType, NdArray};
+use gluonic::checkpoint::{Checkpoint, NotFinite};
 use serde_json::{Value, json};
 
 use crate::args::CheckArgs;
@@ -16,10 +15,9 @@ struct Finding {
 
 pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus> {
     let checkpoint = Checkpoint::open(&args.file)?;
-    let recorded = checkpoint.verify()?;
-    let root = checkpoint.root()?;
+    let report = checkpoint.check()?;
     let mut findings = Vec::new();
-    for damage in recorded.iter().flatten() {
+    for damage in report.damage.iter().flatten() {
         let what = match (&damage.expected, &damage.found) {
             (None, _) => "is not in the file's record".to_owned(),
             (_, None) => "is in the file's record, but not in the file".to_owned(),
@@ -29,16 +27,11 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus> {
         };
         findings.push(Finding { tensor: damage.name.as_str().into(), what });
     }
-    for tensor in checkpoint.tensors() {
-        let float = DType::from_name(tensor.dtype.name()).filter(|dtype| dtype.is_float());
-        if float.is_some() {
-            let (count, first) = not_finite(&checkpoint.get(&tensor.name)?)?;
-            if let Some(first) = first {
-                let what = format!("NaN or infinite values: {count}, the first at {first}");
-                findings.push(Finding { tensor: tensor.name.clone(), what });
-            }
-        }
+    for NotFinite { name, count, first } in report.not_finite {
+        let what = format!("NaN or infinite values: {count}, the first at {first}");
+        findings.push(Finding { tensor: name, what });
     }
+    let (root, is_recorded) = (report.root, report.damage.is_some());
     to_stdout(|out| {
         if args.json {
             let of = |finding: &Finding| json!({"tensor": finding.tensor, "what": finding.what});
@@ -46,13 +39,13 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus> {
             let report = json!({
                 "file": args.file.display().to_string(),
                 "root": root.to_string(),
-                "recorded": recorded.is_some(),
+                "recorded": is_recorded,
                 "findings": findings,
             });
             return writeln!(out, "{report:#}");
         }
         writeln!(out, "{checkpoint}")?;
-        let record = if recorded.is_some() { "recorded in the file" } else { "not recorded" };
+        let record = if is_recorded { "recorded in the file" } else { "not recorded" };
         writeln!(out, "root {root}, digests {record}")?;
         for Finding { tensor, what } in &findings {
             writeln!(out, "{tensor}: {what}")?;
@@ -63,12 +56,4 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus> {
         }
     })?;
     Ok(if findings.is_empty() { ExitStatus::Done } else { ExitStatus::Findings })
-}
-
-/// How many values are no numbers, and the index of the first.
-fn not_finite(array: &NdArray) -> Result<(usize, Option<usize>)> {
-    let values = array.to_f64_vec()?;
-    let mut places = values.iter().enumerate().filter(|(_, value)| !value.is_finite());
-    let first = places.next().map(|(i, _)| i);
-    Ok((places.count() + usize::from(first.is_some()), first))
 }

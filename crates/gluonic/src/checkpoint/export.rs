@@ -1,14 +1,13 @@
-//! A checkpoint to another file: of another format, element type or number of files, or with a
-//! record of what it holds; and whether such a record still holds.
+//! A checkpoint to another file: of another format, layout, element type or number of files, or with
+//! a record of what it holds.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use gluonic_formats::digest::Damage;
 use gluonic_formats::sharded::plan_shards;
-use gluonic_formats::{Archive, Digest, Format, RawTensor, digest};
+use gluonic_formats::{Digest, Format, RawTensor, digest};
 use indexmap::IndexMap;
 
 use super::convert::{Outgoing, dtype_of};
@@ -52,7 +51,7 @@ pub struct ExportReport {
     pub cast: Vec<Box<str>>,
     /// The keys of the metadata that the format has no room for.
     pub dropped: Vec<Box<str>>,
-    /// The digest of all that was written, by name, element type, shape and bytes.
+    /// The digest of all that was written: see [`Checkpoint::root`].
     pub root: Digest,
 }
 
@@ -145,7 +144,15 @@ impl Checkpoint {
         let renamed = renamed.transpose()?;
         let tensors = renamed.as_ref().unwrap_or(&tensors);
         let digests = digest::digests(tensors).map_err(FileBytes::fail(self.file()))?;
-        let root = digest::root(&digests);
+        let mut named: BTreeMap<&str, Digest> = digests.clone();
+        if format == Format::Safetensors && options.rename.is_none() {
+            // A tied tensor is written once, and is there by all of its names.
+            for info in self.tensors() {
+                let digest = digests[&*info.name];
+                named.extend(info.aliases.iter().map(|alias| (&**alias, digest)));
+            }
+        }
+        let root = digest::root(&named);
         let mut metadata = self.metadata().clone();
         metadata.retain(|key, _| key != digest::ROOT_KEY && key != digest::TENSORS_KEY);
         if options.rename.is_some() {
@@ -164,47 +171,6 @@ impl Checkpoint {
             vec![file.to_owned()]
         };
         Ok(ExportReport { files, tensors: tensors.len(), cast, dropped, root })
-    }
-
-    /// The digest of each tensor, by each of its names; they tell what it holds whatever the format.
-    ///
-    /// # Errors
-    /// [`Error::Format`] if the data breaks the format's rules, or two tensors have one name.
-    pub fn digests(&self) -> Result<BTreeMap<Box<str>, Digest>> {
-        let values = self.open_values()?;
-        let mut digests = BTreeMap::new();
-        for (i, info) in self.tensors().iter().enumerate() {
-            let digest = digest::of(&values.raw(i)?);
-            let names = [&info.name].into_iter().chain(&info.aliases);
-            digests.extend(names.map(|name| (name.clone(), digest)));
-        }
-        Ok(digests)
-    }
-
-    /// The digest of everything: two files have the same one if they hold tensors of the same names,
-    /// element types, shapes and bytes, in whatever format, order and number of files.
-    ///
-    /// # Errors
-    /// As [`Checkpoint::digests`].
-    pub fn root(&self) -> Result<Digest> {
-        Ok(digest::root(&self.digests()?))
-    }
-
-    /// The tensors that are not what the record in the metadata says; `None` if there is no record.
-    ///
-    /// # Errors
-    /// [`Error::Format`] if the record itself is damaged; else as [`Checkpoint::digests`].
-    pub fn verify(&self) -> Result<Option<Vec<Damage>>> {
-        let values = self.open_values()?;
-        let tensors = (0..self.tensors().len()).map(|i| values.raw(i));
-        let archive = Archive {
-            tensors: tensors.collect::<Result<_>>()?,
-            metadata: self.metadata().clone(),
-            named: true,
-            format: self.format().unwrap_or(Format::Safetensors),
-            ties: Vec::new(),
-        };
-        digest::verify(&archive).map_err(FileBytes::fail(self.file()))
     }
 }
 

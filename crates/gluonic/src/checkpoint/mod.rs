@@ -21,6 +21,7 @@
 //! still the initial ones (JSON, key → key and path of the random numbers, initializer).
 
 mod apply;
+mod check;
 mod checkpointer;
 mod convert;
 mod export;
@@ -43,6 +44,7 @@ mod write;
 use std::collections::HashSet;
 use std::path::Path;
 
+pub use check::{CheckReport, NotFinite};
 pub use checkpointer::{Checkpointer, PendingSave};
 pub use export::{ExportOptions, ExportReport};
 pub use file::{Checkpoint, TensorInfo};

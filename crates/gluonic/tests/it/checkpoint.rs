@@ -221,3 +221,31 @@ fn a_restored_value_is_the_initial_one_only_if_it_was_so_when_it_was_taken() -> 
     assert!(!weight.is_initial() && !weight.deep_clone()?.is_initial());
     Ok(())
 }
+
+#[test]
+fn a_tied_model_has_one_root_in_every_format() -> Result<()> {
+    use gluonic::checkpoint::ExportOptions;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let first = Dense::new(2);
+    let net = Sequential::new();
+    net.add(first.clone());
+    net.add(Dense::sharing(2, &first.params())?);
+    net.initialize()?;
+    net.infer_shapes(&[(1, 2)])?;
+    net.save_parameters(at("a.safetensors"))?;
+    let root = Checkpoint::open(at("a.safetensors"))?.root()?;
+    for [from, to] in [
+        ["a.safetensors", "b.safetensors"],
+        ["b.safetensors", "c.params"],
+        ["c.params", "d.npz"],
+        ["d.npz", "e.safetensors"],
+    ] {
+        let options = ExportOptions { digests: true, ..ExportOptions::default() };
+        let report = Checkpoint::open(at(from))?.export(at(to), &options)?;
+        assert_eq!(report.root, root, "{to} as reported");
+        assert_eq!(Checkpoint::open(at(to))?.root()?, root, "{to} as read");
+        assert!(Checkpoint::open(at(to))?.check()?.is_clean(), "{to}");
+    }
+    Ok(())
+}
