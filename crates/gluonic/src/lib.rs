@@ -48,6 +48,7 @@ pub mod checkpoint;
 mod cpu;
 pub mod data;
 pub mod error;
+mod excerpt;
 pub mod init;
 pub mod loss;
 pub mod name;

@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["array", "autograd", "random"],
     &["storage"],
     &["cpu"],
-    &["error", "suggest", "shape", "name"],
+    &["error", "suggest", "excerpt", "shape", "name"],
 ];
 
 /// Modules that hold facts of every layer, and so may name the types of all.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::Names;
+use crate::excerpt;
 
 /// What stands where something else should, in characters from the start of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,30 +35,13 @@ pub struct RenameTextError {
 
 impl fmt::Display for RenameTextError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// How many characters of a long line are shown before and after the position.
-        const AROUND: usize = 40;
         let RenameTextError { line, column, text, problem, .. } = self;
         f.write_str("cannot read the rename rules")?;
         if *line > 0 {
             write!(f, ", line {line}, column {column}")?;
         }
         write!(f, ": {problem}")?;
-        let at = column.saturating_sub(1);
-        if text.trim().is_empty() {
-            return Ok(());
-        }
-        let start = at.saturating_sub(AROUND);
-        let cut = if start > 0 { "…" } else { "" };
-        // A tab would move the mark away from its character.
-        let visible = |c: char| if c.is_control() || c.is_whitespace() { ' ' } else { c };
-        let mut rest = text.chars().skip(start).map(visible);
-        let shown: String = rest.by_ref().take(at - start + AROUND).collect();
-        let more = if rest.next().is_some() { "…" } else { "" };
-        write!(f, "\n  {cut}{}{more}", shown.trim_end())?;
-        if *column > 0 {
-            write!(f, "\n  {:>width$}", "^", width = cut.chars().count() + at - start + 1)?;
-        }
-        Ok(())
+        excerpt::write(f, text, column.checked_sub(1))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::Names;
+use crate::excerpt;
 
 /// Where a text is not a selector, and what was expected there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,22 +21,8 @@ pub struct SelectorError {
 
 impl fmt::Display for SelectorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// How many characters of a long text are shown before and after the position.
-        const AROUND: usize = 40;
-        let SelectorError { text, at, expected, .. } = self;
-        write!(f, "cannot read the selector: expected {expected}")?;
-        if text.trim().is_empty() {
-            return Ok(());
-        }
-        let start = at.saturating_sub(AROUND);
-        let cut = if start > 0 { "…" } else { "" };
-        // A line break or a tab would move the mark away from its character.
-        let visible = |c: char| if c.is_control() || c.is_whitespace() { ' ' } else { c };
-        let mut rest = text.chars().skip(start).map(visible);
-        let line: String = rest.by_ref().take(at - start + AROUND).collect();
-        let more = if rest.next().is_some() { "…" } else { "" };
-        write!(f, "\n  {cut}{}{more}", line.trim_end())?;
-        write!(f, "\n  {:>width$}", "^", width = cut.chars().count() + at - start + 1)
+        write!(f, "cannot read the selector: expected {}", self.expected)?;
+        excerpt::write(f, &self.text, Some(self.at))
     }
 }
 
