@@ -362,6 +362,18 @@ fn what_could_as_well_be_the_other_is_left_alone() {
 }
 
 #[test]
+fn a_matrix_that_keeps_its_key_is_transposed_by_a_rule() {
+    let from = layout([("q.weight".to_owned(), vec![6, 2]), ("q.bias".to_owned(), vec![2])]);
+    let to = layout([("q.weight".to_owned(), vec![2, 6]), ("q.bias".to_owned(), vec![2])]);
+    let suggestion = suggest(&from, &to);
+    check_makes(&suggestion, &from, &to);
+    assert_eq!(
+        suggestion.rules.to_string(),
+        "[[rule]]\nfrom = \"q.weight\"\nto = \"q.weight\"\ntranspose = true\n"
+    );
+}
+
+#[test]
 fn one_prefix_is_one_rule() {
     let inner = torch_encoder();
     let outer: Vec<_> = inner

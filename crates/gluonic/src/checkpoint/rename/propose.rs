@@ -56,7 +56,7 @@ pub(super) fn strip_prefix(
         let rule = Rule::of(Kind::Rename { from: side(one), to: side(two) });
         let rules = RenameRules::new([rule]);
         let made = pairs.iter().map(|(i, j)| as_match(&from[*i], &to[*j]));
-        is_made(&rules, from, &made.collect::<Vec<_>>()).then_some((rules, pairs))
+        is_made(&rules, from, to, &made.collect::<Vec<_>>()).then_some((rules, pairs))
     })
 }
 
@@ -93,9 +93,13 @@ fn after<'a>(key: &'a str, prefix: &str) -> Option<&'a str> {
 }
 
 /// Rules for the matches. Those that no rule can make, as a key is in the way, are taken out.
-pub(super) fn propose(from: &[TensorInfo], matches: &mut Vec<SuggestedMatch>) -> RenameRules {
+pub(super) fn propose(
+    from: &[TensorInfo],
+    to: &[TensorInfo],
+    matches: &mut Vec<SuggestedMatch>,
+) -> RenameRules {
     let general = RenameRules::new(general(matches));
-    if is_made(&general, from, matches) {
+    if is_made(&general, from, to, matches) {
         return general;
     }
     loop {
@@ -113,12 +117,12 @@ pub(super) fn propose(from: &[TensorInfo], matches: &mut Vec<SuggestedMatch>) ->
             break;
         }
     }
-    let literal = matches.iter().filter(|found| found.from != found.to);
+    let literal = matches.iter().filter(|found| found.is_change());
     let rules = RenameRules::new(literal.map(|found| {
         let patterns = |keys: &[Box<str>]| keys.iter().map(|key| Pattern::literal(key)).collect();
         rule(found, patterns(&found.from), patterns(&found.to))
     }));
-    if !is_made(&rules, from, matches) {
+    if !is_made(&rules, from, to, matches) {
         // Keys that occur twice, or are too long for a pattern: nothing can be said.
         matches.clear();
         return RenameRules::default();
@@ -165,7 +169,7 @@ type Side = Vec<Vec<Token>>;
 /// Rules with captures for numbers, and for the last words of keys that differ in nothing else.
 fn general(matches: &[SuggestedMatch]) -> Vec<Rule> {
     let mut families: IndexMap<Family, Vec<&SuggestedMatch>> = IndexMap::new();
-    for found in matches.iter().filter(|found| found.from != found.to) {
+    for found in matches.iter().filter(|found| found.is_change()) {
         let templates =
             |keys: &[Box<str>]| keys.iter().map(|key| template(key).0).collect::<Vec<_>>();
         let (from, to) = (templates(&found.from), templates(&found.to));

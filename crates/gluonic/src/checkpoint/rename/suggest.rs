@@ -63,6 +63,13 @@ pub struct SuggestedMatch {
     pub(super) axis: Option<usize>,
 }
 
+impl SuggestedMatch {
+    /// Whether it takes a rule, which tensors that stay as they are do not.
+    pub(super) fn is_change(&self) -> bool {
+        self.from != self.to || self.transposed
+    }
+}
+
 /// A key that fits several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AmbiguousKey {
@@ -332,7 +339,7 @@ impl State<'_> {
         self.matches.sort_by_key(|(first, _)| *first);
         let mut matches: Vec<SuggestedMatch> =
             self.matches.into_iter().map(|(_, found)| found).collect();
-        let rules = rules.unwrap_or_else(|| propose(self.from, &mut matches));
+        let rules = rules.unwrap_or_else(|| propose(self.from, self.to, &mut matches));
         let made: HashSet<&str> =
             matches.iter().flat_map(|found| &found.to).map(|key| &**key).collect();
         let taken: HashSet<&str> =
@@ -360,26 +367,32 @@ impl State<'_> {
     }
 }
 
-/// Whether the rules make of these tensors what the matches say.
+/// Whether the rules make of these tensors what the matches say, in the shapes of the other layout.
 pub(super) fn is_made(
     rules: &RenameRules,
     from: &[TensorInfo],
+    to: &[TensorInfo],
     matches: &[SuggestedMatch],
 ) -> bool {
     let Ok(plan) = rules.plan(from) else { return false };
     let places: HashMap<&str, usize> =
         plan.sources().iter().enumerate().map(|(i, tensor)| (&*tensor.name, i)).collect();
-    let made: HashMap<&str, &Recipe> =
-        plan.targets().iter().map(|target| (&*target.info().name, target.recipe())).collect();
+    let made: HashMap<&str, (&[usize], &Recipe)> = plan
+        .targets()
+        .iter()
+        .map(|target| (&*target.info().name, (&*target.info().shape, target.recipe())))
+        .collect();
+    let shapes: HashMap<&str, &[usize]> =
+        to.iter().map(|tensor| (&*tensor.name, &*tensor.shape)).collect();
     matches.iter().all(|found| {
         let mut wanted: Vec<_> = found.from.iter().map(|key| places.get(&**key).copied()).collect();
         wanted.sort_unstable();
         found.to.iter().all(|key| {
-            let Some(recipe) = made.get(&**key) else { return false };
+            let Some((shape, recipe)) = made.get(&**key) else { return false };
             let mut sources = Vec::new();
             recipe.sources(&mut |source| sources.push(Some(source)));
             sources.sort_unstable();
-            sources == wanted
+            sources == wanted && shapes.get(&**key) == Some(shape)
         })
     })
 }
