@@ -18,6 +18,9 @@ const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
 /// cores, short enough that all of them take some minutes.
 const FUZZ_SECONDS: &str = "30";
 
+/// How many cases each random test tries, eight times what `cargo xtask test` has time for.
+const CASES: u32 = 2048;
+
 /// What Miri and `ThreadSanitizer` run: the packages, then the names of tests to pick (all tests
 /// if empty). Both are slow, so only what `unsafe` or several threads can break is listed.
 const MIRI: (&[&str], &[&str]) = (&["gluonic"], &["array::"]);
@@ -26,7 +29,7 @@ const THREADS: (&[&str], &[&str]) = (&["gluonic"], &[]);
 pub(crate) fn run(args: &[String]) -> Answer {
     no_arguments(args)?;
     let mut steps = Steps::new();
-    test::tests(&mut steps, LIMIT, &["--release"]);
+    test::tests(&mut steps, LIMIT, &["--release"], Some(CASES));
     let mut doc = cargo(["doc", "--workspace", "--no-deps"]);
     steps.run("docs", Counting::One, LIMIT, doc.env("RUSTDOCFLAGS", "-D warnings"));
     steps.run("crash", Counting::One, LIMIT, &mut cargo(["xtask", "crash"]));

@@ -25,7 +25,7 @@ const EXAMPLE_LIMIT: Duration = Duration::from_secs(120);
 pub(crate) fn run(args: &[String]) -> Answer {
     no_arguments(args)?;
     let mut steps = Steps::new();
-    tests(&mut steps, BUILD_LIMIT, &[]);
+    tests(&mut steps, BUILD_LIMIT, &[], None);
     let doc = &mut cargo(["test", "--doc", "--workspace", "--no-fail-fast"]);
     steps.run("doc tests", Counting::Libtest, BUILD_LIMIT, doc);
     if let Err(why) = examples(&mut steps) {
@@ -51,8 +51,9 @@ pub(crate) fn run(args: &[String]) -> Answer {
     Ok(steps.finish())
 }
 
-/// Runs the tests of all targets: with nextest where it is installed, else with `cargo test`.
-pub(crate) fn tests(steps: &mut Steps, limit: Duration, profile: &[&str]) {
+/// Runs the tests of all targets: with nextest where it is installed, else with `cargo test`. Random
+/// tests try this many cases, or as many as proptest does.
+pub(crate) fn tests(steps: &mut Steps, limit: Duration, profile: &[&str], cases: Option<u32>) {
     let nextest = works(cargo(["nextest", "--version"]));
     if steps.requires("nextest") && !steps.has_tool("tests", "nextest", nextest) {
         return;
@@ -64,6 +65,9 @@ pub(crate) fn tests(steps: &mut Steps, limit: Duration, profile: &[&str]) {
     };
     let mut command = cargo(runner);
     command.args(["--workspace", "--all-targets", "--no-fail-fast"]).args(profile);
+    if let Some(cases) = cases {
+        command.env("PROPTEST_CASES", cases.to_string());
+    }
     steps.run("tests", counting, limit, &mut command);
 }
 
