@@ -100,11 +100,15 @@ proptest! {
 
     #[test]
     fn npz_come_back_as_given(tensors in tensors(dtypes_of(Format::Npz))) {
-        let unsafe_name = |name: &str| {
-            name.contains('\0') || name.starts_with(['/', '\\'])
-                || name.split(['/', '\\']).any(|part| part == ".." || part.ends_with(':'))
-        };
-        prop_assume!(!tensors.iter().any(|tensor| unsafe_name(tensor.name())));
+        // Neither absolute nor leading out of a folder, which is refused.
+        let inside = |name: &str| format!("te{}", name.replace('\0', "0").replace("..", "__"));
+        let tensors: Vec<_> = tensors
+            .into_iter()
+            .map(|tensor| {
+                let name = inside(tensor.name());
+                tensor.with_name(name)
+            })
+            .collect();
         let bytes = npz::write(&tensors).unwrap();
         let archive = read(&bytes, &Limits::default()).unwrap();
         for tensor in &archive.tensors {
