@@ -93,8 +93,7 @@ impl Checkpoint {
         let mut digests = BTreeMap::new();
         for (i, info) in self.tensors().iter().enumerate() {
             let digest = digest::of(&values.raw(i)?);
-            let names = [&info.name].into_iter().chain(&info.aliases);
-            digests.extend(names.map(|name| (name.clone(), digest)));
+            digests.extend(info.names().map(|name| (name.into(), digest)));
         }
         Ok(digests)
     }

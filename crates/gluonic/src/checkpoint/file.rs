@@ -5,56 +5,21 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gluonic_formats::{DType as RawDType, Format, TensorEntry, byte_len};
+use gluonic_formats::Format;
 use indexmap::IndexMap;
 
 use super::convert::raw_dtype;
 use super::provenance::{self, ByKey, PROVENANCE};
 use super::shards;
 use super::source::{Arrays, Bytes, FileBytes, Source, Values};
+use super::tensor_info::TensorInfo;
 use super::tie::ALIASES;
 use super::tree::{Tree, size};
 use crate::array::NdArray;
 use crate::error::{Error, Result};
 use crate::param::Snapshot;
-use crate::shape::Dims;
 use crate::storage;
 use crate::suggest::nearest;
-
-/// A tensor of a checkpoint, as its header tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TensorInfo {
-    /// Its name in the file.
-    pub name: Box<str>,
-    /// Its element type, which arrays may not be able to hold.
-    pub dtype: RawDType,
-    /// Its sizes.
-    pub shape: Dims,
-    /// The other names that the file's metadata gives it.
-    pub aliases: Box<[Box<str>]>,
-}
-
-impl TensorInfo {
-    pub(super) fn of(entry: &TensorEntry<'_>) -> TensorInfo {
-        TensorInfo {
-            name: (*entry.name).into(),
-            dtype: entry.dtype,
-            shape: entry.shape.as_slice().into(),
-            aliases: Box::default(),
-        }
-    }
-
-    /// The number of elements.
-    pub fn elem_count(&self) -> usize {
-        self.shape.elem_count()
-    }
-
-    /// The number of bytes that the elements take.
-    pub fn bytes(&self) -> usize {
-        byte_len(self.dtype, &self.shape).unwrap_or(0) // Readers have refused the others.
-    }
-}
 
 /// A parameter file that has been opened: names, element types, shapes and metadata are known,
 /// values are read when they are needed. Needs no model.
@@ -135,7 +100,7 @@ impl Checkpoint {
     fn of_bytes(file: PathBuf, bytes: Bytes) -> Result<Self> {
         let source = FileBytes { file: file.clone(), bytes };
         let header = source.header()?;
-        let tensors = header.entries.iter().map(TensorInfo::of).collect();
+        let tensors = header.entries.iter().map(TensorInfo::from).collect();
         let (format, metadata) = (Some(header.format), header.metadata);
         Ok(Self::read(file, format, metadata, tensors, Box::new(source)))
     }
@@ -247,9 +212,7 @@ impl Checkpoint {
         let mut arrays = IndexMap::with_capacity(self.0.positions.len());
         for (position, tensor) in self.0.tensors.iter().enumerate() {
             let array = values.array(position)?;
-            for name in [&tensor.name].into_iter().chain(&tensor.aliases) {
-                arrays.insert(name.clone(), array.clone());
-            }
+            arrays.extend(tensor.names().map(|name| (name.into(), array.clone())));
         }
         Ok(arrays)
     }
@@ -274,8 +237,7 @@ impl From<&Snapshot> for Checkpoint {
             if let Some(origin) = state.origin(path).filter(|origin| origin.initial) {
                 provenance.insert(name.clone(), origin.provenance.clone());
             }
-            let (dtype, shape) = (raw_dtype(array.dtype()), array.dims().clone());
-            tensors.push(TensorInfo { name: name.clone(), dtype, shape, aliases: Box::default() });
+            tensors.push(TensorInfo::new(name.clone(), array.dims(), raw_dtype(array.dtype())));
             arrays.push((name, array));
         }
         let source = Box::new(Arrays(arrays));

@@ -1,12 +1,13 @@
 //! Comparing a checkpoint with a model: how a [`LoadPlan`] comes about.
 
 use super::convert::dtype_of;
-use super::file::{Checkpoint, TensorInfo};
+use super::file::Checkpoint;
 use super::keys::{Keys, Match, find};
 use super::plan::{Action, Load, LoadPlan, Step};
 use super::policy::{LoadPolicy, OnConflict, OnDType, OnMisfit};
 use super::problem::Problem;
 use super::report::{LoadReport, SHOWN};
+use super::tensor_info::TensorInfo;
 use super::tie::{Candidates, Target, Targets};
 use crate::array::DType;
 use crate::error::{Error, Result, list};

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use gluonic_formats::{Archive, Limits, RawTensor, ShardIndex};
 
-use super::file::{Checkpoint, TensorInfo};
+use super::file::Checkpoint;
 use super::source::{Bytes, FileBytes, Source, Values};
+use super::tensor_info::TensorInfo;
 use crate::array::NdArray;
 use crate::error::Result;
 use crate::storage;
@@ -39,7 +40,7 @@ pub(super) fn open(file: &Path, index: &[u8]) -> Result<Checkpoint> {
     let mut places = Vec::new();
     let mut all = Vec::new();
     for (shard, (_, header)) in headers.iter().enumerate() {
-        let own: Vec<TensorInfo> = header.entries.iter().map(TensorInfo::of).collect();
+        let own: Vec<TensorInfo> = header.entries.iter().map(TensorInfo::from).collect();
         places.extend((0..own.len()).map(|position| (shard, position)));
         all.extend(own.iter().cloned());
         tensors.push(own);

@@ -91,7 +91,9 @@ mod suggest;
 mod text;
 
 pub use error::{RenameProblem, RenameProblemKind, RenameReport, RenameTextError};
-pub use plan::{RenamePlan, RuleMatches, TargetTensor, TensorInfo};
+pub use plan::{RenamePlan, RuleMatches, TargetTensor};
 pub use recipe::Recipe;
 pub use rule::{RenameRules, Rest, Rule, Unused};
 pub use suggest::{AmbiguousKey, Evidence, SuggestedMatch, Suggestion, suggest};
+
+pub use super::TensorInfo;
