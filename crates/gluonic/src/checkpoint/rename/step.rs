@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use gluonic_formats::byte_len;
 
 use super::error::{RenameProblem, RenameProblemKind, RenameReport};
-use super::pattern::{Captures, Pattern, TooCostly};
+use super::matcher::TooCostly;
+use super::pattern::{Captures, Pattern};
 use super::plan::{RuleMatches, Same, TargetTensor, ordered, whole_bytes};
 use super::recipe::Recipe;
 use super::rule::{Kind, Order, Rest, Rule, Step, Unused};
