@@ -99,6 +99,7 @@ impl Error {
                 "give each run a folder of its own; of several processes of one run, let one save"
             }
             Error::StepExists { .. } => "number steps upwards, or remove its folder first",
+            Error::Record { .. } => "save the file with digests again, or remove the record",
             Error::Suffix { .. } => "use `.safetensors`, `.params` or `.npz`",
             Error::Load(report) => return report.hint(),
             Error::TensorDType { .. } => "convert the file to a type that arrays can hold",

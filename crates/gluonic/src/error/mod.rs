@@ -507,6 +507,20 @@ pub enum Error {
         /// What is wrong, and where.
         source: Box<gluonic_formats::Error>,
     },
+    /// The record of digests beside a file says nothing about it.
+    #[error(
+        "the record of digests `{}` {}: {reason}",
+        path.display(),
+        if *stale { "is of another state of its file" } else { "cannot be used" }
+    )]
+    Record {
+        /// The record.
+        path: PathBuf,
+        /// Whether it is whole, but was made of another state of the file.
+        stale: bool,
+        /// How that is known.
+        reason: Box<str>,
+    },
     /// A file's suffix names no format that can be written.
     #[error("cannot tell the format of `{}` from its suffix", path.display())]
     Suffix {

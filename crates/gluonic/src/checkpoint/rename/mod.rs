@@ -81,6 +81,7 @@ mod assign;
 mod error;
 mod fused;
 mod layout;
+mod making;
 mod matcher;
 mod pattern;
 mod pattern_text;
@@ -93,6 +94,7 @@ mod suggest;
 mod text;
 
 pub use error::{RenameProblem, RenameProblemKind, RenameReport, RenameTextError};
+pub use making::Making;
 pub use plan::{RenamePlan, RuleMatches, TargetTensor};
 pub use recipe::Recipe;
 pub use rule::{RenameRules, Rest, Rule, Unused};

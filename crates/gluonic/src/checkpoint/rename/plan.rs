@@ -22,12 +22,12 @@ pub struct TargetTensor {
     pub(super) info: TensorInfo,
     pub(super) recipe: Recipe,
     /// What must have the same values as what is used.
-    pub(super) same: Vec<Same>,
+    pub(in crate::checkpoint) same: Vec<Same>,
 }
 
 /// Two tensors that a rule ties, and that both are in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Same {
+pub(in crate::checkpoint) struct Same {
     pub(super) step: usize,
     pub(super) rule: usize,
     pub(super) dtype: DType,
@@ -226,6 +226,17 @@ impl RenamePlan {
         &self.rules
     }
 
+    /// How many tensors become how many.
+    pub(in crate::checkpoint) fn summary(&self) -> String {
+        let verb = if self.sources.len() == 1 { "tensor becomes" } else { "tensors become" };
+        let mut text = format!("{} {verb} {}", self.sources.len(), self.targets.len());
+        let dropped = self.dropped().count();
+        if dropped > 0 {
+            text.push_str(&format!(", {dropped} dropped"));
+        }
+        text
+    }
+
     /// The sources of which nothing is used.
     pub fn dropped(&self) -> impl Iterator<Item = &TensorInfo> {
         let mut used = vec![false; self.sources.len()];
@@ -371,12 +382,7 @@ fn one_problem(problem: RenameProblem) -> Error {
 
 impl fmt::Display for RenamePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tensors = if self.sources.len() == 1 { "tensor becomes" } else { "tensors become" };
-        write!(f, "{} {tensors} {}", self.sources.len(), self.targets.len())?;
-        let dropped = self.dropped().count();
-        if dropped > 0 {
-            write!(f, ", {dropped} dropped")?;
-        }
+        f.write_str(&self.summary())?;
         let several = self.rules.last().is_some_and(|last| last.step > 0);
         let rows: Vec<Vec<String>> = self
             .rules
