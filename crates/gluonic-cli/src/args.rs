@@ -63,7 +63,7 @@ pub(crate) struct ConvertArgs {
     /// Write several files of at most so many bytes each, and their index: 500M, 5G
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) shard: Option<u64>,
-    /// Record the digests of all tensors in the metadata
+    /// Record the digests of all tensors: in the metadata, or beside the file if it has none
     #[arg(long)]
     pub(crate) digests: bool,
     /// Print JSON

@@ -74,7 +74,8 @@ impl Dims {
     /// The number of elements: the product of all sizes, 1 for a scalar.
     #[inline]
     pub fn elem_count(&self) -> usize {
-        self.iter().product()
+        // A 0 makes it 0, however large the other sizes are.
+        self.iter().fold(1, |n, d| n.wrapping_mul(*d))
     }
 
     /// The number of sizes.

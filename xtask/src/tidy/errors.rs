@@ -3,7 +3,7 @@
 use super::source::{Blank, blank, lines_with_word};
 use super::{File, Finding};
 
-const ENUM: &str = "crates/gluonic/src/error.rs";
+const ENUM: &str = "crates/gluonic/src/error/mod.rs";
 const TEST: &str = "crates/gluonic/tests/it/errors.rs";
 
 /// Reports the variants that the test does not name; returns why it could not look, if so.

@@ -3,19 +3,20 @@
 use std::collections::HashSet;
 
 use super::convert::distance;
+use super::file::Checkpoint;
 use super::plan::{Load, LoadPlan};
 use super::problem::Problem;
 use super::report::LoadReport;
 use super::source::Values;
+use super::verbs::HasParameters;
 use crate::array::NdArray;
 use crate::error::{Error, Result};
-use crate::nn::{Block, walk};
 use crate::param::{Origin, Parameter};
 use crate::shape::Shape;
 
 impl LoadPlan {
-    /// Reads the values and gives them to the parameters of `net`, which the plan was made for: all
-    /// of it, or nothing, also when a value cannot be read.
+    /// Reads the values and gives them to the parameters of the block, set or selection that the
+    /// plan was made for: all of it, or nothing, also when a value cannot be read.
     ///
     /// # Memory
     /// What will change, beside the parameters and the checkpoint.
@@ -24,8 +25,8 @@ impl LoadPlan {
     /// [`Error::Load`] if the plan has problems, or if tied parameters have several values that
     /// differ; [`Error::Outdated`] if model or file are not what they were when the plan was made;
     /// [`Error::Format`] if a value breaks the format's rules. Then nothing has changed.
-    pub fn apply<B: Block + ?Sized>(&self, net: &B) -> Result<LoadReport> {
-        let walked = walk(net);
+    pub fn apply<T: HasParameters + ?Sized>(&self, to: &T) -> Result<LoadReport> {
+        let walked = to.parameters();
         let planned: HashSet<usize> = self.model.iter().map(Parameter::id).collect();
         if let Some((path, _)) = walked.iter().find(|(_, own)| !planned.contains(&own.id())) {
             return Err(outdated(path, "is new in the model"));
@@ -47,9 +48,18 @@ impl LoadPlan {
         let mut conflicts = Vec::new();
         for load in &self.loads {
             load.check()?;
-            let value = values.array(load.tensor)?;
-            load.compare(&value, &*values, &mut conflicts)?;
-            let value = load.convert(value)?;
+            let compared = values.array(load.tensor).and_then(|value| {
+                load.compare(&value, &self.checkpoint, &*values, &mut conflicts)?;
+                Ok(value)
+            });
+            let value = match compared {
+                // Tensors that a rule ties have different values.
+                Err(Error::Rename(report)) => {
+                    conflicts.extend(report.problems.into_iter().map(Problem::Rule));
+                    continue;
+                }
+                value => load.convert(value?)?,
+            };
             let origin = load.provenance.clone();
             let origin = origin.map(|provenance| Origin { provenance, initial: true });
             staged.push((load, load.parameter.stage_value(value, origin)));
@@ -104,6 +114,7 @@ impl Load {
     fn compare(
         &self,
         value: &NdArray,
+        checkpoint: &Checkpoint,
         values: &dyn Values,
         conflicts: &mut Vec<Problem>,
     ) -> Result<()> {
@@ -112,6 +123,7 @@ impl Load {
                 conflicts.push(Problem::Conflict {
                     key: self.key.clone(),
                     other: other.clone(),
+                    sources: checkpoint.sources_of_both((self.tensor, &self.key), (*tensor, other)),
                     distance: Some(distance),
                 });
             }

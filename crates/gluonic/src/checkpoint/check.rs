@@ -1,6 +1,7 @@
 //! Whether a checkpoint is what its record says, and holds numbers.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use gluonic_formats::digest::Damage;
 use gluonic_formats::{Archive, Digest, Format, digest};
@@ -9,7 +10,7 @@ use super::convert::dtype_of;
 use super::file::Checkpoint;
 use super::source::{FileBytes, Values};
 use crate::array::{Scalar, for_dtype};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What a check of all data has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +18,10 @@ use crate::error::Result;
 pub struct CheckReport {
     /// The digest of everything: see [`Checkpoint::root`].
     pub root: Digest,
-    /// As [`Checkpoint::verify`] tells.
+    /// Which record of digests was used.
+    pub record: Record,
+    /// The tensors that are not what the record says; `None` if there is no record, or none that can
+    /// be used.
     pub damage: Option<Vec<Damage>>,
     /// The floating-point tensors that hold NaN or infinite values.
     pub not_finite: Vec<NotFinite>,
@@ -26,8 +30,31 @@ pub struct CheckReport {
 impl CheckReport {
     /// Whether nothing was found.
     pub fn is_clean(&self) -> bool {
-        self.not_finite.is_empty() && self.damage.as_ref().is_none_or(Vec::is_empty)
+        self.not_finite.is_empty()
+            && self.damage.as_ref().is_none_or(Vec::is_empty)
+            && !matches!(self.record, Record::Unusable { .. })
     }
+}
+
+/// Where the digests of a file are recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Record {
+    /// Nowhere.
+    None,
+    /// In its metadata.
+    Metadata,
+    /// In a file beside it.
+    Sidecar(PathBuf),
+    /// In a file beside it that says nothing about it.
+    Unusable {
+        /// That file.
+        file: PathBuf,
+        /// Whether it is of another state of the file; else it is broken.
+        stale: bool,
+        /// How that is known.
+        reason: Box<str>,
+    },
 }
 
 /// A tensor with values that are NaN or infinite.
@@ -78,13 +105,23 @@ impl Checkpoint {
             }
         }
         let root = digest::root(&self.digests_of(&*values)?);
-        Ok(CheckReport { root, damage: self.verify_with(&*values)?, not_finite })
+        let (record, damage) = match (self.verify_with(&*values), self.sidecar()) {
+            (Err(Error::Record { path, stale, reason }), _) => {
+                (Record::Unusable { file: path, stale, reason }, None)
+            }
+            (damage, sidecar) => match (damage?, sidecar) {
+                (None, _) => (Record::None, None),
+                (damage, Some(sidecar)) => (Record::Sidecar(sidecar.path.clone()), damage),
+                (damage, None) => (Record::Metadata, damage),
+            },
+        };
+        Ok(CheckReport { root, record, damage, not_finite })
     }
 
     /// The digest of each tensor, by each of its names; they tell what it holds whatever the format.
     ///
     /// # Errors
-    /// [`Error::Format`](crate::Error::Format) if the data breaks the format's rules.
+    /// [`Error::Format`] if the data breaks the format's rules.
     pub fn digests(&self) -> Result<BTreeMap<Box<str>, Digest>> {
         self.digests_of(&*self.open_values()?)
     }
@@ -93,8 +130,7 @@ impl Checkpoint {
         let mut digests = BTreeMap::new();
         for (i, info) in self.tensors().iter().enumerate() {
             let digest = digest::of(&values.raw(i)?);
-            let names = [&info.name].into_iter().chain(&info.aliases);
-            digests.extend(names.map(|name| (name.clone(), digest)));
+            digests.extend(info.names().map(|name| (name.into(), digest)));
         }
         Ok(digests)
     }
@@ -109,22 +145,28 @@ impl Checkpoint {
         Ok(digest::root(&self.digests()?))
     }
 
-    /// The tensors that are not what the record in the metadata says; `None` if there is no record.
+    /// The tensors that are not what the record says, in the metadata or beside the file; `None` if
+    /// there is no record.
     ///
     /// # Errors
-    /// [`Error::Format`](crate::Error::Format) if the record itself is damaged; else as
-    /// [`Checkpoint::digests`].
+    /// [`Error::Format`] if the record in the metadata is damaged; [`Error::Record`] if the one
+    /// beside the file is, or is of another state of the file; else as [`Checkpoint::digests`].
     pub fn verify(&self) -> Result<Option<Vec<Damage>>> {
         self.verify_with(&*self.open_values()?)
     }
 
     fn verify_with(&self, values: &dyn Values) -> Result<Option<Vec<Damage>>> {
         let tensors = (0..self.tensors().len()).map(|i| values.raw(i));
+        let tensors = tensors.collect::<Result<_>>()?;
+        let format = self.format().unwrap_or(Format::Safetensors);
+        if let Some(sidecar) = self.sidecar() {
+            return sidecar.judge(tensors, format).damage(&sidecar.path).map(Some);
+        }
         let archive = Archive {
-            tensors: tensors.collect::<Result<_>>()?,
+            tensors,
             metadata: self.metadata().clone(),
             named: true,
-            format: self.format().unwrap_or(Format::Safetensors),
+            format,
             ties: Vec::new(),
         };
         digest::verify(&archive).map_err(FileBytes::fail(self.file()))

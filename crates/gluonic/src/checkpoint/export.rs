@@ -14,9 +14,10 @@ use super::convert::{Outgoing, dtype_of};
 use super::file::Checkpoint;
 use super::provenance::PROVENANCE;
 use super::rename::RenameRules;
+use super::sidecar::write_recorded;
 use super::source::FileBytes;
-use super::tie::ALIASES;
-use super::write::{format_of, write};
+use super::tie::{ALIASES, aliases_of};
+use super::write::format_of;
 use crate::array::DType;
 use crate::error::{Error, Result};
 use crate::storage;
@@ -34,8 +35,9 @@ pub struct ExportOptions {
     /// The most bytes of tensors in one file. With it, several files and their index are written,
     /// if one is not enough.
     pub max_shard_bytes: Option<u64>,
-    /// Whether the digests of the tensors, and of all together, go into the metadata: see
-    /// [`Checkpoint::verify`].
+    /// Whether the digests of the tensors, and of all together, are recorded: see
+    /// [`SaveOptions::digests`](super::SaveOptions::digests). Those of a model in several files are
+    /// in its index.
     pub digests: bool,
 }
 
@@ -157,17 +159,19 @@ impl Checkpoint {
         metadata.retain(|key, _| key != digest::ROOT_KEY && key != digest::TENSORS_KEY);
         if options.rename.is_some() {
             metadata.retain(|key, _| key != ALIASES && key != PROVENANCE);
+        } else if format == Format::Safetensors {
+            // Not every format that says what is tied has said so in its metadata.
+            metadata.extend(aliases_of(self.tensors()));
         }
         let mut dropped = Vec::new();
         if format != Format::Safetensors {
             dropped.extend(metadata.drain(..).map(|(key, _)| key.into_boxed_str()));
-        } else if options.digests {
-            metadata.extend(digest::record(&digests));
         }
+        let digests = options.digests.then_some(&digests);
         let files = if let Some(most) = options.max_shard_bytes {
-            write_shards(file, format, tensors, metadata, most)?
+            write_shards(file, format, tensors, metadata, digests, most)?
         } else {
-            write(file, format, tensors, &metadata)?;
+            write_recorded(file, format, tensors, &mut metadata, digests)?;
             vec![file.to_owned()]
         };
         Ok(ExportReport { files, tensors: tensors.len(), cast, dropped, root })
@@ -179,7 +183,8 @@ fn write_shards(
     file: &Path,
     format: Format,
     tensors: &[RawTensor<'_>],
-    metadata: IndexMap<String, String>,
+    mut metadata: IndexMap<String, String>,
+    digests: Option<&BTreeMap<&str, Digest>>,
     most: u64,
 ) -> Result<Vec<PathBuf>> {
     let fail = FileBytes::fail;
@@ -189,17 +194,18 @@ fn write_shards(
     let sizes: Vec<_> = sizes.collect();
     let mut plan = plan_shards(&sizes, most, name).map_err(fail(file))?;
     if let [_] = plan.shards.as_slice() {
-        write(file, format, tensors, &metadata)?;
+        write_recorded(file, format, tensors, &mut metadata, digests)?;
         return Ok(vec![file.to_owned()]);
     }
     let mut files = Vec::new();
     for shard in &plan.shards {
         let path = file.with_file_name(&shard.file);
         let own: Vec<_> = shard.tensors.iter().map(|i| tensors[*i].to_borrowed()).collect();
-        write(&path, format, &own, &IndexMap::new())?;
+        write_recorded(&path, format, &own, &mut IndexMap::new(), None)?;
         files.push(path);
     }
     plan.index.metadata.extend(metadata);
+    plan.index.metadata.extend(digests.map(digest::record).into_iter().flatten());
     // Last, so that whoever finds an index finds its files.
     let path = file.with_file_name(format!("{name}.index.json"));
     let text: Cow<'_, str> = plan.index.to_json().map_err(fail(&path))?.into();

@@ -5,56 +5,25 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gluonic_formats::{DType as RawDType, Format, TensorEntry, byte_len};
+use gluonic_formats::Format;
 use indexmap::IndexMap;
 
 use super::convert::raw_dtype;
+use super::once::once;
 use super::provenance::{self, ByKey, PROVENANCE};
+use super::rename::{Making, RenamePlan};
+use super::renamed::Renaming;
 use super::shards;
+use super::sidecar::Sidecar;
 use super::source::{Arrays, Bytes, FileBytes, Source, Values};
+use super::tensor_info::TensorInfo;
 use super::tie::ALIASES;
 use super::tree::{Tree, size};
 use crate::array::NdArray;
-use crate::error::{Error, Result};
+use crate::error::{Error, Names, Result};
 use crate::param::Snapshot;
-use crate::shape::Dims;
 use crate::storage;
 use crate::suggest::nearest;
-
-/// A tensor of a checkpoint, as its header tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TensorInfo {
-    /// Its name in the file.
-    pub name: Box<str>,
-    /// Its element type, which arrays may not be able to hold.
-    pub dtype: RawDType,
-    /// Its sizes.
-    pub shape: Dims,
-    /// The other names that the file's metadata gives it.
-    pub aliases: Box<[Box<str>]>,
-}
-
-impl TensorInfo {
-    pub(super) fn of(entry: &TensorEntry<'_>) -> TensorInfo {
-        TensorInfo {
-            name: (*entry.name).into(),
-            dtype: entry.dtype,
-            shape: entry.shape.as_slice().into(),
-            aliases: Box::default(),
-        }
-    }
-
-    /// The number of elements.
-    pub fn elem_count(&self) -> usize {
-        self.shape.elem_count()
-    }
-
-    /// The number of bytes that the elements take.
-    pub fn bytes(&self) -> usize {
-        byte_len(self.dtype, &self.shape).unwrap_or(0) // Readers have refused the others.
-    }
-}
 
 /// A parameter file that has been opened: names, element types, shapes and metadata are known,
 /// values are read when they are needed. Needs no model.
@@ -98,11 +67,18 @@ struct Inner {
     positions: HashMap<Box<str>, usize, foldhash::fast::RandomState>,
     provenance: ByKey,
     source: Box<dyn Source>,
+    /// The rules through which the file is seen, if it is.
+    renaming: Option<Arc<Renaming>>,
+    sidecar: Option<Sidecar>,
 }
 
 impl Checkpoint {
     /// Opens a file of any format that can be read, told by its first bytes; by the index of a
     /// model in several files, all of these, which stand in the index's folder.
+    ///
+    /// If there is a record of the file's digests beside it (see
+    /// [`SaveOptions::digests`](super::SaveOptions::digests)), [`Checkpoint::verify`] uses it. It is
+    /// never needed, and no harm if it is broken.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be read; [`Error::Format`] if its header breaks the format's
@@ -112,6 +88,12 @@ impl Checkpoint {
         let bytes = storage::read(file)?;
         match gluonic_formats::detect(&bytes) {
             Ok(Format::ShardIndex) => shards::open(file, &bytes),
+            Ok(format) => {
+                let len = bytes.len() as u64;
+                let mut new = Self::of_bytes(file.to_owned(), Box::new(bytes))?;
+                new.inner().sidecar = Sidecar::find(file, format, len, new.tensors());
+                Ok(new)
+            }
             _ => Self::of_bytes(file.to_owned(), Box::new(bytes)),
         }
     }
@@ -135,9 +117,10 @@ impl Checkpoint {
     fn of_bytes(file: PathBuf, bytes: Bytes) -> Result<Self> {
         let source = FileBytes { file: file.clone(), bytes };
         let header = source.header()?;
-        let tensors = header.entries.iter().map(TensorInfo::of).collect();
-        let (format, metadata) = (Some(header.format), header.metadata);
-        Ok(Self::read(file, format, metadata, tensors, Box::new(source)))
+        let tensors = header.entries.iter().map(TensorInfo::from).collect();
+        let (format, metadata, ties) = (Some(header.format), header.metadata, header.ties);
+        let (tensors, source) = once(tensors, &ties, Box::new(source));
+        Ok(Self::read(file, format, metadata, tensors, source))
     }
 
     /// Of a file, which may tell in its metadata where values came from.
@@ -160,8 +143,12 @@ impl Checkpoint {
         provenance: ByKey,
         source: Box<dyn Source>,
     ) -> Self {
-        let names = tensors.iter().enumerate().map(|(i, tensor)| (tensor.name.clone(), i));
-        let mut positions: HashMap<_, _, foldhash::fast::RandomState> = names.collect();
+        let mut positions: HashMap<Box<str>, usize, foldhash::fast::RandomState> =
+            HashMap::default();
+        positions.reserve(tensors.len());
+        for (i, tensor) in tensors.iter().enumerate() {
+            positions.extend(tensor.names().map(|name| (name.into(), i)));
+        }
         let mut added: HashMap<usize, Vec<Box<str>>> = HashMap::new();
         for (alias, owner) in aliases(&metadata) {
             // A name of its own counts more than what the metadata says about it.
@@ -172,7 +159,8 @@ impl Checkpoint {
         }
         for (owner, aliases) in added {
             positions.extend(aliases.iter().map(|alias| (alias.clone(), owner)));
-            tensors[owner].aliases = aliases.into();
+            let known = std::mem::take(&mut tensors[owner].aliases);
+            tensors[owner].aliases = known.into_iter().chain(aliases).collect();
         }
         Checkpoint(Arc::new(Inner {
             file,
@@ -182,7 +170,53 @@ impl Checkpoint {
             positions,
             provenance,
             source,
+            renaming: None,
+            sidecar: None,
         }))
+    }
+
+    /// The same, of which the plan of the rules is known that it is seen through.
+    pub(super) fn with_renaming(mut self, renaming: Arc<Renaming>) -> Self {
+        self.inner().renaming = Some(renaming);
+        self
+    }
+
+    /// While it is being made.
+    fn inner(&mut self) -> &mut Inner {
+        Arc::get_mut(&mut self.0).expect("a checkpoint that nobody else has yet")
+    }
+
+    /// The record of digests beside the file.
+    pub(super) fn sidecar(&self) -> Option<&Sidecar> {
+        self.0.sidecar.as_ref()
+    }
+
+    /// What rules make of the file, if it is seen through some: see [`Checkpoint::renamed`].
+    pub fn rename_plan(&self) -> Option<&RenamePlan> {
+        self.0.renaming.as_ref().map(|renaming| &renaming.plan)
+    }
+
+    /// The file's tensors that the tensor at a position is made of, if they are called otherwise
+    /// than `key`.
+    pub(super) fn sources_of(&self, position: usize, key: &str) -> Names {
+        match self.making(position) {
+            Some(making) => making.sources.clone(),
+            None if self.0.tensors[position].names().any(|name| name == key) => Names::default(),
+            None => [self.0.tensors[position].name.clone()].into(),
+        }
+    }
+
+    /// The same of two tensors that are one parameter.
+    pub(super) fn sources_of_both(&self, one: (usize, &str), two: (usize, &str)) -> Names {
+        let mut sources = self.sources_of(one.0, one.1).into_vec();
+        sources.extend(self.sources_of(two.0, two.1));
+        sources.dedup();
+        sources.into()
+    }
+
+    /// How the tensor at a position is made by rules; `None` if it is as in the file.
+    pub(super) fn making(&self, position: usize) -> Option<&Making> {
+        self.0.renaming.as_ref()?.making(position)
     }
 
     /// The file; `<bytes>` or `<state>` where there is none.
@@ -247,9 +281,7 @@ impl Checkpoint {
         let mut arrays = IndexMap::with_capacity(self.0.positions.len());
         for (position, tensor) in self.0.tensors.iter().enumerate() {
             let array = values.array(position)?;
-            for name in [&tensor.name].into_iter().chain(&tensor.aliases) {
-                arrays.insert(name.clone(), array.clone());
-            }
+            arrays.extend(tensor.names().map(|name| (name.into(), array.clone())));
         }
         Ok(arrays)
     }
@@ -274,8 +306,7 @@ impl From<&Snapshot> for Checkpoint {
             if let Some(origin) = state.origin(path).filter(|origin| origin.initial) {
                 provenance.insert(name.clone(), origin.provenance.clone());
             }
-            let (dtype, shape) = (raw_dtype(array.dtype()), array.dims().clone());
-            tensors.push(TensorInfo { name: name.clone(), dtype, shape, aliases: Box::default() });
+            tensors.push(TensorInfo::new(name.clone(), array.dims(), raw_dtype(array.dtype())));
             arrays.push((name, array));
         }
         let source = Box::new(Arrays(arrays));

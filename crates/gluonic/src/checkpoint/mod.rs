@@ -6,6 +6,8 @@
 //! | look into a file without a model | [`Checkpoint::open`], [`Checkpoint::tree`] |
 //! | see first what a load will do | [`SaveLoad::plan_load`], [`LoadPlan::apply`] |
 //! | let misfits pass, strip a prefix, load a part | [`LoadPolicy`] |
+//! | load another library's layout | [`LoadPolicy::rename`], [`Checkpoint::renamed`] |
+//! | find damage | [`SaveOptions::digests`], [`Checkpoint::check`] |
 //! | go without a file | [`SaveLoad::state`], [`SaveLoad::load_state`] |
 //!
 //! Loading has three steps: a plan says for every parameter what will happen and lists
@@ -27,27 +29,31 @@ mod convert;
 mod export;
 mod file;
 mod keys;
+mod once;
 mod plan;
 mod planner;
 mod policy;
 mod problem;
 mod provenance;
 pub mod rename;
+mod renamed;
 mod report;
 mod save;
 mod shards;
+mod sidecar;
 mod source;
+mod tensor_info;
 mod tie;
 mod tree;
+mod verbs;
 mod write;
 
-use std::collections::HashSet;
 use std::path::Path;
 
-pub use check::{CheckReport, NotFinite};
+pub use check::{CheckReport, NotFinite, Record};
 pub use checkpointer::{Checkpointer, PendingSave};
 pub use export::{ExportOptions, ExportReport};
-pub use file::{Checkpoint, TensorInfo};
+pub use file::Checkpoint;
 pub use gluonic_formats::Format;
 pub use gluonic_formats::digest::{Damage, Digest};
 pub use plan::{Action, LoadPlan, Step};
@@ -56,17 +62,20 @@ pub use problem::{Distance, Problem};
 pub use rename::{RenamePlan, RenameRules};
 pub use report::LoadReport;
 pub use save::SaveOptions;
-use tie::{Candidates, Targets};
+pub use tensor_info::TensorInfo;
+use tie::Targets;
 pub use tree::Tree;
+pub use verbs::HasParameters;
+use verbs::ids;
 
 use crate::error::Result;
 use crate::nn::{Block, BlockExt, walk};
-use crate::param::{Parameter, ParameterDict, Selection, Snapshot};
+use crate::param::Snapshot;
 
 /// Saving and loading of any block. In the [prelude](crate::prelude).
 pub trait SaveLoad: Block {
     /// Writes every parameter of the tree to a file, by its path from this block. The format is
-    /// that of the suffix: `.safetensors` or `.params`.
+    /// that of the suffix: `.safetensors`, `.params` or `.npz`.
     ///
     /// # Errors
     /// As [`SaveLoad::save_parameters_with`].
@@ -218,101 +227,4 @@ pub trait SaveLoad: Block {
     }
 }
 
-/// The parameters of a selection, which must not be empty.
-fn ids(selection: &Selection) -> Result<HashSet<usize>> {
-    selection.check()?;
-    Ok(selection.iter().map(Parameter::id).collect())
-}
-
 impl<B: Block + ?Sized> SaveLoad for B {}
-
-impl ParameterDict {
-    /// Writes every parameter to a file by its name, without `strip_prefix`.
-    ///
-    /// # Errors
-    /// [`Error::Prefix`](crate::Error::Prefix) if a name does not start with `strip_prefix`; else
-    /// as [`SaveLoad::save_parameters_with`].
-    ///
-    /// # Source
-    /// MXNet 1.9.1, `gluon/parameter.py`, `ParameterDict.save`.
-    pub fn save(&self, file: impl AsRef<Path>, strip_prefix: &str) -> Result<()> {
-        let targets = Targets::by_name(self, strip_prefix)?;
-        save::save(targets, file.as_ref(), &SaveOptions::default())
-    }
-
-    /// Loads every parameter by its name, `restore_prefix` put before the file's keys: all of it,
-    /// or nothing.
-    ///
-    /// # Errors
-    /// [`Error::Prefix`](crate::Error::Prefix) if a name does not start with `restore_prefix`;
-    /// else as [`SaveLoad::load_parameters`].
-    ///
-    /// # Source
-    /// MXNet 1.9.1, `gluon/parameter.py`, `ParameterDict.load`.
-    pub fn load(
-        &self,
-        file: impl AsRef<Path>,
-        restore_prefix: &str,
-        policy: &(impl Clone + Into<LoadPolicy>),
-    ) -> Result<LoadReport> {
-        let policy: LoadPolicy = policy.clone().into();
-        let mut candidates = Candidates::from(Targets::by_name(self, restore_prefix)?);
-        if let Some(selector) = &policy.select {
-            candidates = candidates.only(&ids(&self.selection(selector)?)?);
-        }
-        planner::plan(candidates, &Checkpoint::open(file)?, &policy)?.carry_out()
-    }
-}
-
-impl Selection {
-    /// Writes the selected parameters to a file, by their paths from what they were selected from.
-    ///
-    /// # Errors
-    /// [`Error::NothingSelected`](crate::Error::NothingSelected); as
-    /// [`SaveLoad::save_parameters_with`].
-    ///
-    /// # Examples
-    /// ```
-    /// use gluonic::prelude::*;
-    /// # let folder = tempfile::tempdir()?; let file = folder.path().join("head.safetensors");
-    /// let net = sequential![Dense::new(3), Dense::new(2)];
-    /// net.initialize()?;
-    /// net.call(&NdArray::ones((1, 4), DType::F32)?)?;
-    /// let head = net.select("1.**")?;
-    /// head.save(&file)?;
-    /// assert_eq!(head.load(&file, &LoadOptions::default())?.loaded.len(), 2);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn save(&self, file: impl AsRef<Path>) -> Result<()> {
-        self.check()?;
-        let selected = self.everything().filter(|(_, _, selected)| *selected);
-        let named = selected.map(|(path, parameter, _)| (path.clone(), parameter.clone()));
-        save::save(Targets::by_path(named.collect()), file.as_ref(), &SaveOptions::default())
-    }
-
-    /// Loads the selected parameters from a file: all of them, or nothing. What the file has for
-    /// the others is passed over; what it has for none of the model is extra as ever.
-    ///
-    /// # Errors
-    /// [`Error::NothingSelected`](crate::Error::NothingSelected); as
-    /// [`SaveLoad::load_parameters`]. Then nothing has changed.
-    pub fn load(
-        &self,
-        file: impl AsRef<Path>,
-        policy: &(impl Clone + Into<LoadPolicy>),
-    ) -> Result<LoadReport> {
-        let policy: LoadPolicy = policy.clone().into();
-        let wanted = match &policy.select {
-            Some(selector) => ids(&self.narrow(selector)?)?,
-            None => ids(self)?,
-        };
-        let named = || self.everything().map(|(path, parameter, _)| (path, parameter));
-        let targets = Targets::by_path(named().map(|(p, w)| (p.clone(), w.clone())).collect());
-        let mut params = ParameterDict::new(self.prefix());
-        // Where names are not distinct, only paths can be meant.
-        let distinct = named().try_for_each(|(_, parameter)| params.insert(parameter)).is_ok();
-        let params = if distinct { params } else { ParameterDict::default() };
-        let candidates = targets.or_by_name(params, self.prefix()).only(&wanted);
-        planner::plan(candidates, &Checkpoint::open(file)?, &policy)?.carry_out()
-    }
-}

@@ -9,10 +9,11 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::file::Checkpoint;
 use super::policy::PrefixRule;
 use super::problem::Problem;
+use super::rename::{Making, RenamePlan};
 use super::report::LoadReport;
 use super::tree::size;
 use crate::array::DType;
-use crate::error::list;
+use crate::error::{did_you_mean, list};
 use crate::param::{Parameter, Provenance, table};
 use crate::shape::{Dims, Shape};
 
@@ -109,8 +110,10 @@ pub struct Step {
     pub action: Action,
     /// Every key of the parameter; more than one if it is tied, none for a tensor that is left out.
     pub keys: Box<[Box<str>]>,
-    /// The tensor's name in the file, if there is one.
+    /// The tensor's name in the file, or the one that rules give it, if there is a tensor.
     pub tensor: Option<Box<str>>,
+    /// How the tensor is made of those of the file, if rules make it.
+    pub making: Option<Making>,
     /// Whether the tensor is called otherwise than the parameter.
     pub is_renamed: bool,
     /// Whether the parameter gets the transpose.
@@ -141,6 +144,11 @@ impl LoadPlan {
         &self.report
     }
 
+    /// What the rules make of the file, if the policy has rules and they fit.
+    pub fn rename(&self) -> Option<&RenamePlan> {
+        self.checkpoint.rename_plan()
+    }
+
     /// The number of bytes of the file that will be read.
     pub fn bytes(&self) -> usize {
         self.steps.iter().map(|step| step.bytes).fold(0, usize::saturating_add)
@@ -160,8 +168,9 @@ impl fmt::Display for Step {
         if self.is_transposed {
             f.write_str(", transposed")?;
         }
-        match &self.tensor {
-            Some(tensor) if self.is_renamed || self.is_transposed => {
+        match (&self.making, &self.tensor) {
+            (Some(making), _) => write!(f, ", {making}")?,
+            (None, Some(tensor)) if self.is_renamed || self.is_transposed => {
                 write!(f, ", from `{tensor}`")?;
             }
             _ => {}
@@ -185,6 +194,12 @@ impl fmt::Display for Step {
 impl fmt::Display for LoadPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const ROWS: usize = 40;
+        if self.report.problems.iter().any(|problem| matches!(problem, Problem::Rule(_))) {
+            let file = self.report.file.display();
+            write!(f, "`{file}`: the rename rules do not fit it\nproblems: ")?;
+            write!(f, "{}", self.report.problems.len())?;
+            return self.report.write_problems(f);
+        }
         let (n, of) = (self.loads.len(), self.steps.iter().filter(|step| step.expected.is_some()));
         let file = self.report.file.display();
         write!(f, "`{file}` for {n} of {} parameters, ", of.count())?;
@@ -192,6 +207,16 @@ impl fmt::Display for LoadPlan {
         write!(f, "{} to read", size(self.bytes()))?;
         if self.report.prefix != PrefixRule::Exact {
             write!(f, ", {}", self.report.prefix)?;
+        }
+        if let Some(rename) = self.rename() {
+            let unused = rename.rules().iter().filter(|rule| rule.matched == 0);
+            write!(f, "\nby rules: {}", rename.summary())?;
+            for rule in unused {
+                write!(f, "\n  rule {} takes no key: {}", rule.rule, rule.text)?;
+                if let Some(nearest) = did_you_mean(&rule.nearest) {
+                    write!(f, "; {nearest}")?;
+                }
+            }
         }
         let shown = if f.alternate() { self.steps.len() } else { ROWS };
         let mut rows = vec![["key", "shape", "bytes"].map(str::to_owned).to_vec()];
@@ -229,6 +254,7 @@ impl Serialize for Step {
         map.serialize_entry("action", &self.action.to_string())?;
         map.serialize_entry("keys", &self.keys)?;
         map.serialize_entry("tensor", &self.tensor)?;
+        map.serialize_entry("making", &self.making)?;
         map.serialize_entry("renamed", &self.is_renamed)?;
         map.serialize_entry("transposed", &self.is_transposed)?;
         if let Some((shape, dtype)) = &self.expected {
@@ -251,6 +277,15 @@ impl Serialize for LoadPlan {
         map.serialize_entry("prefix", &self.report.prefix.to_string())?;
         let proposed = self.report.proposed.as_ref().map(ToString::to_string);
         map.serialize_entry("proposed_prefix", &proposed)?;
+        if let Some(rename) = self.rename() {
+            let dropped: Vec<&str> = rename.dropped().map(|tensor| &*tensor.name).collect();
+            let unused = rename.rules().iter().filter(|rule| rule.matched == 0);
+            map.serialize_entry("dropped", &dropped)?;
+            map.serialize_entry(
+                "unused_rules",
+                &unused.map(|rule| &rule.text).collect::<Vec<_>>(),
+            )?;
+        }
         map.serialize_entry("elements", &self.elements)?;
         map.serialize_entry("loaded_elements", &self.loaded_elements)?;
         map.serialize_entry("bytes", &self.bytes())?;

@@ -1,11 +1,12 @@
 //! Comparing a checkpoint with a model: how a [`LoadPlan`] comes about.
 
 use super::convert::dtype_of;
-use super::file::{Checkpoint, TensorInfo};
+use super::file::Checkpoint;
 use super::keys::{Keys, Match, find};
 use super::plan::{Action, Load, LoadPlan, Step};
 use super::policy::{LoadPolicy, OnConflict, OnDType, OnMisfit};
 use super::problem::Problem;
+use super::rename::RenameReport;
 use super::report::{LoadReport, SHOWN};
 use super::tie::{Candidates, Target, Targets};
 use crate::array::DType;
@@ -26,6 +27,14 @@ pub(super) fn plan(
             found: share.to_string().into(),
         });
     }
+    let renamed = match &policy.rename {
+        Some(rules) => match checkpoint.renamed(rules) {
+            Err(Error::Rename(report)) => return Ok(refused(candidates, checkpoint, *report)),
+            renamed => Some(renamed?),
+        },
+        None => None,
+    };
+    let checkpoint = renamed.as_ref().unwrap_or(checkpoint);
     let Match { targets, keys, rule, proposed } = find(candidates, checkpoint, &policy.prefix);
     for key in policy.transposed.keys() {
         if !targets.keys.contains_key(key) {
@@ -55,6 +64,26 @@ pub(super) fn plan(
     }
     planner.add_extra(&targets);
     Ok(planner.finish(&targets))
+}
+
+/// The plan of a load by rules that do not fit the file, so that nothing is known of its tensors.
+fn refused(candidates: Candidates, checkpoint: &Checkpoint, rules: RenameReport) -> LoadPlan {
+    let targets = candidates.take(0);
+    let report = LoadReport {
+        file: checkpoint.file().to_owned(),
+        problems: rules.problems.into_iter().map(Problem::Rule).collect(),
+        ..LoadReport::default()
+    };
+    LoadPlan {
+        checkpoint: checkpoint.clone(),
+        model: targets.list.iter().map(|target| target.parameter.clone()).collect(),
+        report,
+        loads: Vec::new(),
+        warnings: Vec::new(),
+        steps: Vec::new(),
+        loaded_elements: 0,
+        elements: 0,
+    }
 }
 
 /// What a file has for a parameter.
@@ -130,6 +159,7 @@ impl Planner<'_> {
             action: Action::Keep,
             keys: target.keys.clone().into(),
             tensor: None,
+            making: None,
             is_renamed: false,
             is_transposed,
             expected: Some((shape.clone(), expected)),
@@ -158,13 +188,15 @@ impl Planner<'_> {
             self.transposed.push(tensor);
         }
         step.tensor = Some(info.name.clone());
+        step.making = self.checkpoint.making(tensor).cloned();
         step.is_renamed = !target.keys.contains(&info.name);
         step.found = Some((info.shape.clone(), info.dtype.name()));
-        let action = self.judge(key, info, &dims, shape.as_ref(), expected);
+        let action = self.judge(key, tensor, &dims, shape.as_ref(), expected);
         let conflict = equal.iter().find(|(other, _)| !same_kind(self.checkpoint, tensor, *other));
-        if let Some((_, other)) = conflict {
+        if let Some((position, other)) = conflict {
+            let sources = self.checkpoint.sources_of_both((tensor, &name), (*position, other));
             let (key, other) = (name.clone(), other.clone());
-            self.report.problems.push(Problem::Conflict { key, other, distance: None });
+            self.report.problems.push(Problem::Conflict { key, other, sources, distance: None });
         }
         let Some((action, to)) = action else {
             self.elements = self.elements.saturating_add(known_elements);
@@ -201,11 +233,13 @@ impl Planner<'_> {
     fn judge(
         &mut self,
         key: &str,
-        info: &TensorInfo,
+        tensor: usize,
         dims: &[usize],
         shape: Option<&Shape>,
         expected: DType,
     ) -> Option<(Action, DType)> {
+        let info = &self.checkpoint.tensors()[tensor];
+        let sources = || self.checkpoint.sources_of(tensor, key);
         let found = Shape::from(dims);
         if let Some(known) = shape.filter(|known| !found.refines(known)) {
             match self.policy.shape {
@@ -213,6 +247,7 @@ impl Planner<'_> {
                     key: key.into(),
                     expected: known.clone(),
                     found,
+                    sources: sources(),
                 }),
                 OnMisfit::Warn | OnMisfit::Ignore => self.report.skipped.push(key.into()),
             }
@@ -228,8 +263,9 @@ impl Planner<'_> {
                 None
             }
             _ => {
-                let (key, found) = (key.into(), info.dtype.name().into());
-                self.report.problems.push(Problem::DType { key, expected, found });
+                let (found, sources) = (info.dtype.name().into(), sources());
+                let key = key.into();
+                self.report.problems.push(Problem::DType { key, expected, found, sources });
                 None
             }
         }
@@ -247,6 +283,7 @@ impl Planner<'_> {
                 action: Action::Ignore,
                 keys: Box::default(),
                 tensor: Some(info.name.clone()),
+                making: self.checkpoint.making(position).cloned(),
                 is_renamed: false,
                 is_transposed: false,
                 expected: None,
@@ -255,7 +292,9 @@ impl Planner<'_> {
             });
             match self.policy.extra {
                 OnMisfit::Error => {
-                    self.report.problems.push(Problem::Extra { key, nearest: Box::default() });
+                    let sources = self.checkpoint.sources_of(position, &key);
+                    let nearest = Box::default();
+                    self.report.problems.push(Problem::Extra { key, sources, nearest });
                 }
                 OnMisfit::Warn | OnMisfit::Ignore => self.report.extra.push(key),
             }
@@ -294,7 +333,7 @@ impl Planner<'_> {
                         self.keys.own.iter().filter(|key| !targets.keys.contains_key(&***key));
                     *names = nearest(key, free.map(|key| &**key));
                 }
-                Problem::Extra { key, nearest: names } => {
+                Problem::Extra { key, nearest: names, .. } => {
                     let free = targets.keys.keys().filter(|key| self.keys.tensor(key).is_none());
                     *names = nearest(key, free.map(|key| &**key));
                 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::rename::RenameRules;
 use crate::param::Selector;
 
 /// What a load may leave out or convert, as Gluon says it. For everything else there is
@@ -74,6 +75,9 @@ pub struct LoadPolicy {
     pub dtype: OnDType,
     /// For tied parameters of which the file has several values that differ.
     pub conflict: OnConflict,
+    /// Rules by which the file's tensors are renamed, split, joined, turned and dropped, before
+    /// anything else here looks at them: as [`Checkpoint::renamed`](super::Checkpoint::renamed).
+    pub rename: Option<RenameRules>,
     /// What the file's keys have before the model's, or lack.
     pub prefix: PrefixRule,
     /// Parameters that get the transpose of a tensor, its axes reversed: the model's key, and the

@@ -5,8 +5,10 @@ use std::fmt;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::rename::RenameProblem;
 use crate::array::DType;
 use crate::cpu::difference::Difference;
+use crate::error::{Names, list};
 use crate::shape::Shape;
 
 /// One way in which a file does not fit a model.
@@ -24,6 +26,8 @@ pub enum Problem {
     Extra {
         /// The file's key.
         key: Box<str>,
+        /// The file's tensors that it is made of, if it is called otherwise there.
+        sources: Names,
         /// The model's keys most like it, if this is one of the first ten problems.
         nearest: Box<[Box<str>]>,
     },
@@ -35,6 +39,8 @@ pub enum Problem {
         expected: Shape,
         /// The file's.
         found: Shape,
+        /// The file's tensors that it is of, if they are called otherwise.
+        sources: Names,
     },
     /// In both, with different element types.
     DType {
@@ -44,6 +50,8 @@ pub enum Problem {
         expected: DType,
         /// The file's.
         found: Box<str>,
+        /// The file's tensors that it is of, if they are called otherwise.
+        sources: Names,
     },
     /// Two keys of the file stand for one parameter and differ.
     Conflict {
@@ -51,9 +59,13 @@ pub enum Problem {
         key: Box<str>,
         /// The other.
         other: Box<str>,
+        /// The file's tensors that they are of, if these are called otherwise.
+        sources: Names,
         /// How far they are apart; `None` if their shapes or element types differ.
         distance: Option<Distance>,
     },
+    /// A rename rule does not fit the file, or two tensors that it ties differ.
+    Rule(RenameProblem),
     /// Too little of the model would be loaded.
     TooLittle {
         /// The number of elements that would be loaded.
@@ -103,13 +115,25 @@ impl Problem {
             | Problem::Extra { key, .. }
             | Problem::Shape { key, .. }
             | Problem::DType { key, .. }
-            | Problem::Conflict { key, .. } => key,
+            | Problem::Conflict { key, .. }
+            | Problem::Rule(RenameProblem { key, .. }) => key,
             Problem::TooLittle { .. } => "",
         }
     }
 
-    /// What kind of problem it is, in one word: `missing`, `extra`, `shape`, `dtype`, `conflict`
-    /// or `too_little`.
+    /// The file's tensors that it is about, if they are called otherwise than the key.
+    fn sources(&self) -> Option<&Names> {
+        match self {
+            Problem::Extra { sources, .. }
+            | Problem::Shape { sources, .. }
+            | Problem::DType { sources, .. }
+            | Problem::Conflict { sources, .. } => Some(sources).filter(|all| !all.is_empty()),
+            _ => None,
+        }
+    }
+
+    /// What kind of problem it is, in one word: `missing`, `extra`, `shape`, `dtype`, `conflict`,
+    /// `rule` or `too_little`.
     pub fn kind(&self) -> &'static str {
         match self {
             Problem::Missing { .. } => "missing",
@@ -117,6 +141,7 @@ impl Problem {
             Problem::Shape { .. } => "shape",
             Problem::DType { .. } => "dtype",
             Problem::Conflict { .. } => "conflict",
+            Problem::Rule(_) => "rule",
             Problem::TooLittle { .. } => "too_little",
         }
     }
@@ -143,6 +168,9 @@ impl Problem {
             Problem::Conflict { .. } => {
                 "untie the two, or choose one by `LoadPolicy::conflict`".to_owned()
             }
+            Problem::Rule(problem) => problem.hint().unwrap_or_else(|| {
+                "correct the rule: `RenameRules::plan` shows what each takes of a file".to_owned()
+            }),
             Problem::TooLittle { .. } => {
                 "look at the keys that are left out, or lower `LoadPolicy::at_least`".to_owned()
             }
@@ -154,15 +182,22 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Problem::Missing { key, .. } => write!(f, "`{key}` is missing in the file"),
-            Problem::Extra { key, .. } => write!(f, "`{key}` is not in the model"),
-            Problem::Shape { key, expected, found } => {
-                write!(f, "`{key}` has shape {expected}, found {found}")
+            Problem::Extra { key, sources, .. } => match sources.is_empty() {
+                true => write!(f, "`{key}` is not in the model"),
+                false => write!(f, "`{key}`, from {}, is not in the model", list(sources)),
+            },
+            Problem::Shape { key, expected, found, sources } => {
+                write!(f, "`{key}` has shape {expected}, found {found}")?;
+                write_sources(f, sources)
             }
-            Problem::DType { key, expected, found } => {
-                write!(f, "`{key}` has type {expected}, found {found}")
+            Problem::DType { key, expected, found, sources } => {
+                write!(f, "`{key}` has type {expected}, found {found}")?;
+                write_sources(f, sources)
             }
-            Problem::Conflict { key, other, distance } => {
+            Problem::Rule(problem) => problem.fmt(f),
+            Problem::Conflict { key, other, sources, distance } => {
                 write!(f, "`{key}` and `{other}` are one parameter, but differ in the file")?;
+                write_sources(f, sources)?;
                 match distance {
                     Some(distance) => write!(f, ": {distance}"),
                     None => Ok(()),
@@ -178,6 +213,11 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Where something was found, if that is called otherwise in the file.
+fn write_sources(f: &mut fmt::Formatter<'_>, sources: &[Box<str>]) -> fmt::Result {
+    if sources.is_empty() { Ok(()) } else { write!(f, " in {}", list(sources)) }
+}
+
 fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
@@ -190,6 +230,12 @@ impl Serialize for Problem {
         match self {
             Problem::Missing { nearest, .. } | Problem::Extra { nearest, .. } => {
                 map.serialize_entry("nearest", &**nearest)?;
+            }
+            Problem::Rule(RenameProblem { step, rule, expected, found, .. }) => {
+                map.serialize_entry("step", step)?;
+                map.serialize_entry("rule", rule)?;
+                map.serialize_entry("expected", expected)?;
+                map.serialize_entry("found", found)?;
             }
             Problem::Shape { expected, found, .. } => {
                 map.serialize_entry("expected", &expected.to_string())?;
@@ -212,6 +258,9 @@ impl Serialize for Problem {
                 map.serialize_entry("elements", elements)?;
                 map.serialize_entry("at_least", at_least)?;
             }
+        }
+        if let Some(sources) = self.sources() {
+            map.serialize_entry("sources", sources)?;
         }
         map.serialize_entry("message", &self.to_string())?;
         map.serialize_entry("hint", &self.hint())?;

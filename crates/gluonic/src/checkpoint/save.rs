@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use gluonic_formats::{Format, RawTensor};
+use gluonic_formats::{Format, RawTensor, digest};
 use indexmap::IndexMap;
 
 use super::convert::Outgoing;
 use super::provenance::{self, PROVENANCE};
+use super::sidecar::write_recorded;
+use super::source::FileBytes;
 use super::tie::{ALIASES, Targets};
-use super::write::{format_of, write};
+use super::write::format_of;
 use crate::error::{Error, Result};
 
 /// How a file is written.
@@ -18,6 +20,11 @@ pub struct SaveOptions {
     /// first path, and lists the others in its metadata; a `.params` file writes every path unless
     /// this is set, then the last path at the first one's place, as MXNet.
     pub deduplicate: bool,
+    /// Whether the digests of the tensors, and of all together, are recorded, so that
+    /// [`Checkpoint::verify`](super::Checkpoint::verify) finds damage: in the metadata of a
+    /// `.safetensors` file; else in a file beside it, `net.params.digests.json`, which is written
+    /// after it. A save without them removes the record of the file that it replaces.
+    pub digests: bool,
     /// The format, if the suffix is not to decide.
     pub format: Option<Format>,
 }
@@ -57,7 +64,9 @@ pub(super) fn save(targets: Targets, file: &Path, options: &SaveOptions) -> Resu
             tensors.push(values[*position].raw(key)?);
         }
     }
-    write(file, format, &tensors, &metadata)
+    let digests = options.digests.then(|| digest::digests(&tensors));
+    let digests = digests.transpose().map_err(FileBytes::fail(file))?;
+    write_recorded(file, format, &tensors, &mut metadata, digests.as_ref())
 }
 
 /// Names every parameter that has no value yet.

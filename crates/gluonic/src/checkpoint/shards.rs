@@ -4,8 +4,10 @@ use std::path::Path;
 
 use gluonic_formats::{Archive, Limits, RawTensor, ShardIndex};
 
-use super::file::{Checkpoint, TensorInfo};
+use super::file::Checkpoint;
+use super::once::once;
 use super::source::{Bytes, FileBytes, Source, Values};
+use super::tensor_info::TensorInfo;
 use crate::array::NdArray;
 use crate::error::Result;
 use crate::storage;
@@ -37,9 +39,11 @@ pub(super) fn open(file: &Path, index: &[u8]) -> Result<Checkpoint> {
     index.check(&with_names).map_err(FileBytes::fail(file))?;
     let mut tensors: Vec<Vec<TensorInfo>> = Vec::new();
     let mut places = Vec::new();
-    let mut all = Vec::new();
+    let (mut all, mut ties) = (Vec::new(), Vec::new());
     for (shard, (_, header)) in headers.iter().enumerate() {
-        let own: Vec<TensorInfo> = header.entries.iter().map(TensorInfo::of).collect();
+        let own: Vec<TensorInfo> = header.entries.iter().map(TensorInfo::from).collect();
+        let shifted = |group: &Vec<usize>| group.iter().map(|i| all.len() + i).collect();
+        ties.extend(header.ties.iter().map(shifted));
         places.extend((0..own.len()).map(|position| (shard, position)));
         all.extend(own.iter().cloned());
         tensors.push(own);
@@ -47,7 +51,7 @@ pub(super) fn open(file: &Path, index: &[u8]) -> Result<Checkpoint> {
     let metadata = index.metadata.clone();
     let format = Some(gluonic_formats::Format::ShardIndex);
     drop(headers);
-    let source = Box::new(Shards { files, tensors, places });
+    let (all, source) = once(all, &ties, Box::new(Shards { files, tensors, places }));
     Ok(Checkpoint::read(file.to_owned(), format, metadata, all, source))
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use gluonic_formats::{Archive, Header, Limits, RawTensor};
 
 use super::convert::{Outgoing, dtype_of, to_array};
-use super::file::TensorInfo;
+use super::tensor_info::TensorInfo;
 use crate::array::NdArray;
 use crate::error::{Error, Result};
 

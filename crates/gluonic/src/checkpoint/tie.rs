@@ -4,12 +4,24 @@ use std::collections::{HashMap, HashSet};
 
 use indexmap::IndexMap;
 
+use super::tensor_info::TensorInfo;
 use crate::error::{Error, Result};
 use crate::name::ParamPath;
 use crate::param::{Parameter, ParameterDict};
 
 /// The metadata entry that holds the aliases of a file: a JSON object, alias → key.
 pub(super) const ALIASES: &str = "gluonic.aliases";
+
+/// The metadata entry that says which tensors have aliases, if any have.
+pub(super) fn aliases_of(tensors: &[TensorInfo]) -> Option<(String, String)> {
+    let mut aliases = serde_json::Map::new();
+    for tensor in tensors {
+        let own = tensor.aliases.iter();
+        aliases.extend(own.map(|alias| (alias.to_string(), (*tensor.name).into())));
+    }
+    let text = (!aliases.is_empty()).then(|| serde_json::Value::Object(aliases).to_string());
+    text.map(|text| (ALIASES.to_owned(), text))
+}
 
 /// One parameter and every key that stands for it, in order.
 #[derive(Clone, Debug)]

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::file::{Checkpoint, TensorInfo};
+use super::file::Checkpoint;
+use super::tensor_info::TensorInfo;
 
 /// The tensors of a [`Checkpoint`] as a tree of their names: element types, shapes, and the
 /// elements and bytes of each tensor and branch. What the metadata calls an alias stands in its
@@ -43,8 +44,7 @@ impl<'a> Tree<'a> {
         let mut nodes = vec![Node::default()];
         let mut places: HashMap<(usize, &str), usize> = HashMap::new();
         for tensor in checkpoint.tensors() {
-            let names = [&tensor.name].into_iter().chain(&tensor.aliases);
-            for (i, name) in names.enumerate() {
+            for (i, name) in tensor.names().enumerate() {
                 let mut at = 0;
                 for segment in name.splitn(MAX_DEPTH, '.') {
                     at = *places.entry((at, segment)).or_insert_with(|| {

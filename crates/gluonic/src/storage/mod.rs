@@ -8,6 +8,7 @@ mod file;
 mod folder;
 mod map;
 pub mod simulated;
+mod small;
 mod temporary;
 mod vfs;
 
@@ -16,5 +17,6 @@ pub use disk::Disk;
 pub use file::read;
 pub use folder::{publish_folder, retire_folder, sweep};
 pub use map::Map;
+pub use small::{check_small, len, read_small, remove};
 pub use temporary::is_temporary;
 pub use vfs::{Handle, Kind, Lock, Metadata, Vfs};

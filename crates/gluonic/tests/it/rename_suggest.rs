@@ -378,9 +378,8 @@ fn one_prefix_is_one_rule() {
     let inner = torch_encoder();
     let outer: Vec<_> = inner
         .iter()
-        .map(|tensor| TensorInfo {
-            name: format!("module.{}", tensor.name).into(),
-            ..tensor.clone()
+        .map(|tensor| {
+            TensorInfo::new(format!("module.{}", tensor.name), &tensor.shape, tensor.dtype)
         })
         .collect();
     let strip = suggest(&outer, &inner);

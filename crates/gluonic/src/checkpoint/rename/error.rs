@@ -100,7 +100,8 @@ pub struct RenameProblem {
 }
 
 impl RenameProblem {
-    pub(super) fn hint(&self) -> Option<String> {
+    /// The way out, if there is one to tell.
+    pub fn hint(&self) -> Option<String> {
         if let Some(hint) = crate::error::did_you_mean(&self.nearest) {
             return Some(hint);
         }

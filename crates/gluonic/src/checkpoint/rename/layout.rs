@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::plan::TensorInfo;
+use crate::checkpoint::TensorInfo;
 
 /// What a tensor is for in its module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,7 +87,7 @@ impl Layout {
                 modules.push(Module { name, stripped, numbers, leaves });
                 modules.len() - 1
             });
-            let (text, shape) = (info.name[name.len()..].into(), info.shape.clone());
+            let (text, shape) = (info.name[name.len()..].into(), info.shape.to_vec().into());
             modules[place].leaves.push(Leaf { tensor, role, text, shape });
         }
         for module in &mut modules {

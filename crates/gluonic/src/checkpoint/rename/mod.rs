@@ -81,7 +81,10 @@ mod assign;
 mod error;
 mod fused;
 mod layout;
+mod making;
+mod matcher;
 mod pattern;
+mod pattern_text;
 mod plan;
 mod propose;
 mod recipe;
@@ -91,7 +94,10 @@ mod suggest;
 mod text;
 
 pub use error::{RenameProblem, RenameProblemKind, RenameReport, RenameTextError};
-pub use plan::{RenamePlan, RuleMatches, TargetTensor, TensorInfo};
+pub use making::Making;
+pub use plan::{RenamePlan, RuleMatches, TargetTensor};
 pub use recipe::Recipe;
 pub use rule::{RenameRules, Rest, Rule, Unused};
 pub use suggest::{AmbiguousKey, Evidence, SuggestedMatch, Suggestion, suggest};
+
+pub use super::TensorInfo;

@@ -3,53 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use gluonic_formats::{DType, RawTensor, TensorEntry, byte_len};
+use gluonic_formats::{DType, RawTensor, byte_len};
 
 use super::error::{RenameProblem, RenameProblemKind, RenameReport};
 use super::recipe::{Recipe, is_whole_bytes, permuted};
 use super::rule::RenameRules;
 use super::step;
+use crate::checkpoint::TensorInfo;
 use crate::error::{Error, Names, Result};
 use crate::shape::Dims;
 
 /// The sets of rules that a sequence may have.
 const MAX_STEPS: usize = 64;
-
-/// The name, shape and element type of a tensor of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TensorInfo {
-    /// Its key.
-    pub name: Box<str>,
-    /// Its dims, outermost first.
-    pub shape: Box<[usize]>,
-    /// The type of its elements.
-    pub dtype: DType,
-}
-
-impl TensorInfo {
-    /// What is known of a tensor.
-    pub fn new(name: impl Into<Box<str>>, shape: impl Into<Box<[usize]>>, dtype: DType) -> Self {
-        TensorInfo { name: name.into(), shape: shape.into(), dtype }
-    }
-}
-
-impl From<&RawTensor<'_>> for TensorInfo {
-    fn from(tensor: &RawTensor<'_>) -> Self {
-        TensorInfo::new(tensor.name(), tensor.shape(), tensor.dtype())
-    }
-}
-
-impl From<&TensorEntry<'_>> for TensorInfo {
-    fn from(entry: &TensorEntry<'_>) -> Self {
-        TensorInfo::new(&*entry.name, &*entry.shape, entry.dtype)
-    }
-}
-
-impl fmt::Display for TensorInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.name, Dims::from(&*self.shape), self.dtype)
-    }
-}
 
 /// A tensor that rules make, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,12 +22,12 @@ pub struct TargetTensor {
     pub(super) info: TensorInfo,
     pub(super) recipe: Recipe,
     /// What must have the same values as what is used.
-    pub(super) same: Vec<Same>,
+    pub(in crate::checkpoint) same: Vec<Same>,
 }
 
 /// Two tensors that a rule ties, and that both are in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Same {
+pub(in crate::checkpoint) struct Same {
     pub(super) step: usize,
     pub(super) rule: usize,
     pub(super) dtype: DType,
@@ -131,7 +96,8 @@ pub struct RenamePlan {
 }
 
 impl RenameRules {
-    /// Finds out what these rules make of the tensors of a file, without their data.
+    /// Finds out what these rules make of the tensors of a file, without their data. Aliases are
+    /// keys as any others.
     ///
     /// # Errors
     /// [`Error::Rename`] with everything that does not fit: see the [module](super). Of a
@@ -155,25 +121,25 @@ impl RenameRules {
         }
         let mut names = HashSet::new();
         for tensor in tensors {
-            if !names.insert(&*tensor.name) {
+            for name in tensor.names().filter(|name| !names.insert(*name)) {
                 let found = "two".to_owned();
-                problem(&tensor.name, RenameProblemKind::Collision, "one tensor", found);
+                problem(name, RenameProblemKind::Collision, "one tensor", found);
             }
             if byte_len(tensor.dtype, &tensor.shape).is_none() {
-                let found = format!("{} of {}", Dims::from(&*tensor.shape), tensor.dtype);
+                let found = format!("{} of {}", tensor.shape, tensor.dtype);
                 let expected = "a shape that a tensor can have";
                 problem(&tensor.name, RenameProblemKind::Size, expected, found);
             }
         }
-        let mut targets: Vec<TargetTensor> = tensors
-            .iter()
-            .enumerate()
-            .map(|(i, info)| TargetTensor {
-                info: info.clone(),
+        // An alias is a key of its own, by which rules may take the tensor.
+        let keyed = tensors.iter().enumerate().flat_map(|(i, info)| {
+            info.names().map(move |name| TargetTensor {
+                info: TensorInfo::new(name, &info.shape, info.dtype),
                 recipe: Recipe::Source(i),
                 same: Vec::new(),
             })
-            .collect();
+        });
+        let mut targets: Vec<TargetTensor> = keyed.collect();
         let mut rules = Vec::new();
         for (number, step) in self.steps.iter().enumerate() {
             if !report.problems.is_empty() {
@@ -217,7 +183,12 @@ impl RenameRules {
             let found = match by_name.get(&*tensor.name) {
                 Some(target) if target.recipe == Recipe::Source(i) => continue,
                 // Nothing is the same as nothing, wherever it comes from.
-                Some(target) if target.info == *tensor && tensor.shape.contains(&0) => continue,
+                Some(target)
+                    if (&target.info.shape, target.info.dtype) == (&tensor.shape, tensor.dtype)
+                        && tensor.shape.contains(&0) =>
+                {
+                    continue;
+                }
                 Some(_) => "another tensor".to_owned(),
                 None => {
                     let other = back.targets.iter().find(|t| t.recipe == Recipe::Source(i));
@@ -253,6 +224,17 @@ impl RenamePlan {
     /// How many keys each rule takes, in the order of the rules.
     pub fn rules(&self) -> &[RuleMatches] {
         &self.rules
+    }
+
+    /// How many tensors become how many.
+    pub(in crate::checkpoint) fn summary(&self) -> String {
+        let verb = if self.sources.len() == 1 { "tensor becomes" } else { "tensors become" };
+        let mut text = format!("{} {verb} {}", self.sources.len(), self.targets.len());
+        let dropped = self.dropped().count();
+        if dropped > 0 {
+            text.push_str(&format!(", {dropped} dropped"));
+        }
+        text
     }
 
     /// The sources of which nothing is used.
@@ -320,7 +302,7 @@ impl RenamePlan {
                     rule: 0,
                     key: planned.name.clone(),
                     kind: RenameProblemKind::Changed,
-                    expected: format!("{} {}", Dims::from(&*planned.shape), planned.dtype).into(),
+                    expected: format!("{} {}", planned.shape, planned.dtype).into(),
                     found: format!("{} {}", Dims::from(tensor.shape()), tensor.dtype()).into(),
                     nearest: Names::default(),
                 }));
@@ -400,12 +382,7 @@ fn one_problem(problem: RenameProblem) -> Error {
 
 impl fmt::Display for RenamePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tensors = if self.sources.len() == 1 { "tensor becomes" } else { "tensors become" };
-        write!(f, "{} {tensors} {}", self.sources.len(), self.targets.len())?;
-        let dropped = self.dropped().count();
-        if dropped > 0 {
-            write!(f, ", {dropped} dropped")?;
-        }
+        f.write_str(&self.summary())?;
         let several = self.rules.last().is_some_and(|last| last.step > 0);
         let rows: Vec<Vec<String>> = self
             .rules
@@ -440,7 +417,7 @@ pub(super) fn ordered(
 ) -> std::result::Result<TargetTensor, (RenameProblemKind, String, String)> {
     let TargetTensor { mut info, recipe, same } = tensor;
     if axes.len() != info.shape.len() {
-        let found = format!("shape {}", Dims::from(&*info.shape));
+        let found = format!("shape {}", info.shape);
         return Err((RenameProblemKind::Rank, format!("rank {}", axes.len()), found));
     }
     let recipe = Recipe::permute(recipe, axes);
@@ -461,7 +438,7 @@ pub(super) fn whole_bytes(
     match places.iter().find(|place| !is_whole_bytes(info.dtype, &info.shape, axis, **place)) {
         Some(place) => Err((
             RenameProblemKind::Bits,
-            format!("parts of whole bytes, of shape {}", Dims::from(&*info.shape)),
+            format!("parts of whole bytes, of shape {}", info.shape),
             format!("one that ends at {place} of axis {axis}, inside a byte of {}", info.dtype),
         )),
         None => Ok(()),

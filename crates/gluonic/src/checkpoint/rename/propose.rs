@@ -6,9 +6,9 @@ use indexmap::IndexMap;
 
 use super::layout::template;
 use super::pattern::{Beside, GlobToken, Pattern, Token};
-use super::plan::TensorInfo;
 use super::rule::{Kind, Order, RenameRules, Rule};
 use super::suggest::{Evidence, SuggestedMatch, is_made};
+use crate::checkpoint::TensorInfo;
 
 /// One rule for a prefix that leads from all tensors of one side to tensors of the other, and the
 /// tensors that belong together then.

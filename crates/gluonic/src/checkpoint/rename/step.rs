@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use gluonic_formats::byte_len;
 
 use super::error::{RenameProblem, RenameProblemKind, RenameReport};
-use super::pattern::{Captures, Pattern, TooCostly};
-use super::plan::{RuleMatches, Same, TargetTensor, TensorInfo, ordered, whole_bytes};
+use super::matcher::TooCostly;
+use super::pattern::{Captures, Pattern};
+use super::plan::{RuleMatches, Same, TargetTensor, ordered, whole_bytes};
 use super::recipe::Recipe;
 use super::rule::{Kind, Order, Rest, Rule, Step, Unused};
+use crate::checkpoint::TensorInfo;
 use crate::error::Names;
-use crate::shape::Dims;
 use crate::suggest::nearest;
 
 /// How many tensors a set of rules may make, and how many a recipe may pass through.
@@ -167,7 +168,7 @@ impl<'a> Runner<'a> {
             let mut part = input.clone();
             let shape = &input.info.shape;
             part.recipe = Recipe::slice(part.recipe, shape, axis, start, len, self.dims());
-            part.info.shape[axis] = len;
+            part.info.shape.as_mut()[axis] = len;
             start += len;
             self.push(number, key, to.expand(captures), in_order(part, rule.order.as_ref()));
         }
@@ -228,11 +229,11 @@ impl<'a> Runner<'a> {
             }
             let mut fitting = first.shape.clone();
             if let Some(sizes) = &rule.sizes {
-                fitting[axis] = sizes[i];
+                fitting.as_mut()[axis] = sizes[i];
             }
             if fitting != info.shape {
-                let expected = format!("shape {}", Dims::from(&*fitting));
-                let found = format!("{} in `{}`", Dims::from(&*info.shape), info.name);
+                let expected = format!("shape {fitting}");
+                let found = format!("{} in `{}`", info.shape, info.name);
                 return Err((RenameProblemKind::Size, expected, found));
             }
             whole_bytes(info, axis, &[info.shape[axis]])?;
@@ -240,10 +241,10 @@ impl<'a> Runner<'a> {
         let mut info = first.clone();
         let lens = parts.iter().map(|part| part.info.shape[axis]);
         let sum = lens.clone().try_fold(0_usize, usize::checked_add);
-        info.shape[axis] = sum.unwrap_or(usize::MAX);
+        info.shape.as_mut()[axis] = sum.unwrap_or(usize::MAX);
         if byte_len(info.dtype, &info.shape).is_none() {
             let expected = "a shape that a tensor can have".to_owned();
-            return Err((RenameProblemKind::Size, expected, Dims::from(&*info.shape).to_string()));
+            return Err((RenameProblemKind::Size, expected, info.shape.to_string()));
         }
         let same = parts.iter().flat_map(|part| part.same.iter().cloned()).collect();
         let recipes = parts.into_iter().map(|part| part.recipe).collect();
@@ -420,7 +421,7 @@ fn axis_of(rule: &Rule, info: &TensorInfo) -> Result<usize, Misfit> {
     match from_start.and_then(|axis| usize::try_from(axis).ok()) {
         Some(axis) if axis < rank => Ok(axis),
         _ => {
-            let found = format!("shape {}", Dims::from(&*info.shape));
+            let found = format!("shape {}", info.shape);
             Err((RenameProblemKind::Rank, format!("a tensor with an axis {axis}"), found))
         }
     }
@@ -430,7 +431,7 @@ fn axis_of(rule: &Rule, info: &TensorInfo) -> Result<usize, Misfit> {
 fn parts_of(rule: &Rule, info: &TensorInfo, parts: usize) -> Result<(usize, Vec<usize>), Misfit> {
     let axis = axis_of(rule, info)?;
     let dim = info.shape[axis];
-    let found = || format!("{dim} in shape {}", Dims::from(&*info.shape));
+    let found = || format!("{dim} in shape {}", info.shape);
     let sizes = match &rule.sizes {
         Some(sizes) => {
             let sum = sizes.iter().try_fold(0_usize, |sum, size| sum.checked_add(*size));

@@ -6,10 +6,10 @@ use std::fmt;
 use super::assign::{assign, leaves};
 use super::fused::fused;
 use super::layout::{Layout, Module, Role, template};
-use super::plan::TensorInfo;
 use super::propose::{propose, strip_prefix};
 use super::recipe::Recipe;
 use super::rule::RenameRules;
+use crate::checkpoint::TensorInfo;
 use crate::error::Names;
 
 /// Why a tensor of one layout is taken for one of another, the best evidence first.

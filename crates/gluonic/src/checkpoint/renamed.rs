@@ -1,0 +1,134 @@
+//! A checkpoint seen through rename rules.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use gluonic_formats::{RawTensor, digest};
+
+use super::convert::{dtype_of, to_array};
+use super::file::Checkpoint;
+use super::provenance::{ByKey, PROVENANCE};
+use super::rename::{Making, Recipe, RenamePlan, RenameRules};
+use super::source::{Source, Values};
+use super::tensor_info::TensorInfo;
+use super::tie::ALIASES;
+use crate::array::NdArray;
+use crate::error::{Error, Result};
+
+/// What rules make of a checkpoint.
+#[derive(Debug)]
+pub(super) struct Renaming {
+    of: Checkpoint,
+    pub(super) plan: RenamePlan,
+    /// For each tensor its target in the plan, and how that is made.
+    made: Vec<(usize, Option<Making>)>,
+}
+
+impl Checkpoint {
+    /// The same file as rules rename, split, join, turn and drop its tensors: a checkpoint as any
+    /// other, whose values are made when they are read.
+    ///
+    /// Aliases are keys that rules see as any others. What the rules make of one tensor in one way is
+    /// one tensor with aliases. Metadata stay, but for what they tell about the old names.
+    ///
+    /// # Memory
+    /// A cheap handle. A value that is only renamed is not copied; others are made one at a time.
+    ///
+    /// # Errors
+    /// [`Error::Rename`] with everything that does not fit.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::prelude::*;
+    /// let mut state = Snapshot::new();
+    /// state.insert("qkv", &NdArray::from_slice(&[0.0_f32, 1.0, 2.0], (3, 1))?)?;
+    /// let rules = "[[rule]]\nsplit = \"qkv\"\nto = [\"q\", \"k\", \"v\"]".parse()?;
+    /// let checkpoint = Checkpoint::from(&state).renamed(&rules)?;
+    /// assert_eq!(checkpoint.tensors()[2].to_string(), "v (1, 1) float32");
+    /// assert_eq!(checkpoint.get("v")?.to_vec::<f32>()?, [2.0]);
+    /// # Ok::<(), gluonic::Error>(())
+    /// ```
+    pub fn renamed(&self, rules: &RenameRules) -> Result<Checkpoint> {
+        let plan = rules.plan(self.tensors())?;
+        // One tensor that the rules make under several keys stands here once.
+        let mut owners: HashMap<usize, usize> = HashMap::new();
+        for group in plan.ties() {
+            let same = |target: usize| &plan.targets()[target].same;
+            let like_first = group[1..].iter().filter(|other| same(**other) == same(group[0]));
+            owners.extend(like_first.map(|other| (*other, group[0])));
+        }
+        let (mut tensors, mut made) = (Vec::<TensorInfo>::new(), Vec::new());
+        let mut provenance = ByKey::default();
+        let mut places: HashMap<usize, (usize, Vec<Box<str>>)> = HashMap::new();
+        for (i, target) in plan.targets().iter().enumerate() {
+            if let Some((_, aliases)) = owners.get(&i).and_then(|owner| places.get_mut(owner)) {
+                aliases.push(target.info().name.clone());
+                continue;
+            }
+            if let Some(source) = as_it_is(&plan, i)
+                && let Some(origin) = self.provenance(&plan.sources()[source].name)
+            {
+                provenance.insert(target.info().name.clone(), origin.clone());
+            }
+            places.insert(i, (tensors.len(), Vec::new()));
+            tensors.push(target.info().clone());
+            made.push((i, plan.making(i)));
+        }
+        for (place, aliases) in places.into_values() {
+            tensors[place].aliases = aliases.into();
+        }
+        let of_names = [ALIASES, PROVENANCE, digest::ROOT_KEY, digest::TENSORS_KEY];
+        let mut metadata = self.metadata().clone();
+        metadata.retain(|key, _| !of_names.contains(&&**key));
+        let renaming = Arc::new(Renaming { of: self.clone(), plan, made });
+        let (file, source) = (self.file().to_owned(), Box::new(renaming.clone()));
+        let new = Checkpoint::new(file, self.format(), metadata, tensors, provenance, source);
+        Ok(new.with_renaming(renaming))
+    }
+}
+
+/// The source that a target is without any work.
+fn as_it_is(plan: &RenamePlan, target: usize) -> Option<usize> {
+    let target = &plan.targets()[target];
+    match target.recipe() {
+        Recipe::Source(source) if target.same.is_empty() => Some(*source),
+        _ => None,
+    }
+}
+
+impl Renaming {
+    /// How the tensor at a position is made; `None` if it is as in the file.
+    pub(super) fn making(&self, position: usize) -> Option<&Making> {
+        self.made.get(position).and_then(|(_, making)| making.as_ref())
+    }
+}
+
+impl Source for Arc<Renaming> {
+    fn open<'a>(&'a self, _: &[TensorInfo]) -> Result<Box<dyn Values + 'a>> {
+        Ok(Box::new(Open { values: self.of.open_values()?, renaming: self }))
+    }
+}
+
+struct Open<'a> {
+    values: Box<dyn Values + 'a>,
+    renaming: &'a Renaming,
+}
+
+impl Values for Open<'_> {
+    fn array(&self, position: usize) -> Result<NdArray> {
+        if let Some(source) = as_it_is(&self.renaming.plan, self.renaming.made[position].0) {
+            return self.values.array(source);
+        }
+        let raw = self.raw(position)?;
+        let dtype = dtype_of(raw.dtype()).ok_or_else(|| Error::TensorDType {
+            key: raw.name().into(),
+            dtype: raw.dtype().name().into(),
+        })?;
+        Ok(to_array(dtype, raw.shape().into(), raw.data()))
+    }
+
+    fn raw(&self, position: usize) -> Result<RawTensor<'_>> {
+        let target = self.renaming.made[position].0;
+        self.renaming.plan.make(target, &mut |source| self.values.raw(source))
+    }
+}

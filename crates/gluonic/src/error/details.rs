@@ -1,0 +1,56 @@
+//! What an error says about its place: the values of fields that are more than a text.
+
+use super::Names;
+use crate::shape::Shape;
+
+/// What is wrong with an argument of an initializer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArgumentProblem {
+    /// There is none of that name.
+    #[error("has no argument `{argument}`")]
+    Unknown {
+        /// The argument.
+        argument: Box<str>,
+        /// The arguments that there are.
+        known: Names,
+    },
+    /// It has no default.
+    #[error("needs the argument `{argument}`")]
+    Missing {
+        /// The argument.
+        argument: Box<str>,
+    },
+    /// It is something else.
+    #[error("needs {expected} for the argument `{argument}`, found {found}")]
+    Type {
+        /// The argument.
+        argument: Box<str>,
+        /// What it must be.
+        expected: &'static str,
+        /// What it is.
+        found: Box<str>,
+    },
+}
+
+/// What was asked for, and what there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// What was asked for.
+    pub expected: Box<str>,
+    /// What there is.
+    pub found: Box<str>,
+}
+
+/// A shape that is not fully known, or of which nothing is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownShape(pub Option<Shape>);
+
+impl std::fmt::Display for UnknownShape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Some(shape) => shape.fmt(f),
+            None => f.write_str("(any rank)"),
+        }
+    }
+}
