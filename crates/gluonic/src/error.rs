@@ -526,8 +526,18 @@ pub enum Error {
         /// Its element type.
         dtype: Box<str>,
     },
-    /// A model or a file is no longer what a plan was made for.
-    #[error("the plan is out of date: `{what}` {change}")]
+    /// A tensor cannot be written in pieces, and takes more memory than is allowed.
+    #[error("tensor `{key}` takes {needed} bytes of memory at once, allowed are {allowed}")]
+    Memory {
+        /// The tensor.
+        key: Box<str>,
+        /// What it takes.
+        needed: u64,
+        /// What [`ExportOptions::memory`](crate::checkpoint::ExportOptions::memory) allows.
+        allowed: u64,
+    },
+    /// A model or a file is no longer what a plan was made for, or what it was when it was opened.
+    #[error("out of date: `{what}` {change}")]
     Outdated {
         /// The parameter or the file.
         what: Box<str>,
@@ -796,6 +806,12 @@ impl Error {
             Error::Suffix { .. } => "use `.safetensors`, `.params` or `.npz`",
             Error::Load(report) => return report.hint(),
             Error::TensorDType { .. } => "convert the file to a type that arrays can hold",
+            Error::Memory { needed, .. } => {
+                return Some(format!(
+                    "allow {needed} bytes; it is compressed, or its elements share bytes, so that \
+                     it is made whole"
+                ));
+            }
             Error::Outdated { .. } => "open the file again if it is the file, and plan again",
             Error::RenameText(error) => return did_you_mean(&error.nearest),
             Error::Rename(report) => return report.hint(),

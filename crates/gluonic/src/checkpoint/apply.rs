@@ -45,14 +45,16 @@ impl LoadPlan {
         // Everything that can fail, before the first parameter changes.
         let mut staged = Vec::with_capacity(self.loads.len());
         let mut conflicts = Vec::new();
-        for load in &self.loads {
-            load.check()?;
-            let value = values.array(load.tensor)?;
-            load.compare(&value, &*values, &mut conflicts)?;
-            let value = load.convert(value)?;
-            let origin = load.provenance.clone();
-            let origin = origin.map(|provenance| Origin { provenance, initial: true });
-            staged.push((load, load.parameter.stage_value(value, origin)));
+        self.loads.iter().try_for_each(Load::check)?;
+        for loads in self.batches() {
+            let positions: Vec<usize> = loads.iter().map(|load| load.tensor).collect();
+            for (load, value) in loads.iter().zip(values.arrays(&positions)?) {
+                load.compare(&value, &*values, &mut conflicts)?;
+                let value = load.convert(value)?;
+                let origin = load.provenance.clone();
+                let origin = origin.map(|provenance| Origin { provenance, initial: true });
+                staged.push((load, load.parameter.stage_value(value, origin)));
+            }
         }
         if !conflicts.is_empty() {
             conflicts.sort_by(|a, b| a.key().cmp(b.key()));
@@ -71,6 +73,21 @@ impl LoadPlan {
             log::warn!("{warning}");
         }
         Ok(self.report.clone())
+    }
+
+    /// Values that are read together: enough for all threads, few enough that what they are
+    /// converted from does not add up.
+    fn batches(&self) -> impl Iterator<Item = &[Load]> {
+        const BATCH: usize = 64 << 20;
+        let mut bytes = 0;
+        self.loads.chunk_by(move |load, _| {
+            bytes += self.checkpoint.tensors()[load.tensor].bytes();
+            let goes_on = bytes < BATCH;
+            if !goes_on {
+                bytes = 0;
+            }
+            goes_on
+        })
     }
 }
 

@@ -9,16 +9,16 @@ use gluonic_formats::{DType as RawDType, Format, TensorEntry, byte_len};
 use indexmap::IndexMap;
 
 use super::convert::raw_dtype;
+use super::opened::{Kind, OpenFile};
 use super::provenance::{self, ByKey, PROVENANCE};
 use super::shards;
-use super::source::{Arrays, Bytes, FileBytes, Source, Values};
+use super::source::{Arrays, FileBytes, Source, Values};
 use super::tie::ALIASES;
 use super::tree::{Tree, size};
 use crate::array::NdArray;
 use crate::error::{Error, Result};
 use crate::param::Snapshot;
 use crate::shape::Dims;
-use crate::storage;
 use crate::suggest::nearest;
 
 /// A tensor of a checkpoint, as its header tells it.
@@ -59,7 +59,15 @@ impl TensorInfo {
 /// A parameter file that has been opened: names, element types, shapes and metadata are known,
 /// values are read when they are needed. Needs no model.
 ///
-/// A cheap handle. What it holds stays as it was when it was opened, whatever happens to the file.
+/// A cheap handle, which keeps the file open: its values stay readable when the file is saved over
+/// or removed. If another program writes into the file itself, reading fails with
+/// [`Error::Outdated`].
+///
+/// # Memory
+/// The names and shapes. Values are read straight into the arrays that are asked for; the headers of
+/// formats that have them all over the file (`.params`, NumPy's, PyTorch's), and values that must be
+/// decoded, are read through a map of the file if it is larger than 1 MiB. A file that another
+/// program cuts short in just that moment ends the process, as for every user of maps.
 ///
 /// # Examples
 /// ```
@@ -109,11 +117,13 @@ impl Checkpoint {
     /// rules, or if it is of another kind.
     pub fn open(file: impl AsRef<Path>) -> Result<Self> {
         let file = file.as_ref();
-        let bytes = storage::read(file)?;
-        match gluonic_formats::detect(&bytes) {
-            Ok(Format::ShardIndex) => shards::open(file, &bytes),
-            _ => Self::of_bytes(file.to_owned(), Box::new(bytes)),
-        }
+        let (open, header) = match OpenFile::open(file)? {
+            Kind::Index(text) => return shards::open(file, &text),
+            Kind::Tensors(open, header) => (open, header),
+        };
+        let tensors = header.entries.iter().map(TensorInfo::of).collect();
+        let (format, metadata) = (Some(header.format), header.metadata);
+        Ok(Self::read(file.to_owned(), format, metadata, tensors, Box::new(open)))
     }
 
     /// Opens bytes that are in memory, or mapped to it. They are not copied.
@@ -129,11 +139,8 @@ impl Checkpoint {
     /// # Ok::<(), gluonic::Error>(())
     /// ```
     pub fn from_bytes(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Self> {
-        Self::of_bytes("<bytes>".into(), Box::new(bytes))
-    }
-
-    fn of_bytes(file: PathBuf, bytes: Bytes) -> Result<Self> {
-        let source = FileBytes { file: file.clone(), bytes };
+        let file = PathBuf::from("<bytes>");
+        let source = FileBytes { file: file.clone(), bytes: Box::new(bytes) };
         let header = source.header()?;
         let tensors = header.entries.iter().map(TensorInfo::of).collect();
         let (format, metadata) = (Some(header.format), header.metadata);
@@ -227,11 +234,12 @@ impl Checkpoint {
     }
 
     /// Reads the value of a tensor, by its name or an alias. For many, use
-    /// [`Checkpoint::to_arrays`], which reads the header once.
+    /// [`Checkpoint::to_arrays`], which reads neighbours together, and in parallel.
     ///
     /// # Errors
     /// [`Error::UnknownTensor`], with the nearest names; [`Error::TensorDType`] if arrays cannot
-    /// hold its element type; [`Error::Format`] if its data breaks the format's rules.
+    /// hold its element type; [`Error::Format`] if its data breaks the format's rules;
+    /// [`Error::Outdated`] if the file was written into; [`Error::Io`] if it cannot be read.
     pub fn get(&self, name: &str) -> Result<NdArray> {
         let position = self.position(name)?;
         self.open_values()?.array(position)
@@ -243,10 +251,10 @@ impl Checkpoint {
     /// # Errors
     /// As [`Checkpoint::get`], for the first that fails.
     pub fn to_arrays(&self) -> Result<IndexMap<Box<str>, NdArray>> {
-        let values = self.open_values()?;
+        let positions: Vec<usize> = (0..self.0.tensors.len()).collect();
+        let values = self.open_values()?.arrays(&positions)?;
         let mut arrays = IndexMap::with_capacity(self.0.positions.len());
-        for (position, tensor) in self.0.tensors.iter().enumerate() {
-            let array = values.array(position)?;
+        for (tensor, array) in self.0.tensors.iter().zip(values) {
             for name in [&tensor.name].into_iter().chain(&tensor.aliases) {
                 arrays.insert(name.clone(), array.clone());
             }

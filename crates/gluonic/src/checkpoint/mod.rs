@@ -27,6 +27,8 @@ mod convert;
 mod export;
 mod file;
 mod keys;
+mod opened;
+mod pieces;
 mod plan;
 mod planner;
 mod policy;
