@@ -63,6 +63,9 @@ pub(crate) struct ConvertArgs {
     /// Write several files of at most so many bytes each, and their index: 500M, 5G
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) shard: Option<u64>,
+    /// Hold at most so many bytes of tensors in memory at once: 64M, 2G, in powers of 1024
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    pub(crate) memory: Option<u64>,
     /// Record the digests of all tensors: in the metadata, or beside the file if it has none
     #[arg(long)]
     pub(crate) digests: bool,
@@ -85,6 +88,23 @@ fn size(text: &str) -> Result<u64, String> {
     number
         .and_then(|number| number.checked_mul(factor))
         .ok_or_else(|| "expected a number of bytes, such as 800, 500M or 5G".to_owned())
+}
+
+/// A number of bytes of memory, of which units are powers of 1024.
+fn memory(text: &str) -> Result<u64, String> {
+    let (digits, unit) = text.split_at(text.trim_end_matches(char::is_alphabetic).len());
+    let shift = match unit.to_ascii_uppercase().as_str() {
+        "" | "B" => Some(0),
+        "K" | "KIB" => Some(10),
+        "M" | "MIB" => Some(20),
+        "G" | "GIB" => Some(30),
+        _ => None,
+    };
+    let number = digits.parse::<u64>().ok().filter(|number| *number > 0);
+    let bytes = number.zip(shift).and_then(|(number, shift)| number.checked_mul(1 << shift));
+    bytes.ok_or_else(|| {
+        "expected a number of bytes of 1 or more, alone or with K, M or G, such as 64M".to_owned()
+    })
 }
 
 #[derive(Debug, clap::Args)]

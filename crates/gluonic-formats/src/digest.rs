@@ -249,16 +249,26 @@ pub struct Damage {
 /// # Ok::<(), gluonic_formats::Error>(())
 /// ```
 pub fn verify(archive: &Archive<'_>) -> Result<Option<Vec<Damage>>, Error> {
+    compare(&archive.metadata, &digests(&archive.tensors)?)
+}
+
+/// As [`verify`], of tensors whose digests are known.
+///
+/// # Errors
+/// As [`verify`].
+pub fn compare<N: Borrow<str> + Ord>(
+    metadata: &IndexMap<String, String>,
+    digests: &BTreeMap<N, Digest>,
+) -> Result<Option<Vec<Damage>>, Error> {
     let broken = |place: &str, reason: &str| {
         Err(Error::Digest { place: place.into(), reason: reason.into() })
     };
-    let (expected_root, json) =
-        match (archive.metadata.get(ROOT_KEY), archive.metadata.get(TENSORS_KEY)) {
-            (None, None) => return Ok(None),
-            (Some(root), Some(json)) => (root, json),
-            (None, _) => return broken(ROOT_KEY, "it is missing"),
-            (_, None) => return broken(TENSORS_KEY, "it is missing"),
-        };
+    let (expected_root, json) = match (metadata.get(ROOT_KEY), metadata.get(TENSORS_KEY)) {
+        (None, None) => return Ok(None),
+        (Some(root), Some(json)) => (root, json),
+        (None, _) => return broken(ROOT_KEY, "it is missing"),
+        (_, None) => return broken(TENSORS_KEY, "it is missing"),
+    };
     let mut differing = parse(json)?;
     let Ok(expected_root) = expected_root.parse() else {
         return broken(ROOT_KEY, "it is no digest");
@@ -267,7 +277,8 @@ pub fn verify(archive: &Archive<'_>) -> Result<Option<Vec<Damage>>, Error> {
         return broken(ROOT_KEY, "it is not that of the digests recorded");
     }
     let mut damage = Vec::new();
-    for (name, found) in digests(&archive.tensors)? {
+    for (name, found) in digests {
+        let (name, found) = (name.borrow(), *found);
         let expected = differing.remove(name);
         if expected != Some(found) {
             damage.push(Damage { name: name.to_owned(), expected, found: Some(found) });

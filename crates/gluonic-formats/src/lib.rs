@@ -30,6 +30,7 @@
 //! claim, checked before it is used.
 //!
 //! * [`read`], [`read_header`], [`write_to`]: any format; [`detect()`] tells which.
+//! * [`read_each`], [`write_from`]: the same for tensors that do not fit into memory together.
 //! * [`safetensors`], [`mxnet_params`], [`npy`], [`npz`], [`torch`], [`gguf`]: one format each,
 //!   with what only it can say.
 //! * [`sharded`]: the index of a model in several files.
@@ -42,6 +43,7 @@
 #![cfg_attr(test, allow(clippy::indexing_slicing))]
 
 mod archive;
+mod checksum;
 mod cursor;
 mod detect;
 pub mod digest;
@@ -56,12 +58,16 @@ pub mod npz;
 mod raw;
 pub mod safetensors;
 pub mod sharded;
+mod spec;
 mod strided;
 pub mod torch;
 mod zip;
 
 pub use crate::{
-    archive::{Archive, Header, Storage, TensorEntry, read, read_header, write_to},
+    archive::{
+        Archive, Header, Storage, TensorEntry, read, read_each, read_header, write_from, write_to,
+    },
+    checksum::{Checksum, Crc32},
     detect::{FileKind, Format, detect},
     digest::Digest,
     dtype::DType,
@@ -70,4 +76,5 @@ pub use crate::{
     limits::{Limits, byte_len, elem_count},
     raw::RawTensor,
     sharded::{ShardIndex, ShardReport},
+    spec::{Data, TensorSpec},
 };

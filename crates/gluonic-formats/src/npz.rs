@@ -11,14 +11,14 @@
 
 use std::{borrow::Cow, io::Write};
 
-use flate2::Crc;
 use indexmap::IndexMap;
 
 use crate::{
-    Archive, Error, Format, Header, Limits, RawTensor, Storage,
+    Archive, Crc32, Error, Format, Header, Limits, RawTensor, Storage, TensorSpec,
     archive::refuse_duplicates,
     limits::Budget,
     npy,
+    spec::{Data, data_of, put_data, specs_of},
     zip::{Member, Plan, Zip, unsafe_name},
 };
 
@@ -61,6 +61,23 @@ pub fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Archive<'a>, Error> 
     Ok(Archive { tensors, metadata, ties, named: true, format: FORMAT })
 }
 
+/// Reads some tensors, one after the other: see [`read_each`](crate::read_each).
+pub(crate) fn read_each(
+    bytes: &[u8],
+    limits: &Limits,
+    wanted: &dyn Fn(usize) -> bool,
+    each: &mut dyn FnMut(usize, RawTensor<'_>),
+) -> Result<(), Error> {
+    let mut budget = Budget::new(FORMAT, limits, bytes.len());
+    let zip = Zip::open(FORMAT, bytes, limits, &mut budget)?;
+    check_count(&zip, limits, &mut budget)?;
+    for (index, (member, name)) in arrays(&zip).enumerate().filter(|(index, _)| wanted(*index)) {
+        let array = zip.bytes(member, &mut budget)?;
+        each(index, npy::array(FORMAT, name.into(), array, limits, &mut budget)?);
+    }
+    Ok(())
+}
+
 /// Reads what a file says about its tensors. Of a compressed member, the entry's range is that of
 /// the compressed bytes, of which only the beginning is inflated.
 ///
@@ -85,6 +102,8 @@ pub fn read_header<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Header<'a>, E
         let mut entry = npy::entry(FORMAT, name, &head, start, len, limits, &mut budget)?;
         if member.deflated {
             (entry.range, entry.storage) = (member.range.clone(), Storage::Encoded);
+        } else {
+            entry.checksum = zip.checksum(member);
         }
         entries.push(entry);
     }
@@ -130,29 +149,71 @@ pub fn write(tensors: &[RawTensor<'_>]) -> Result<Vec<u8>, Error> {
 /// * [`Error::Duplicate`] if two tensors have one name.
 /// * [`Error::Write`] if `out` refuses bytes.
 pub fn write_to(out: &mut dyn Write, tensors: &[RawTensor<'_>]) -> Result<(), Error> {
-    refuse_duplicates(tensors.iter().map(RawTensor::name))?;
+    write_from(out, &specs_of(tensors), &mut data_of(tensors))
+}
+
+/// As [`write_to`], of tensors whose bytes are asked for, **twice** for each: a member's checksum
+/// stands before it. Both times must give the same bytes.
+///
+/// # Errors
+/// Those of [`write_to`]; [`Error::ByteLength`] if `data` gives more or fewer bytes than a tensor
+/// has, [`Error::Write`] with what it fails with; [`Error::Checksum`] if it gives other bytes the
+/// second time.
+pub fn write_from(
+    out: &mut dyn Write,
+    tensors: &[TensorSpec<'_>],
+    data: &mut Data<'_>,
+) -> Result<(), Error> {
+    refuse_duplicates(tensors.iter().map(|spec| spec.name))?;
     // All that can be refused is refused before the first byte is out.
     let mut headers = Vec::with_capacity(tensors.len());
     for tensor in tensors {
-        let name = format!("{}{SUFFIX}", tensor.name());
+        let name = format!("{}{SUFFIX}", tensor.name);
         if unsafe_name(&name).is_some() || name.len() > u16::MAX.into() {
-            let (what, name) = ("a tensor with the name", tensor.name().into());
+            let (what, name) = ("a tensor with the name", tensor.name.into());
             return Err(Error::NotRepresentable { format: FORMAT, what, name });
         }
         headers.push((name, npy::header_of(FORMAT, tensor)?));
     }
-    let mut put = |bytes: &[u8]| {
+    let put = |out: &mut dyn Write, bytes: &[u8]| {
         out.write_all(bytes).map_err(|source| Error::Write { format: FORMAT, source })
     };
     let mut plan = Plan::default();
-    for (tensor, (name, header)) in tensors.iter().zip(&headers) {
-        let mut crc = Crc::new();
+    let mut offset = 0;
+    for (index, (tensor, (name, header))) in tensors.iter().zip(&headers).enumerate() {
+        let mut crc = Crc32::new();
         crc.update(header);
-        crc.update(tensor.data());
-        let len = header.len() as u64 + tensor.data().len() as u64;
-        put(&plan.add(name, len, crc.sum()))?;
-        put(header)?;
-        put(tensor.data())?;
+        put_data(&mut crc, FORMAT, index, tensor, data)?;
+        let len = header.len() as u64 + tensor.byte_len()? as u64;
+        let before = plan.add(name, len, crc.sum());
+        put(out, &before)?;
+        put(out, header)?;
+        let mut again = Crc32::new();
+        again.update(header);
+        put_data(&mut Tee { out: &mut *out, crc: &mut again }, FORMAT, index, tensor, data)?;
+        if again.sum() != crc.sum() {
+            let (offset, expected, found) = (offset + before.len() as u64, crc.sum(), again.sum());
+            return Err(Error::Checksum { member: name.as_str().into(), offset, expected, found });
+        }
+        offset += before.len() as u64 + len;
     }
-    put(&plan.finish())
+    put(out, &plan.finish())
+}
+
+/// Passes bytes on and takes their checksum.
+struct Tee<'w> {
+    out: &'w mut dyn Write,
+    crc: &'w mut Crc32,
+}
+
+impl Write for Tee<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.crc.update(bytes.get(..written).unwrap_or(bytes));
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
 }

@@ -15,6 +15,7 @@ pub(crate) fn run(args: &ConvertArgs) -> Result<ExitStatus> {
         rename: args.rename.as_ref().map(RenameRules::open).transpose()?,
         max_shard_bytes: args.shard,
         digests: args.digests,
+        memory: args.memory,
         ..ExportOptions::default()
     };
     let report = Checkpoint::open(&args.from)?.export(&args.to, &options)?;

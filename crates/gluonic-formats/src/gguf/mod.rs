@@ -212,8 +212,8 @@ impl<'r, 'a> Reader<'r, 'a> {
         }
         let start = Limits::check(FORMAT, "a tensor's place", usize::MAX, offset)?;
         let range = start..start.saturating_add(len);
-        let storage = Storage::Dense;
-        Ok(TensorEntry { name: name.into(), dtype, shape, range, storage })
+        let (name, storage) = (name.into(), Storage::Dense);
+        Ok(TensorEntry { name, dtype, shape, range, storage, checksum: None })
     }
 
     fn texts(&mut self, metadata: &Metadata<'_>) -> Result<IndexMap<String, String>, Error> {

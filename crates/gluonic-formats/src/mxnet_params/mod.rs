@@ -17,7 +17,7 @@ use std::borrow::Cow;
 use self::record::Record;
 pub use self::{
     sparse::{Csr, RowSparse},
-    write::{write, write_to},
+    write::{write, write_from, write_to},
 };
 use crate::{
     Archive, DType, Error, Format, Header, Limits, RawTensor, TensorEntry, archive::collect,
@@ -168,6 +168,22 @@ pub fn read_dense<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Archive<'a>, E
     })
 }
 
+/// Reads some tensors, one after the other: see [`read_each`](crate::read_each).
+pub(crate) fn read_each(
+    bytes: &[u8],
+    limits: &Limits,
+    wanted: &dyn Fn(usize) -> bool,
+    each: &mut dyn FnMut(usize, RawTensor<'_>),
+) -> Result<(), Error> {
+    let mut budget = Budget::new(FORMAT, limits, bytes.len());
+    let list = record::read_list(bytes, limits, &mut budget)?;
+    let records = list.records.into_iter().zip(list.names).enumerate();
+    for (index, (record, name)) in records.filter(|(index, _)| wanted(*index)) {
+        each(index, array_of(bytes, record, name)?.into_dense(&mut budget)?);
+    }
+    Ok(())
+}
+
 /// Reads what a file says about its arrays. Of a sparse one, the entry's range is that of the
 /// stored values and its shape that of the whole.
 ///
@@ -185,6 +201,7 @@ pub fn read_header<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Header<'a>, E
         shape: record.shape,
         range: record.range,
         storage: record.storage,
+        checksum: None,
     });
     let metadata = indexmap::IndexMap::default();
     let (entries, ties) = (entries.collect(), Vec::new());

@@ -6,7 +6,12 @@
 use std::io::Write;
 
 use super::{Array, Context, FORMAT, NDARRAY_V2, NDARRAY_V3, Params, Value, flag_of};
-use crate::{Error, RawTensor, archive::refuse_duplicates, detect::MXNET_LIST_MAGIC};
+use crate::{
+    DType, Error, RawTensor, TensorSpec,
+    archive::refuse_duplicates,
+    detect::MXNET_LIST_MAGIC,
+    spec::{Data, data_of, put_data, specs_of},
+};
 
 /// Writes tensors into a new vector; see [`write_to`].
 ///
@@ -28,7 +33,30 @@ pub fn write(tensors: &[RawTensor<'_>]) -> Result<Vec<u8>, Error> {
 /// * [`Error::Duplicate`] if two tensors have one name.
 /// * [`Error::Write`] if `out` refuses bytes.
 pub fn write_to(out: &mut dyn Write, tensors: &[RawTensor<'_>]) -> Result<(), Error> {
-    Params::of(tensors.iter().map(RawTensor::to_borrowed), true).write_to(out)
+    write_from(out, &specs_of(tensors), &mut data_of(tensors))
+}
+
+/// As [`write_to`], of tensors whose bytes are asked for in their order.
+///
+/// # Errors
+/// Those of [`write_to`]; [`Error::ByteLength`] if `data` gives more or fewer bytes than a tensor
+/// has, [`Error::Write`] with what it fails with.
+pub fn write_from(
+    out: &mut dyn Write,
+    tensors: &[TensorSpec<'_>],
+    data: &mut Data<'_>,
+) -> Result<(), Error> {
+    refuse_duplicates(tensors.iter().map(|spec| spec.name))?;
+    let np_shape = tensors.iter().any(|spec| needs_np_shape(spec.shape));
+    let context = Context::default();
+    let heads = tensors.iter().map(|spec| Head::dense(spec, context, np_shape));
+    let heads = heads.collect::<Result<Vec<_>, _>>()?;
+    put(out, &Head::list(tensors.len()).0)?;
+    for (index, (spec, head)) in tensors.iter().zip(heads).enumerate() {
+        put(out, &head.0)?;
+        put_data(out, FORMAT, index, spec, data)?;
+    }
+    put(out, &Head::table(tensors.iter().map(|spec| spec.name)).0)
 }
 
 impl Params<'_> {
@@ -45,14 +73,13 @@ impl Params<'_> {
             refuse_duplicates(self.arrays.iter().map(Array::name))?;
         }
         // All that can be refused is refused before the first byte is out.
-        let np_shape = self.arrays.iter().any(needs_np_shape);
+        let np_shape = self.arrays.iter().any(|array| match &array.value {
+            Value::Dense(tensor) => needs_np_shape(tensor.shape()),
+            Value::RowSparse(_) | Value::Csr(_) => false,
+        });
         let heads = self.arrays.iter().map(|array| Head::of(array, np_shape));
         let heads = heads.collect::<Result<Vec<_>, _>>()?;
-        let mut head = Head::default();
-        head.u64(MXNET_LIST_MAGIC);
-        head.u64(0);
-        head.u64(self.arrays.len() as u64);
-        put(out, &head.0)?;
+        put(out, &Head::list(self.arrays.len()).0)?;
         for (array, head) in self.arrays.iter().zip(heads) {
             put(out, &head.0)?;
             match &array.value {
@@ -68,46 +95,58 @@ impl Params<'_> {
                 }
             }
         }
-        put(out, &self.table().0)
-    }
-
-    fn table(&self) -> Head {
-        let mut table = Head::default();
-        table.u64(if self.named { self.arrays.len() as u64 } else { 0 });
-        for array in self.arrays.iter().filter(|_| self.named) {
-            table.u64(array.name().len() as u64);
-            table.0.extend_from_slice(array.name().as_bytes());
-        }
-        table
+        let named = if self.named { self.arrays.as_slice() } else { &[] };
+        put(out, &Head::table(named.iter().map(Array::name)).0)
     }
 }
 
-fn needs_np_shape(array: &Array<'_>) -> bool {
-    match &array.value {
-        Value::Dense(tensor) => tensor.shape().is_empty() || tensor.shape().contains(&0),
-        Value::RowSparse(_) | Value::Csr(_) => false,
-    }
+fn needs_np_shape(shape: &[usize]) -> bool {
+    shape.is_empty() || shape.contains(&0)
 }
 
 fn put(out: &mut dyn Write, bytes: &[u8]) -> Result<(), Error> {
     out.write_all(bytes).map_err(|source| Error::Write { format: FORMAT, source })
 }
 
-/// What stands before an array's data.
+/// What stands before an array's data, and around all arrays.
 #[derive(Default)]
 struct Head(Vec<u8>);
 
 impl Head {
+    /// What stands before the first array.
+    fn list(n_arrays: usize) -> Self {
+        let mut head = Self::default();
+        head.u64(MXNET_LIST_MAGIC);
+        head.u64(0);
+        head.u64(n_arrays as u64);
+        head
+    }
+
+    /// What stands after the last array.
+    fn table<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> Self {
+        let mut table = Self::default();
+        table.u64(names.len() as u64);
+        for name in names {
+            table.u64(name.len() as u64);
+            table.0.extend_from_slice(name.as_bytes());
+        }
+        table
+    }
+
+    fn dense(spec: &TensorSpec<'_>, context: Context, np_shape: bool) -> Result<Self, Error> {
+        let mut head = Self::default();
+        head.u32(if np_shape { NDARRAY_V3 } else { NDARRAY_V2 });
+        head.i32(0);
+        head.shape(spec.name, spec.shape)?;
+        head.context(context);
+        head.dtype(spec.dtype)?;
+        Ok(head)
+    }
+
     fn of(array: &Array<'_>, np_shape: bool) -> Result<Self, Error> {
         let mut head = Self::default();
         match &array.value {
-            Value::Dense(tensor) => {
-                head.u32(if np_shape { NDARRAY_V3 } else { NDARRAY_V2 });
-                head.i32(0);
-                head.shape(tensor.name(), tensor.shape())?;
-                head.context(array.context);
-                head.dtype(tensor)?;
-            }
+            Value::Dense(tensor) => return Self::dense(&tensor.into(), array.context, np_shape),
             Value::RowSparse(sparse) => {
                 let check = sparse.check();
                 head.sparse(array, 1, &sparse.shape, &sparse.values, &[&sparse.indices], check)?;
@@ -136,9 +175,9 @@ impl Head {
         self.shape(name, values.shape())?;
         self.shape(name, shape)?;
         self.context(array.context);
-        self.dtype(values)?;
+        self.dtype(values.dtype())?;
         for part in aux {
-            self.dtype(part)?;
+            self.dtype(part.dtype())?;
             self.shape(name, part.shape())?;
         }
         Ok(())
@@ -160,9 +199,9 @@ impl Head {
         self.i32(context.device_id);
     }
 
-    fn dtype(&mut self, tensor: &RawTensor<'_>) -> Result<(), Error> {
-        let Some(flag) = flag_of(tensor.dtype()) else {
-            let (what, name) = ("the element type", tensor.dtype().name().into());
+    fn dtype(&mut self, dtype: DType) -> Result<(), Error> {
+        let Some(flag) = flag_of(dtype) else {
+            let (what, name) = ("the element type", dtype.name().into());
             return Err(Error::NotRepresentable { format: FORMAT, what, name });
         };
         self.i32(flag);

@@ -25,9 +25,10 @@ use indexmap::IndexMap;
 use self::header::ArrayHeader;
 pub(crate) use self::header::{PREFIX, head_len};
 use crate::{
-    Archive, DType, Error, Format, Header, Limits, RawTensor, Storage, TensorEntry,
+    Archive, DType, Error, Format, Header, Limits, RawTensor, Storage, TensorEntry, TensorSpec,
     limits::{Budget, byte_len},
     raw::check_len,
+    spec::{Data, data_of, put_data},
     strided::{View, fortran_strides, swap_bytes},
 };
 
@@ -111,18 +112,30 @@ pub fn write(tensor: &RawTensor<'_>) -> Result<Vec<u8>, Error> {
 /// * [`Error::NotRepresentable`] for an element type that NumPy lacks.
 /// * [`Error::Write`] if `out` refuses bytes.
 pub fn write_to(out: &mut dyn Write, tensor: &RawTensor<'_>) -> Result<(), Error> {
+    let tensor = std::slice::from_ref(tensor);
+    tensor.iter().try_for_each(|one| write_from(out, &one.into(), &mut data_of(tensor)))
+}
+
+/// As [`write_to`], of a tensor whose bytes are asked for: `data` is called with 0.
+///
+/// # Errors
+/// Those of [`write_to`]; [`Error::ByteLength`] if `data` gives more or fewer bytes than the tensor
+/// has, [`Error::Write`] with what it fails with.
+pub fn write_from(
+    out: &mut dyn Write,
+    tensor: &TensorSpec<'_>,
+    data: &mut Data<'_>,
+) -> Result<(), Error> {
     let format = Format::Npy;
     let header = header_of(format, tensor)?;
-    let parts = [&*header, tensor.data()];
-    parts
-        .into_iter()
-        .try_for_each(|part| out.write_all(part).map_err(|source| Error::Write { format, source }))
+    out.write_all(&header).map_err(|source| Error::Write { format, source })?;
+    put_data(out, format, 0, tensor, data)
 }
 
 /// What stands before the tensor's elements.
-pub(crate) fn header_of(format: Format, tensor: &RawTensor<'_>) -> Result<Vec<u8>, Error> {
-    header::write(tensor.dtype(), tensor.shape()).ok_or_else(|| {
-        let (what, name) = ("the element type", tensor.dtype().name().into());
+pub(crate) fn header_of(format: Format, tensor: &TensorSpec<'_>) -> Result<Vec<u8>, Error> {
+    header::write(tensor.dtype, tensor.shape).ok_or_else(|| {
+        let (what, name) = ("the element type", tensor.dtype.name().into());
         Error::NotRepresentable { format, what, name }
     })
 }
@@ -179,7 +192,8 @@ pub(crate) fn entry<'a>(
     let as_it_is = reordered(&header).is_none() && !swapped(&header);
     let storage = if as_it_is { Storage::Dense } else { Storage::Encoded };
     let range = start + header.len..start + len;
-    Ok(TensorEntry { name, dtype: header.dtype, shape: header.shape, range, storage })
+    let (dtype, shape) = (header.dtype, header.shape);
+    Ok(TensorEntry { name, dtype, shape, range, storage, checksum: None })
 }
 
 /// Checks that as many bytes follow the header as the shape demands.

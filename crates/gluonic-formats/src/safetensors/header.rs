@@ -206,7 +206,8 @@ impl<'a> Visitor<'a> for EntrySeed<'_, '_, 'a> {
         };
         let range = state.keep(range_of(state, offsets))?;
         let name = state.key.clone().unwrap_or_default();
-        Ok(TensorEntry { name, dtype, shape, range, storage: Storage::Dense })
+        let storage = Storage::Dense;
+        Ok(TensorEntry { name, dtype, shape, range, storage, checksum: None })
     }
 }
 

@@ -10,7 +10,10 @@ use indexmap::IndexMap;
 
 use super::METADATA;
 use crate::{
-    DType, Error, Format, RawTensor, archive::refuse_duplicates, limits::byte_len, raw::check_len,
+    DType, Error, Format, RawTensor, TensorSpec,
+    archive::refuse_duplicates,
+    raw::check_len,
+    spec::{Data, data_of, put_data, specs_of},
 };
 
 /// In which order the tensors' bytes are written.
@@ -58,24 +61,22 @@ impl Layout {
         metadata: &IndexMap<String, String>,
         order: Order,
     ) -> Result<Self, Error> {
-        let parts = tensors.iter().map(|tensor| (tensor.name(), tensor.dtype(), tensor.shape()));
-        Self::of_parts(&parts.collect::<Vec<_>>(), metadata, order)
+        Self::of_specs(&specs_of(tensors), metadata, order)
     }
 
-    /// Plans a file of tensors of which name, element type and shape are known and the bytes
-    /// are made later.
+    /// Plans a file of tensors whose bytes are made later.
     ///
     /// # Errors
     /// Those of [`new`](Self::new), and [`Error::ShapeSize`] if a tensor cannot exist.
-    pub fn of_parts(
-        tensors: &[(&str, DType, &[usize])],
+    pub fn of_specs(
+        tensors: &[TensorSpec<'_>],
         metadata: &IndexMap<String, String>,
         order: Order,
     ) -> Result<Self, Error> {
-        refuse_duplicates(tensors.iter().map(|(name, ..)| *name))?;
+        refuse_duplicates(tensors.iter().map(|spec| spec.name))?;
         let mut sorted: Vec<_> = tensors.iter().enumerate().collect();
         if order == Order::Canonical {
-            sorted.sort_by_key(|(_, (name, dtype, _))| (Reverse(width_rank(*dtype)), *name));
+            sorted.sort_by_key(|(_, spec)| (Reverse(width_rank(spec.dtype)), spec.name));
         }
         let mut json = Json(b"{".to_vec());
         if !metadata.is_empty() {
@@ -92,9 +93,9 @@ impl Layout {
         let mut end = 0_u64;
         let mut order = Vec::with_capacity(tensors.len());
         let mut ranges = vec![0..0; tensors.len()];
-        for (place, &(name, dtype, shape)) in sorted {
-            let range = end..end.saturating_add(data_len(name, dtype, shape)?);
-            json.entry(name, dtype, shape, &range)?;
+        for (place, spec) in sorted {
+            let range = end..end.saturating_add(spec.byte_len()? as u64);
+            json.entry(spec, &range)?;
             end = range.end;
             order.push(place);
             if let Some(slot) = ranges.get_mut(place) {
@@ -140,30 +141,35 @@ impl Layout {
     /// * [`Error::ByteLength`] if a tensor has another length than planned.
     /// * [`Error::Write`] if `out` refuses bytes.
     pub fn write_to(&self, out: &mut dyn Write, tensors: &[RawTensor<'_>]) -> Result<(), Error> {
-        let write = |out: &mut dyn Write, bytes: &[u8]| {
-            let format = Format::Safetensors;
-            out.write_all(bytes).map_err(|source| Error::Write { format, source })
-        };
-        write(out, &self.header)?;
-        for (tensor, range) in
-            self.order.iter().filter_map(|&place| tensors.get(place).zip(self.range(place)))
+        self.write_from(out, &specs_of(tensors), &mut data_of(tensors))
+    }
+
+    /// Writes the file: the header, then the bytes that `data` gives for each of these tensors,
+    /// which must be those that the layout was made of.
+    ///
+    /// # Errors
+    /// * [`Error::ByteLength`] if a tensor has another length than planned, or `data` gives more or
+    ///   fewer bytes.
+    /// * [`Error::Write`] if `out` refuses bytes, or with what `data` fails with.
+    pub fn write_from(
+        &self,
+        out: &mut dyn Write,
+        tensors: &[TensorSpec<'_>],
+        data: &mut Data<'_>,
+    ) -> Result<(), Error> {
+        let format = Format::Safetensors;
+        out.write_all(&self.header).map_err(|source| Error::Write { format, source })?;
+        for (index, spec, range) in self
+            .order
+            .iter()
+            .filter_map(|&index| Some((index, tensors.get(index)?, self.range(index)?)))
         {
             let planned = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-            if planned != tensor.data().len() {
-                check_len(tensor.name(), tensor.dtype(), tensor.shape(), planned)?;
-            }
-            write(out, tensor.data())?;
+            check_len(spec.name, spec.dtype, spec.shape, planned)?;
+            put_data(out, format, index, spec, data)?;
         }
         Ok(())
     }
-}
-
-fn data_len(name: &str, dtype: DType, shape: &[usize]) -> Result<u64, Error> {
-    byte_len(dtype, shape).map(|len| len as u64).ok_or_else(|| Error::ShapeSize {
-        name: name.into(),
-        dtype,
-        shape: shape.into(),
-    })
 }
 
 /// A header while it is written, always ready for the next key or value.
@@ -189,13 +195,8 @@ impl Json {
         Ok(())
     }
 
-    fn entry(
-        &mut self,
-        name: &str,
-        dtype: DType,
-        shape: &[usize],
-        range: &Range<u64>,
-    ) -> Result<(), Error> {
+    fn entry(&mut self, spec: &TensorSpec<'_>, range: &Range<u64>) -> Result<(), Error> {
+        let TensorSpec { name, dtype, shape } = *spec;
         let format = Format::Safetensors;
         if name == METADATA {
             let what = "a tensor with the name";
@@ -249,7 +250,7 @@ fn width_rank(dtype: DType) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Limits, safetensors};
+    use crate::{Limits, byte_len, safetensors};
 
     fn tensor(name: &str, dtype: DType, len: usize) -> RawTensor<'_> {
         let size = byte_len(dtype, &[len]).unwrap();

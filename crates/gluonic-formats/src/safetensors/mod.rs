@@ -16,10 +16,11 @@ use indexmap::IndexMap;
 
 pub use self::layout::{Layout, Order};
 use crate::{
-    Archive, Error, Format, Header, Limits, RawTensor, TensorEntry,
+    Archive, Error, Format, Header, Limits, RawTensor, TensorEntry, TensorSpec,
     archive::{collect, refuse_duplicates},
     cursor::Cursor,
     limits::{Budget, byte_len},
+    spec::Data,
 };
 
 /// The key of the header under which the metadata stands, so that no tensor can have it.
@@ -162,6 +163,20 @@ pub fn write_to(
     metadata: &IndexMap<String, String>,
 ) -> Result<(), Error> {
     Layout::new(tensors, metadata, Order::Canonical)?.write_to(out, tensors)
+}
+
+/// As [`write_to`], of tensors whose bytes are asked for in the order of the file.
+///
+/// # Errors
+/// Those of [`write_to`]; [`Error::ByteLength`] if `data` gives more or fewer bytes than a tensor
+/// has, [`Error::Write`] with what it fails with.
+pub fn write_from(
+    out: &mut dyn Write,
+    tensors: &[TensorSpec<'_>],
+    metadata: &IndexMap<String, String>,
+    data: &mut Data<'_>,
+) -> Result<(), Error> {
+    Layout::of_specs(tensors, metadata, Order::Canonical)?.write_from(out, tensors, data)
 }
 
 /// Checks that sorted entries cover the data without hole or overlap, each with the bytes that

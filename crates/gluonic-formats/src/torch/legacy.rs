@@ -11,7 +11,7 @@ use super::{
     storage::Storages,
     value::Value,
 };
-use crate::{Archive, Error, Format, Header, Limits, cursor::Cursor, limits::Budget};
+use crate::{Archive, Error, Format, Header, Limits, RawTensor, cursor::Cursor, limits::Budget};
 
 const FORMAT: Format = Format::TorchLegacy;
 const VERSION: i64 = 1001;
@@ -25,6 +25,19 @@ pub(super) fn read<'a>(
     let found = Found::new(FORMAT, &parts.object, limits, budget)?;
     let mut storages = parts.storages(bytes, budget)?;
     found.archive(&mut storages, budget)
+}
+
+pub(super) fn read_each(
+    bytes: &[u8],
+    limits: &Limits,
+    budget: &mut Budget,
+    wanted: &dyn Fn(usize) -> bool,
+    each: &mut dyn FnMut(usize, RawTensor<'_>),
+) -> Result<(), Error> {
+    let parts = Parts::read(bytes, limits, budget)?;
+    let found = Found::new(FORMAT, &parts.object, limits, budget)?;
+    let mut storages = parts.storages(bytes, budget)?;
+    found.each(&mut storages, budget, wanted, &mut |index, tensor| each(index, tensor))
 }
 
 pub(super) fn read_header<'a>(

@@ -100,6 +100,21 @@ pub fn read_header<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Header<'a>, E
     }
 }
 
+/// Reads some tensors, one after the other: see [`read_each`](crate::read_each).
+pub(crate) fn read_each(
+    bytes: &[u8],
+    limits: &Limits,
+    wanted: &dyn Fn(usize) -> bool,
+    each: &mut dyn FnMut(usize, RawTensor<'_>),
+) -> Result<(), Error> {
+    let format = layout(bytes)?;
+    let mut budget = Budget::new(format, limits, bytes.len());
+    match format {
+        Format::TorchZip => zipped::read_each(bytes, limits, &mut budget, wanted, each),
+        _ => legacy::read_each(bytes, limits, &mut budget, wanted, each),
+    }
+}
+
 fn layout(bytes: &[u8]) -> Result<Format, Error> {
     if bytes.starts_with(b"PK") {
         return Ok(Format::TorchZip);
@@ -166,34 +181,49 @@ impl<'f, 'p> Found<'f, 'p> {
         ties
     }
 
+    /// Makes some tensors, one after the other.
+    fn each<'a>(
+        &self,
+        storages: &mut Storages<'_, 'a>,
+        budget: &mut Budget,
+        wanted: &dyn Fn(usize) -> bool,
+        each: &mut dyn FnMut(usize, RawTensor<'a>),
+    ) -> Result<(), Error> {
+        let named = || self.flat.tensors.iter().zip(self.parts()).enumerate();
+        for (_, (_, (_, storage))) in named().filter(|(index, _)| wanted(*index)) {
+            storages.count_use(storage.key);
+        }
+        for (index, ((name, _), (tensor, storage))) in named().filter(|(index, _)| wanted(*index)) {
+            let data = storages.elements(name, tensor, storage, budget)?;
+            let shape = tensor.shape.to_vec();
+            each(index, RawTensor::new(name.clone(), tensor.dtype, shape, data)?);
+        }
+        Ok(())
+    }
+
     fn archive<'a>(
         self,
         storages: &mut Storages<'_, 'a>,
         budget: &mut Budget,
     ) -> Result<Archive<'a>, Error> {
-        for (_, storage) in self.parts() {
-            storages.count_use(storage.key);
-        }
-        let named = self.flat.tensors.iter().zip(self.parts());
-        let tensors = named.map(|((name, _), (tensor, storage))| {
-            let data = storages.elements(name, tensor, storage, budget)?;
-            RawTensor::new(name.clone(), tensor.dtype, tensor.shape.to_vec(), data)
-        });
-        let tensors = collect(tensors)?;
+        let mut tensors = Vec::with_capacity(self.flat.tensors.len());
+        self.each(storages, budget, &|_| true, &mut |_, tensor| tensors.push(tensor))?;
         let Flat { metadata, named, .. } = self.flat;
         Ok(Archive { tensors, metadata, ties: self.ties, named, format: self.format })
     }
 
-    fn header<'a>(self, storages: &Storages<'_, '_>) -> Result<Header<'a>, Error> {
+    fn header<'a>(self, storages: &Storages<'_, 'a>) -> Result<Header<'a>, Error> {
         let named = self.flat.tensors.iter().zip(self.parts());
         let entries = named.map(|((name, _), (tensor, storage))| {
-            let (range, as_it_is) = storages.place(name, tensor, storage)?;
+            let place = storages.place(name, tensor, storage)?;
+            let as_it_is = place.as_it_is;
             Ok(TensorEntry {
                 name: name.clone().into(),
                 dtype: tensor.dtype,
                 shape: tensor.shape.to_vec(),
-                range,
+                range: place.range,
                 storage: if as_it_is { Storage::Dense } else { Storage::Encoded },
+                checksum: place.checksum,
             })
         });
         let entries = collect(entries)?;

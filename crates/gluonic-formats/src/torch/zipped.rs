@@ -5,7 +5,7 @@
 
 use super::{Found, machine, storage::Storages};
 use crate::{
-    Archive, Error, Format, Header, Limits,
+    Archive, Error, Format, Header, Limits, RawTensor,
     cursor::Cursor,
     limits::Budget,
     zip::{Member, Zip},
@@ -25,6 +25,22 @@ pub(super) fn read<'a>(
     let found = Found::new(FORMAT, &pickle, limits, budget)?;
     let mut storages = find_storages(bytes, &zip, folder, budget)?;
     found.archive(&mut storages, budget)
+}
+
+pub(super) fn read_each(
+    bytes: &[u8],
+    limits: &Limits,
+    budget: &mut Budget,
+    wanted: &dyn Fn(usize) -> bool,
+    each: &mut dyn FnMut(usize, RawTensor<'_>),
+) -> Result<(), Error> {
+    let zip = Zip::open(FORMAT, bytes, limits, budget)?;
+    let (folder, member) = find_pickle(&zip)?;
+    let text = zip.bytes(member, budget)?;
+    let pickle = machine::run(FORMAT, &mut Cursor::new(FORMAT, &text), limits, budget)?;
+    let found = Found::new(FORMAT, &pickle, limits, budget)?;
+    let mut storages = find_storages(bytes, &zip, folder, budget)?;
+    found.each(&mut storages, budget, wanted, &mut |index, tensor| each(index, tensor))
 }
 
 pub(super) fn read_header<'a>(

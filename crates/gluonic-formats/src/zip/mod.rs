@@ -12,13 +12,13 @@ mod write;
 
 use std::{borrow::Cow, ops::Range};
 
-use flate2::{Crc, Decompress, FlushDecompress, Status};
+use flate2::{Decompress, FlushDecompress, Status};
 
 pub(crate) use self::{
     directory::{member_names, unsafe_name},
     write::Plan,
 };
-use crate::{Error, Format, Limits, limits::Budget};
+use crate::{Checksum, Crc32, Error, Format, Limits, limits::Budget};
 
 const LOCAL: u32 = 0x0403_4b50;
 const CENTRAL: u32 = 0x0201_4b50;
@@ -78,16 +78,20 @@ impl<'a> Zip<'a> {
         } else {
             Cow::Borrowed(stored)
         };
-        let mut crc = Crc::new();
-        crc.update(&bytes);
-        // PyTorch writes zero if told not to compute checksums (`set_crc32_options(False)`).
-        let not_computed = self.format == Format::TorchZip && member.crc == 0;
-        if crc.sum() != member.crc && !not_computed {
-            let (offset, found) = (member.range.start as u64, crc.sum());
-            let (member, expected) = (member.name.into(), member.crc);
-            return Err(Error::Checksum { member, offset, expected, found });
+        if let Some(checksum) = self.checksum(member) {
+            let mut crc = Crc32::new();
+            crc.update(&bytes);
+            checksum.check(&crc)?;
         }
         Ok(bytes)
+    }
+
+    /// What the file says about the member's bytes.
+    pub(crate) fn checksum(&self, member: &Member<'a>) -> Option<Checksum<'a>> {
+        // PyTorch writes zero if told not to compute checksums (`set_crc32_options(False)`).
+        let not_computed = self.format == Format::TorchZip && member.crc == 0;
+        let (range, crc32) = (member.range.clone(), member.crc);
+        (!not_computed).then_some(Checksum { member: member.name.into(), range, crc32 })
     }
 
     /// At least the first `len` bytes of the member, or all if it is shorter. Nothing is said

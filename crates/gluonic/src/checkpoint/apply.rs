@@ -46,23 +46,25 @@ impl LoadPlan {
         // Everything that can fail, before the first parameter changes.
         let mut staged = Vec::with_capacity(self.loads.len());
         let mut conflicts = Vec::new();
-        for load in &self.loads {
-            load.check()?;
-            let compared = values.array(load.tensor).and_then(|value| {
-                load.compare(&value, &self.checkpoint, &*values, &mut conflicts)?;
-                Ok(value)
-            });
-            let value = match compared {
-                // Tensors that a rule ties have different values.
-                Err(Error::Rename(report)) => {
-                    conflicts.extend(report.problems.into_iter().map(Problem::Rule));
-                    continue;
-                }
-                value => load.convert(value?)?,
-            };
-            let origin = load.provenance.clone();
-            let origin = origin.map(|provenance| Origin { provenance, initial: true });
-            staged.push((load, load.parameter.stage_value(value, origin)));
+        self.loads.iter().try_for_each(Load::check)?;
+        for loads in self.batches() {
+            for (load, value) in loads.iter().zip(read(&*values, loads)?) {
+                let compared = value.and_then(|value| {
+                    load.compare(&value, &self.checkpoint, &*values, &mut conflicts)?;
+                    Ok(value)
+                });
+                let value = match compared {
+                    // Tensors that a rule ties have different values.
+                    Err(Error::Rename(report)) => {
+                        conflicts.extend(report.problems.into_iter().map(Problem::Rule));
+                        continue;
+                    }
+                    value => load.convert(value?)?,
+                };
+                let origin = load.provenance.clone();
+                let origin = origin.map(|provenance| Origin { provenance, initial: true });
+                staged.push((load, load.parameter.stage_value(value, origin)));
+            }
         }
         if !conflicts.is_empty() {
             conflicts.sort_by(|a, b| a.key().cmp(b.key()));
@@ -81,6 +83,34 @@ impl LoadPlan {
             log::warn!("{warning}");
         }
         Ok(self.report.clone())
+    }
+
+    /// Values that are read together: enough for all threads, few enough that what they are
+    /// converted from does not add up.
+    fn batches(&self) -> impl Iterator<Item = &[Load]> {
+        const BATCH: usize = 64 << 20;
+        let mut bytes = 0;
+        self.loads.chunk_by(move |load, _| {
+            bytes += self.checkpoint.tensors()[load.tensor].bytes();
+            let goes_on = bytes < BATCH;
+            if !goes_on {
+                bytes = 0;
+            }
+            goes_on
+        })
+    }
+}
+
+/// The values of some loads, together if that succeeds. If rules that do not hold stop that, each by
+/// itself, so that all that do not hold are found.
+fn read(values: &dyn Values, loads: &[Load]) -> Result<Vec<Result<NdArray>>> {
+    let positions: Vec<usize> = loads.iter().map(|load| load.tensor).collect();
+    match values.arrays(&positions) {
+        Ok(arrays) => Ok(arrays.into_iter().map(Ok).collect()),
+        Err(Error::Rename(_)) => {
+            Ok(positions.iter().map(|position| values.array(*position)).collect())
+        }
+        Err(error) => Err(error),
     }
 }
 

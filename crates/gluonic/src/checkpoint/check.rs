@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use gluonic_formats::digest::Damage;
-use gluonic_formats::{Archive, Digest, Format, digest};
+use gluonic_formats::digest::{Damage, TensorHasher};
+use gluonic_formats::{Digest, digest};
+use half::{bf16, f16};
 
 use super::convert::dtype_of;
 use super::file::Checkpoint;
-use super::source::{FileBytes, Values};
-use crate::array::{Scalar, for_dtype};
+use super::pieces::{Maker, Output};
+use super::source::FileBytes;
+use super::tensor_info::TensorInfo;
+use crate::array::DType;
 use crate::error::{Error, Result};
 
 /// What a check of all data has found.
@@ -72,7 +75,8 @@ impl Checkpoint {
     /// Looks at all data: whether it is what the record says, and whether it holds numbers.
     ///
     /// # Memory
-    /// One tensor at a time.
+    /// A piece of a tensor at a time, however large the file; tensors that must be decoded, one
+    /// after the other.
     ///
     /// # Errors
     /// As [`Checkpoint::verify`].
@@ -87,25 +91,14 @@ impl Checkpoint {
     /// # Ok::<(), gluonic::Error>(())
     /// ```
     pub fn check(&self) -> Result<CheckReport> {
-        let values = self.open_values()?;
         let mut not_finite = Vec::new();
-        for (i, info) in self.tensors().iter().enumerate() {
-            if !dtype_of(info.dtype).is_some_and(crate::DType::is_float) {
-                continue;
-            }
-            let buf = values.array(i)?.cell.snapshot()?;
-            let (count, first) = for_dtype!(buf.dtype(), T => {
-                let finite = |value: &T| Into::<Scalar>::into(*value).to_f64().is_finite();
-                let mut places = buf.slice::<T>().iter().enumerate().filter(|(_, x)| !finite(x));
-                let first = places.next().map(|(place, _)| place);
-                (places.count() + usize::from(first.is_some()), first)
-            });
+        let own = self.own_digests(&mut |info, (count, first)| {
             if let Some(first) = first {
                 not_finite.push(NotFinite { name: info.name.clone(), count, first });
             }
-        }
-        let root = digest::root(&self.digests_of(&*values)?);
-        let (record, damage) = match (self.verify_with(&*values), self.sidecar()) {
+        })?;
+        let root = digest::root(&self.with_aliases(&own));
+        let (record, damage) = match (self.compare(&own), self.sidecar()) {
             (Err(Error::Record { path, stale, reason }), _) => {
                 (Record::Unusable { file: path, stale, reason }, None)
             }
@@ -123,16 +116,8 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Format`] if the data breaks the format's rules.
     pub fn digests(&self) -> Result<BTreeMap<Box<str>, Digest>> {
-        self.digests_of(&*self.open_values()?)
-    }
-
-    fn digests_of(&self, values: &dyn Values) -> Result<BTreeMap<Box<str>, Digest>> {
-        let mut digests = BTreeMap::new();
-        for (i, info) in self.tensors().iter().enumerate() {
-            let digest = digest::of(&values.raw(i)?);
-            digests.extend(info.names().map(|name| (name.into(), digest)));
-        }
-        Ok(digests)
+        let own = self.own_digests(&mut |_, _| {})?;
+        Ok(self.with_aliases(&own).into_iter().map(|(name, d)| (name.into(), d)).collect())
     }
 
     /// The digest of everything: two files have the same one if they hold tensors of the same names,
@@ -152,23 +137,72 @@ impl Checkpoint {
     /// [`Error::Format`] if the record in the metadata is damaged; [`Error::Record`] if the one
     /// beside the file is, or is of another state of the file; else as [`Checkpoint::digests`].
     pub fn verify(&self) -> Result<Option<Vec<Damage>>> {
-        self.verify_with(&*self.open_values()?)
+        self.compare(&self.own_digests(&mut |_, _| {})?)
     }
 
-    fn verify_with(&self, values: &dyn Values) -> Result<Option<Vec<Damage>>> {
-        let tensors = (0..self.tensors().len()).map(|i| values.raw(i));
-        let tensors = tensors.collect::<Result<_>>()?;
-        let format = self.format().unwrap_or(Format::Safetensors);
-        if let Some(sidecar) = self.sidecar() {
-            return sidecar.judge(tensors, format).damage(&sidecar.path).map(Some);
+    /// The digest of each tensor by its own name. `look` gets how many of its values are no finite
+    /// numbers, and the first of them.
+    fn own_digests(
+        &self,
+        look: &mut dyn FnMut(&TensorInfo, (usize, Option<usize>)),
+    ) -> Result<BTreeMap<&str, Digest>> {
+        let values = self.open_values()?;
+        let maker = Maker::of(&*values, self.tensors(), u64::MAX);
+        let mut digests = BTreeMap::new();
+        for (position, info) in self.tensors().iter().enumerate() {
+            let fail = FileBytes::fail(self.file());
+            let mut hasher =
+                TensorHasher::new(&info.name, info.dtype, &info.shape).map_err(&fail)?;
+            let (mut seen, mut count, mut first) = (0, 0, None);
+            maker.make(&Output::of(position, info), &mut |bytes| {
+                hasher.update(bytes);
+                if let Some(dtype) = dtype_of(info.dtype) {
+                    let found = not_finite(dtype, bytes);
+                    first = first.or(found.1.map(|place| seen + place));
+                    count += found.0;
+                    seen += bytes.len() / dtype.size();
+                }
+                Ok(())
+            })?;
+            digests.insert(&*info.name, hasher.finish().map_err(&fail)?);
+            look(info, (count, first));
         }
-        let archive = Archive {
-            tensors,
-            metadata: self.metadata().clone(),
-            named: true,
-            format,
-            ties: Vec::new(),
-        };
-        digest::verify(&archive).map_err(FileBytes::fail(self.file()))
+        Ok(digests)
+    }
+
+    fn with_aliases<'a>(&'a self, own: &BTreeMap<&'a str, Digest>) -> BTreeMap<&'a str, Digest> {
+        let mut all = own.clone();
+        for info in self.tensors() {
+            all.extend(info.aliases.iter().map(|alias| (&**alias, own[&*info.name])));
+        }
+        all
+    }
+
+    fn compare(&self, own: &BTreeMap<&str, Digest>) -> Result<Option<Vec<Damage>>> {
+        if let Some(sidecar) = self.sidecar() {
+            return sidecar.judge(self.tensors(), own).damage(&sidecar.path).map(Some);
+        }
+        let found = digest::compare(self.metadata(), own);
+        found.map_err(FileBytes::fail(self.file()))
+    }
+}
+
+/// How many of these elements are NaN or infinite, and the first of them.
+fn not_finite(dtype: DType, bytes: &[u8]) -> (usize, Option<usize>) {
+    fn count<const N: usize>(
+        bytes: &[u8],
+        bad: impl Fn([u8; N]) -> bool,
+    ) -> (usize, Option<usize>) {
+        let elements = bytes.as_chunks::<N>().0;
+        let count = elements.iter().filter(|element| bad(**element)).count();
+        let first = (count > 0).then(|| elements.iter().position(|element| bad(*element)));
+        (count, first.flatten())
+    }
+    match dtype {
+        DType::F16 => count(bytes, |element| !f16::from_le_bytes(element).is_finite()),
+        DType::BF16 => count(bytes, |element| !bf16::from_le_bytes(element).is_finite()),
+        DType::F32 => count(bytes, |element| !f32::from_le_bytes(element).is_finite()),
+        DType::F64 => count(bytes, |element| !f64::from_le_bytes(element).is_finite()),
+        _ => (0, None),
     }
 }

@@ -1,6 +1,7 @@
 //! Between the raw tensors of a file and arrays.
 
-use std::borrow::Cow;
+use std::io::{Error as IoError, ErrorKind};
+use std::path::Path;
 use std::sync::Arc;
 
 use gluonic_formats::{DType as RawDType, RawTensor};
@@ -25,25 +26,79 @@ pub(super) fn raw_dtype(dtype: DType) -> RawDType {
     RawDType::from_name(dtype.name()).expect("every element type can be written")
 }
 
+/// The element type that arrays have for a tensor's.
+pub(super) fn array_type(name: &str, raw: RawDType) -> Result<DType> {
+    let refused = || Error::TensorDType { key: name.into(), dtype: raw.name().into() };
+    dtype_of(raw).ok_or_else(refused)
+}
+
 /// An array of a file's bytes, whose number the reader has checked.
-pub(super) fn to_array(dtype: DType, dims: Dims, bytes: &[u8]) -> NdArray {
-    macro_rules! decode {
+pub(super) fn to_array(dtype: DType, dims: Dims, bytes: &[u8]) -> Result<NdArray> {
+    filled(dtype, dims, Path::new("<bytes>"), &mut |out| {
+        out.copy_from_slice(bytes);
+        Ok(())
+    })
+}
+
+/// An array whose bytes `fill` writes, in the place where they stay. Before, they are pages of
+/// zeros that the system hands out when they are first touched.
+pub(super) fn filled(
+    dtype: DType,
+    dims: Dims,
+    file: &Path,
+    fill: &mut dyn FnMut(&mut [u8]) -> Result<()>,
+) -> Result<NdArray> {
+    macro_rules! fill {
         ($($variant:ident $t:ty),*) => {
             match dtype {
-                DType::Bool => Buf::from_vec(bytes.iter().map(|byte| *byte != 0).collect::<Vec<_>>()),
-                $(DType::$variant => Buf::new::<$t>(dims.elem_count(), |out| {
-                    for (out, bytes) in out.iter_mut().zip(bytes.chunks_exact(size_of::<$t>())) {
-                        *out = <$t>::from_le_bytes(bytes.try_into().expect("exact chunks"));
-                    }
-                }),)*
+                // Not every byte is a boolean.
+                DType::Bool => {
+                    let mut bytes = zeroed::<u8>(dims.elem_count(), file)?;
+                    fill(&mut bytes)?;
+                    Buf::from_vec(bytes.iter().map(|byte| *byte != 0).collect::<Vec<_>>())
+                }
+                $(DType::$variant => {
+                    let mut elements = zeroed::<$t>(dims.elem_count(), file)?;
+                    fill(bytemuck::cast_slice_mut(&mut elements))?;
+                    Buf::from_vec(elements)
+                })*
             }
         };
     }
-    let buf = decode!(
+    let buf = fill!(
         U8 u8, I8 i8, U16 u16, I16 i16, U32 u32, I32 i32, U64 u64, I64 i64,
         F16 f16, BF16 bf16, F32 f32, F64 f64
     );
-    NdArray::from_buf(buf, dims)
+    Ok(NdArray::from_buf(buf, dims))
+}
+
+/// Memory for what a file claims to hold, which may be more than there is.
+pub(super) fn zeroed<T: bytemuck::Zeroable>(n: usize, file: &Path) -> Result<Vec<T>> {
+    let too_large = |()| {
+        let error = IoError::new(ErrorKind::OutOfMemory, "it does not fit into memory");
+        Error::io("read", file, error)
+    };
+    bytemuck::allocation::try_zeroed_slice_box(n).map(Vec::from).map_err(too_large)
+}
+
+/// Elements in the bytes of one floating-point type, converted to another.
+pub(super) fn cast_bytes(from: DType, to: DType, bytes: &[u8]) -> Buf {
+    macro_rules! decode {
+        ($($variant:ident $t:ty),*) => {
+            match from {
+                $(DType::$variant => Buf::new::<$t>(bytes.len() / size_of::<$t>(), |elements| {
+                    bytemuck::cast_slice_mut(elements).copy_from_slice(bytes);
+                }),)*
+                _ => unreachable!("only floating-point tensors are cast"),
+            }
+        };
+    }
+    decode!(F16 f16, BF16 bf16, F32 f32, F64 f64).convert(to)
+}
+
+/// A buffer's elements as they lie in memory.
+pub(super) fn bytes_of(buf: &Buf) -> &[u8] {
+    for_dtype!(buf.dtype(), T => bytemuck::cast_slice(buf.slice::<T>()))
 }
 
 /// How far two arrays of one shape and element type are apart; `None` if they are equal.
@@ -70,12 +125,14 @@ impl Outgoing {
         Ok(Outgoing { buf: whole.cell.snapshot()?, dims: whole.dims().clone() })
     }
 
+    /// The value's own memory.
+    pub(super) fn bytes(&self) -> &[u8] {
+        bytes_of(&self.buf)
+    }
+
     /// The tensor of that name, borrowing the value's own memory.
     pub(super) fn raw<'a>(&'a self, name: &'a str) -> Result<RawTensor<'a>> {
-        let bytes: Cow<'a, [u8]> = for_dtype!(self.buf.dtype(), T => {
-            Cow::Borrowed(bytemuck::cast_slice(self.buf.slice::<T>()))
-        });
-        RawTensor::new(name, raw_dtype(self.buf.dtype()), self.dims.to_vec(), bytes)
+        RawTensor::new(name, raw_dtype(self.buf.dtype()), self.dims.to_vec(), self.bytes())
             .map_err(|error| Error::user(format!("tensor `{name}`"), error))
     }
 }

@@ -1,21 +1,22 @@
 //! A checkpoint to another file: of another format, layout, element type or number of files, or with
 //! a record of what it holds.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use gluonic_formats::sharded::plan_shards;
-use gluonic_formats::{Digest, Format, RawTensor, digest};
+use gluonic_formats::{Digest, Format, TensorSpec, digest};
 use indexmap::IndexMap;
 
-use super::convert::{Outgoing, dtype_of};
+use super::convert::{dtype_of, raw_dtype};
 use super::file::Checkpoint;
+use super::pieces::{Maker, Output, Sink};
 use super::provenance::PROVENANCE;
 use super::rename::RenameRules;
 use super::sidecar::write_recorded;
-use super::source::FileBytes;
+use super::source::{FileBytes, Values};
+use super::tensor_info::TensorInfo;
 use super::tie::{ALIASES, aliases_of};
 use super::write::format_of;
 use crate::array::DType;
@@ -39,7 +40,14 @@ pub struct ExportOptions {
     /// [`SaveOptions::digests`](super::SaveOptions::digests). Those of a model in several files are
     /// in its index.
     pub digests: bool,
+    /// The most bytes of tensors in memory at once: 256 MiB if not given. The same is written with
+    /// any number, if a tensor's element fits; with more, parts of tensors whose axes are put in
+    /// another order are read in longer runs.
+    pub memory: Option<u64>,
 }
+
+/// What [`ExportOptions::memory`] is if it is not given.
+const MEMORY: u64 = 256 << 20;
 
 /// What was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,13 +88,18 @@ impl Checkpoint {
     /// tensor once; other formats hold it by each of its names, and no metadata.
     ///
     /// # Memory
-    /// What is converted is in memory until all is written; the rest is borrowed.
+    /// [`ExportOptions::memory`]: every tensor is made, converted and written piece by piece. Only
+    /// what a file has compressed, in another order or byte order, or without its zeros is decoded
+    /// whole, at twice its size, as are tensors of which elements share bytes and that rules take
+    /// apart or join.
     ///
     /// # Errors
     /// [`Error::Suffix`] if the suffix names no format that can be written; [`Error::Setting`] if
-    /// tensors are to be converted to an integer type; [`Error::Rename`] if rules do not fit; [`Error::Format`] if
-    /// the format cannot hold a tensor, or the bytes of this checkpoint break the rules of theirs;
-    /// [`Error::Io`] if a file cannot be written.
+    /// tensors are to be converted to an integer type; [`Error::Rename`] if rules do not fit;
+    /// [`Error::Memory`] if a tensor cannot be taken apart and is larger than is allowed;
+    /// [`Error::Format`] if the format cannot hold a tensor, or the bytes of this checkpoint break
+    /// the rules of theirs; [`Error::Outdated`] if the file was written into since it was opened;
+    /// [`Error::Io`] if a file cannot be read or written.
     ///
     /// # Examples
     /// ```
@@ -111,50 +124,19 @@ impl Checkpoint {
             let (setting, expected) = ("cast", "a floating-point type");
             return Err(Error::Setting { setting, expected, found: dtype.to_string().into() });
         }
+        let memory = options.memory.unwrap_or(MEMORY);
         let values = self.open_values()?;
-        let converted = (0..self.tensors().len()).map(|i| {
-            let (from, to) = (dtype_of(self.tensors()[i].dtype), options.cast);
-            match (from, to) {
-                (Some(from), Some(to)) if from.is_float() && from != to => {
-                    Ok(Some(Outgoing::new(&values.array(i)?.cast(to)?)?))
-                }
-                _ => Ok(None),
-            }
-        });
-        let converted = converted.collect::<Result<Vec<_>>>()?;
-        let mut tensors = Vec::new();
-        let mut cast = Vec::new();
-        for (i, (info, converted)) in self.tensors().iter().zip(&converted).enumerate() {
-            let raw = match converted {
-                Some(value) => {
-                    cast.push(info.name.clone());
-                    value.raw(&info.name)?
-                }
-                None => values.raw(i)?,
-            };
-            if format != Format::Safetensors || options.rename.is_some() {
-                let aliases = info.aliases.iter();
-                tensors.extend(aliases.map(|alias| raw.clone().with_name(&**alias)));
-            }
-            tensors.push(raw);
+        let (maker, outputs, cast) = self.outputs(&*values, format, options, memory)?;
+        for output in &outputs {
+            maker.check_ties(output)?;
         }
-        let plan = match &options.rename {
-            Some(rules) => Some(rules.plan(&tensors.iter().map(Into::into).collect::<Vec<_>>())?),
-            None => None,
-        };
-        let renamed = plan.as_ref().map(|plan| plan.apply(&tensors).collect::<Result<Vec<_>>>());
-        let renamed = renamed.transpose()?;
-        let tensors = renamed.as_ref().unwrap_or(&tensors);
-        let digests = digest::digests(tensors).map_err(FileBytes::fail(self.file()))?;
-        let mut named: BTreeMap<&str, Digest> = digests.clone();
-        if format == Format::Safetensors && options.rename.is_none() {
-            // A tied tensor is written once, and is there by all of its names.
-            for info in self.tensors() {
-                let digest = digests[&*info.name];
-                named.extend(info.aliases.iter().map(|alias| (&**alias, digest)));
+        let mut digests: BTreeMap<usize, Digest> = BTreeMap::new();
+        if options.digests {
+            // They stand before the data.
+            for (i, output) in outputs.iter().enumerate() {
+                digests.insert(i, maker.digest(output)?);
             }
         }
-        let root = digest::root(&named);
         let mut metadata = self.metadata().clone();
         metadata.retain(|key, _| key != digest::ROOT_KEY && key != digest::TENSORS_KEY);
         if options.rename.is_some() {
@@ -167,14 +149,75 @@ impl Checkpoint {
         if format != Format::Safetensors {
             dropped.extend(metadata.drain(..).map(|(key, _)| key.into_boxed_str()));
         }
-        let digests = options.digests.then_some(&digests);
+        let by_name: Option<BTreeMap<&str, Digest>> = options
+            .digests
+            .then(|| digests.iter().map(|(i, digest)| (&*outputs[*i].name, *digest)).collect());
+        let specs: Vec<TensorSpec<'_>> = outputs.iter().map(Output::spec).collect();
+        let mut data = |i: usize, sink: &mut Sink<'_>| {
+            if digests.contains_key(&i) {
+                return maker.make(&outputs[i], sink);
+            }
+            let digest = maker.digest_on_the_way(&outputs[i], sink)?;
+            digests.insert(i, digest);
+            Ok(())
+        };
+        let by_name = by_name.as_ref();
         let files = if let Some(most) = options.max_shard_bytes {
-            write_shards(file, format, tensors, metadata, digests, most)?
+            write_shards(file, format, &specs, metadata, by_name, most, &mut data)?
         } else {
-            write_recorded(file, format, tensors, &mut metadata, digests)?;
+            write_recorded(file, format, &specs, &mut metadata, by_name, &mut data)?;
             vec![file.to_owned()]
         };
-        Ok(ExportReport { files, tensors: tensors.len(), cast, dropped, root })
+        let mut named: BTreeMap<&str, Digest> =
+            digests.iter().map(|(i, digest)| (&*outputs[*i].name, *digest)).collect();
+        if format == Format::Safetensors && options.rename.is_none() {
+            // A tied tensor is written once, and is there by all of its names.
+            for info in self.tensors() {
+                let digest = named[&*info.name];
+                named.extend(info.aliases.iter().map(|alias| (&**alias, digest)));
+            }
+        }
+        let root = digest::root(&named);
+        Ok(ExportReport { files, tensors: outputs.len(), cast, dropped, root })
+    }
+
+    /// What is to be written, who makes it, and what of it is converted.
+    fn outputs<'v>(
+        &'v self,
+        values: &'v dyn Values,
+        format: Format,
+        options: &ExportOptions,
+        memory: u64,
+    ) -> Result<(Maker<'v>, Vec<Output>, Vec<Box<str>>)> {
+        let mut maker = Maker::of(values, self.tensors(), memory);
+        maker.sources.clear();
+        let (mut outputs, mut cast) = (Vec::new(), Vec::new());
+        for (position, info) in self.tensors().iter().enumerate() {
+            let to = match (dtype_of(info.dtype), options.cast) {
+                (Some(from), Some(to)) if from.is_float() && from != to => {
+                    cast.push(info.name.clone());
+                    raw_dtype(to)
+                }
+                _ => info.dtype,
+            };
+            let by_each_name = format != Format::Safetensors || options.rename.is_some();
+            let aliases = info.aliases.iter().filter(|_| by_each_name);
+            for name in aliases.chain([&info.name]) {
+                let source = maker.sources.len();
+                maker.sources.push((position, to));
+                let output = Output::of(source, info);
+                outputs.push(Output { name: name.clone(), dtype: to, ..output });
+            }
+        }
+        if let Some(rules) = &options.rename {
+            let sources: Vec<_> = outputs
+                .iter()
+                .map(|output| TensorInfo::new(&*output.name, &*output.shape, output.dtype))
+                .collect();
+            let plan = rules.plan(&sources)?;
+            outputs = plan.targets().iter().map(Output::from).collect();
+        }
+        Ok((maker, outputs, cast))
     }
 }
 
@@ -182,33 +225,36 @@ impl Checkpoint {
 fn write_shards(
     file: &Path,
     format: Format,
-    tensors: &[RawTensor<'_>],
+    tensors: &[TensorSpec<'_>],
     mut metadata: IndexMap<String, String>,
     digests: Option<&BTreeMap<&str, Digest>>,
     most: u64,
+    data: &mut dyn FnMut(usize, &mut Sink<'_>) -> Result<()>,
 ) -> Result<Vec<PathBuf>> {
     let fail = FileBytes::fail;
     let name = file.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| Error::Suffix { path: file.to_owned() })?;
-    let sizes = tensors.iter().map(|tensor| (tensor.name(), tensor.data().len() as u64));
-    let sizes: Vec<_> = sizes.collect();
+    let size = |spec: &TensorSpec<'_>| spec.byte_len().map_err(fail(file));
+    let sizes = tensors.iter().map(|spec| Ok((spec.name, size(spec)? as u64)));
+    let sizes = sizes.collect::<Result<Vec<_>>>()?;
     let mut plan = plan_shards(&sizes, most, name).map_err(fail(file))?;
     if let [_] = plan.shards.as_slice() {
-        write_recorded(file, format, tensors, &mut metadata, digests)?;
+        write_recorded(file, format, tensors, &mut metadata, digests, data)?;
         return Ok(vec![file.to_owned()]);
     }
     let mut files = Vec::new();
     for shard in &plan.shards {
         let path = file.with_file_name(&shard.file);
-        let own: Vec<_> = shard.tensors.iter().map(|i| tensors[*i].to_borrowed()).collect();
-        write_recorded(&path, format, &own, &mut IndexMap::new(), None)?;
+        let own: Vec<_> = shard.tensors.iter().map(|i| tensors[*i]).collect();
+        let data = &mut |i: usize, sink: &mut Sink<'_>| data(shard.tensors[i], sink);
+        write_recorded(&path, format, &own, &mut IndexMap::new(), None, data)?;
         files.push(path);
     }
     plan.index.metadata.extend(metadata);
     plan.index.metadata.extend(digests.map(digest::record).into_iter().flatten());
     // Last, so that whoever finds an index finds its files.
     let path = file.with_file_name(format!("{name}.index.json"));
-    let text: Cow<'_, str> = plan.index.to_json().map_err(fail(&path))?.into();
+    let text = plan.index.to_json().map_err(fail(&path))?;
     storage::write_atomically(&path, |out: &mut dyn std::io::Write| {
         out.write_all(text.as_bytes())
     })?;

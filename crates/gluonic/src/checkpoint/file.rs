@@ -5,30 +5,38 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gluonic_formats::Format;
+use gluonic_formats::{Format, Header};
 use indexmap::IndexMap;
 
 use super::convert::raw_dtype;
 use super::once::once;
+use super::opened::{Kind, OpenFile};
 use super::provenance::{self, ByKey, PROVENANCE};
 use super::rename::{Making, RenamePlan};
 use super::renamed::Renaming;
 use super::shards;
 use super::sidecar::Sidecar;
-use super::source::{Arrays, Bytes, FileBytes, Source, Values};
+use super::source::{Arrays, FileBytes, Source, Values};
 use super::tensor_info::TensorInfo;
 use super::tie::ALIASES;
 use super::tree::{Tree, size};
 use crate::array::NdArray;
 use crate::error::{Error, Names, Result};
 use crate::param::Snapshot;
-use crate::storage;
 use crate::suggest::nearest;
 
 /// A parameter file that has been opened: names, element types, shapes and metadata are known,
 /// values are read when they are needed. Needs no model.
 ///
-/// A cheap handle. What it holds stays as it was when it was opened, whatever happens to the file.
+/// A cheap handle, which keeps the file open: its values stay readable when the file is saved over
+/// or removed. If another program writes into the file itself, reading fails with
+/// [`Error::Outdated`].
+///
+/// # Memory
+/// The names and shapes. Values are read straight into the arrays that are asked for; the headers of
+/// formats that have them all over the file (`.params`, NumPy's, PyTorch's), and values that must be
+/// decoded, are read through a map of the file if it is larger than 1 MiB. A file that another
+/// program cuts short in just that moment ends the process, as for every user of maps.
 ///
 /// # Examples
 /// ```
@@ -85,17 +93,15 @@ impl Checkpoint {
     /// rules, or if it is of another kind.
     pub fn open(file: impl AsRef<Path>) -> Result<Self> {
         let file = file.as_ref();
-        let bytes = storage::read(file)?;
-        match gluonic_formats::detect(&bytes) {
-            Ok(Format::ShardIndex) => shards::open(file, &bytes),
-            Ok(format) => {
-                let len = bytes.len() as u64;
-                let mut new = Self::of_bytes(file.to_owned(), Box::new(bytes))?;
-                new.inner().sidecar = Sidecar::find(file, format, len, new.tensors());
-                Ok(new)
-            }
-            _ => Self::of_bytes(file.to_owned(), Box::new(bytes)),
-        }
+        let (open, header) = match OpenFile::open(file)? {
+            Kind::Index(text) => return shards::open(file, &text),
+            Kind::Tensors(open, header) => (open, header),
+        };
+        let len = open.len();
+        let mut new = Self::of_header(file.to_owned(), header, Box::new(open));
+        let sidecar = |format| Sidecar::find(file, format, len, new.tensors());
+        new.inner().sidecar = new.format().and_then(sidecar);
+        Ok(new)
     }
 
     /// Opens bytes that are in memory, or mapped to it. They are not copied.
@@ -111,16 +117,16 @@ impl Checkpoint {
     /// # Ok::<(), gluonic::Error>(())
     /// ```
     pub fn from_bytes(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Self> {
-        Self::of_bytes("<bytes>".into(), Box::new(bytes))
+        let file = PathBuf::from("<bytes>");
+        let source = FileBytes { file: file.clone(), bytes: Box::new(bytes) };
+        let header = source.header()?.into_owned();
+        Ok(Self::of_header(file, header, Box::new(source)))
     }
 
-    fn of_bytes(file: PathBuf, bytes: Bytes) -> Result<Self> {
-        let source = FileBytes { file: file.clone(), bytes };
-        let header = source.header()?;
+    fn of_header(file: PathBuf, header: Header<'_>, source: Box<dyn Source>) -> Self {
         let tensors = header.entries.iter().map(TensorInfo::from).collect();
-        let (format, metadata, ties) = (Some(header.format), header.metadata, header.ties);
-        let (tensors, source) = once(tensors, &ties, Box::new(source));
-        Ok(Self::read(file, format, metadata, tensors, source))
+        let (tensors, source) = once(tensors, &header.ties, source);
+        Self::read(file, Some(header.format), header.metadata, tensors, source)
     }
 
     /// Of a file, which may tell in its metadata where values came from.
@@ -261,11 +267,12 @@ impl Checkpoint {
     }
 
     /// Reads the value of a tensor, by its name or an alias. For many, use
-    /// [`Checkpoint::to_arrays`], which reads the header once.
+    /// [`Checkpoint::to_arrays`], which reads neighbours together, and in parallel.
     ///
     /// # Errors
     /// [`Error::UnknownTensor`], with the nearest names; [`Error::TensorDType`] if arrays cannot
-    /// hold its element type; [`Error::Format`] if its data breaks the format's rules.
+    /// hold its element type; [`Error::Format`] if its data breaks the format's rules;
+    /// [`Error::Outdated`] if the file was written into; [`Error::Io`] if it cannot be read.
     pub fn get(&self, name: &str) -> Result<NdArray> {
         let position = self.position(name)?;
         self.open_values()?.array(position)
@@ -277,10 +284,10 @@ impl Checkpoint {
     /// # Errors
     /// As [`Checkpoint::get`], for the first that fails.
     pub fn to_arrays(&self) -> Result<IndexMap<Box<str>, NdArray>> {
-        let values = self.open_values()?;
+        let positions: Vec<usize> = (0..self.0.tensors.len()).collect();
+        let values = self.open_values()?.arrays(&positions)?;
         let mut arrays = IndexMap::with_capacity(self.0.positions.len());
-        for (position, tensor) in self.0.tensors.iter().enumerate() {
-            let array = values.array(position)?;
+        for (tensor, array) in self.0.tensors.iter().zip(values) {
             arrays.extend(tensor.names().map(|name| (name.into(), array.clone())));
         }
         Ok(arrays)

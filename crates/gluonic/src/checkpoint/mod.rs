@@ -30,6 +30,8 @@ mod export;
 mod file;
 mod keys;
 mod once;
+mod opened;
+mod pieces;
 mod plan;
 mod planner;
 mod policy;

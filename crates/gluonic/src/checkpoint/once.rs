@@ -40,7 +40,7 @@ pub(super) fn once(
 }
 
 impl Source for Once {
-    fn open<'a>(&'a self, _: &[TensorInfo]) -> Result<Box<dyn Values + 'a>> {
+    fn open<'a>(&'a self, _: &'a [TensorInfo]) -> Result<Box<dyn Values + 'a>> {
         Ok(Box::new(Open { values: self.source.open(&self.all)?, places: &self.places }))
     }
 }
@@ -50,12 +50,34 @@ struct Open<'a> {
     places: &'a [usize],
 }
 
+impl Open<'_> {
+    fn places_of(&self, positions: &[usize]) -> Vec<usize> {
+        positions.iter().map(|position| self.places[*position]).collect()
+    }
+}
+
 impl Values for Open<'_> {
     fn array(&self, position: usize) -> Result<NdArray> {
         self.values.array(self.places[position])
     }
 
+    fn arrays(&self, positions: &[usize]) -> Result<Vec<NdArray>> {
+        self.values.arrays(&self.places_of(positions))
+    }
+
     fn raw(&self, position: usize) -> Result<RawTensor<'_>> {
         self.values.raw(self.places[position])
+    }
+
+    fn read(&self, position: usize, offset: usize, out: &mut [u8]) -> Result<()> {
+        self.values.read(self.places[position], offset, out)
+    }
+
+    fn held_bytes(&self, position: usize) -> usize {
+        self.values.held_bytes(self.places[position])
+    }
+
+    fn hold(&self, positions: &[usize]) -> Result<()> {
+        self.values.hold(&self.places_of(positions))
     }
 }

@@ -1,19 +1,19 @@
 //! A checkpoint seen through rename rules.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gluonic_formats::{RawTensor, digest};
 
-use super::convert::{dtype_of, to_array};
+use super::convert::{array_type, to_array};
 use super::file::Checkpoint;
 use super::provenance::{ByKey, PROVENANCE};
-use super::rename::{Making, Recipe, RenamePlan, RenameRules};
+use super::rename::{Making, Recipe, RenamePlan, RenameRules, TargetTensor};
 use super::source::{Source, Values};
 use super::tensor_info::TensorInfo;
 use super::tie::ALIASES;
 use crate::array::NdArray;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// What rules make of a checkpoint.
 #[derive(Debug)]
@@ -32,7 +32,8 @@ impl Checkpoint {
     /// one tensor with aliases. Metadata stay, but for what they tell about the old names.
     ///
     /// # Memory
-    /// A cheap handle. A value that is only renamed is not copied; others are made one at a time.
+    /// A cheap handle. A value that is only renamed is not copied; others are made one at a time, each
+    /// whole: [`ExportOptions::rename`](super::ExportOptions::rename) makes them in pieces.
     ///
     /// # Errors
     /// [`Error::Rename`] with everything that does not fit.
@@ -104,31 +105,96 @@ impl Renaming {
 }
 
 impl Source for Arc<Renaming> {
-    fn open<'a>(&'a self, _: &[TensorInfo]) -> Result<Box<dyn Values + 'a>> {
-        Ok(Box::new(Open { values: self.of.open_values()?, renaming: self }))
+    fn open<'a>(&'a self, _: &'a [TensorInfo]) -> Result<Box<dyn Values + 'a>> {
+        let (values, renaming) = (self.of.open_values()?, &**self);
+        Ok(Box::new(Open { values, renaming, held: Mutex::default() }))
     }
 }
 
 struct Open<'a> {
     values: Box<dyn Values + 'a>,
     renaming: &'a Renaming,
+    /// Tensors that had to be made, by position.
+    held: Mutex<HashMap<usize, RawTensor<'static>>>,
+}
+
+impl Open<'_> {
+    /// The source that a tensor is without any work.
+    fn source(&self, position: usize) -> Option<usize> {
+        as_it_is(&self.renaming.plan, self.renaming.made[position].0)
+    }
+
+    fn target(&self, position: usize) -> &TargetTensor {
+        &self.renaming.plan.targets()[self.renaming.made[position].0]
+    }
+
+    /// The sources that are tensors without any work.
+    fn sources(&self, positions: &[usize]) -> Vec<usize> {
+        positions.iter().filter_map(|position| self.source(*position)).collect()
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<usize, RawTensor<'static>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Values for Open<'_> {
     fn array(&self, position: usize) -> Result<NdArray> {
-        if let Some(source) = as_it_is(&self.renaming.plan, self.renaming.made[position].0) {
+        if let Some(source) = self.source(position) {
             return self.values.array(source);
         }
         let raw = self.raw(position)?;
-        let dtype = dtype_of(raw.dtype()).ok_or_else(|| Error::TensorDType {
-            key: raw.name().into(),
-            dtype: raw.dtype().name().into(),
-        })?;
-        Ok(to_array(dtype, raw.shape().into(), raw.data()))
+        to_array(array_type(raw.name(), raw.dtype())?, raw.shape().into(), raw.data())
+    }
+
+    fn arrays(&self, positions: &[usize]) -> Result<Vec<NdArray>> {
+        let mut as_they_are = self.values.arrays(&self.sources(positions))?.into_iter();
+        let array = |position: &usize| match self.source(*position) {
+            Some(_) => Ok(as_they_are.next().expect("one for each source")),
+            None => self.array(*position),
+        };
+        positions.iter().map(array).collect()
     }
 
     fn raw(&self, position: usize) -> Result<RawTensor<'_>> {
         let target = self.renaming.made[position].0;
         self.renaming.plan.make(target, &mut |source| self.values.raw(source))
+    }
+
+    fn read(&self, position: usize, offset: usize, out: &mut [u8]) -> Result<()> {
+        if let Some(source) = self.source(position) {
+            return self.values.read(source, offset, out);
+        }
+        if !self.held().contains_key(&position) {
+            self.hold(&[position])?;
+        }
+        let held = self.held();
+        let raw = held.get(&position).expect("it is held");
+        out.copy_from_slice(&raw.data()[offset..][..out.len()]);
+        Ok(())
+    }
+
+    fn held_bytes(&self, position: usize) -> usize {
+        if let Some(source) = self.source(position) {
+            return self.values.held_bytes(source);
+        }
+        let mut bytes = self.target(position).info().bytes();
+        self.target(position).recipe().sources(&mut |source| {
+            let whole = self.renaming.plan.sources()[source].bytes();
+            bytes = bytes.saturating_add(whole).saturating_add(self.values.held_bytes(source));
+        });
+        bytes
+    }
+
+    fn hold(&self, positions: &[usize]) -> Result<()> {
+        self.values.hold(&self.sources(positions))?;
+        let mut held = self.held();
+        held.retain(|position, _| positions.contains(position));
+        for position in positions {
+            if self.source(*position).is_none() && !held.contains_key(position) {
+                held.insert(*position, self.raw(*position)?.into_owned());
+            }
+        }
+        Ok(())
     }
 }

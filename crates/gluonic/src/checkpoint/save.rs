@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use gluonic_formats::{Format, RawTensor, digest};
+use gluonic_formats::{Format, RawTensor, TensorSpec, digest};
 use indexmap::IndexMap;
 
 use super::convert::Outgoing;
+use super::pieces::Sink;
 use super::provenance::{self, PROVENANCE};
 use super::sidecar::write_recorded;
 use super::source::FileBytes;
@@ -66,7 +67,9 @@ pub(super) fn save(targets: Targets, file: &Path, options: &SaveOptions) -> Resu
     }
     let digests = options.digests.then(|| digest::digests(&tensors));
     let digests = digests.transpose().map_err(FileBytes::fail(file))?;
-    write_recorded(file, format, &tensors, &mut metadata, digests.as_ref())
+    let specs: Vec<TensorSpec<'_>> = tensors.iter().map(TensorSpec::from).collect();
+    let data = &mut |i: usize, sink: &mut Sink<'_>| sink(tensors[i].data());
+    write_recorded(file, format, &specs, &mut metadata, digests.as_ref(), data)
 }
 
 /// Names every parameter that has no value yet.

@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use gluonic_formats::digest::{self, Damage};
-use gluonic_formats::{Archive, Digest, Format, RawTensor};
+use gluonic_formats::{Digest, Format, TensorSpec};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
+use super::pieces::Sink;
 use super::tensor_info::TensorInfo;
-use super::write::write;
+use super::write::write_from;
 use crate::error::{Error, Result};
 use crate::storage;
 
@@ -54,42 +55,42 @@ fn path_of(file: &Path) -> PathBuf {
     name.into()
 }
 
-/// The most bytes that a record of these tensors can have, with room for those of another state.
-fn most_bytes(tensors: &[TensorInfo]) -> u64 {
+/// The most bytes that a record of tensors of these names can have, with room for those of another state.
+fn most_bytes<'n>(names: impl Iterator<Item = &'n str>) -> u64 {
     const LEAST: usize = 1 << 20;
     // An escaped character has six bytes, a digest 64, and the rest is quotes and spaces.
-    let entries = tensors.iter().map(|tensor| 6 * tensor.name.len() + 96);
+    let entries = names.map(|name| 6 * name.len() + 96);
     (LEAST + entries.sum::<usize>()) as u64
 }
 
-/// Writes tensors to a file and, if they are given, the record of their digests: into the metadata
-/// if the format has any, else beside the file. A record of the file before, which would be false,
-/// goes.
+/// Writes tensors, whose bytes `data` hands over, to a file and, if they are given, the record of
+/// their digests: into the metadata if the format has any, else beside the file. A record of the file
+/// before, which would be false, goes.
 pub(super) fn write_recorded(
     file: &Path,
     format: Format,
-    tensors: &[RawTensor<'_>],
+    tensors: &[TensorSpec<'_>],
     metadata: &mut IndexMap<String, String>,
     digests: Option<&BTreeMap<&str, Digest>>,
+    data: &mut dyn FnMut(usize, &mut Sink<'_>) -> Result<()>,
 ) -> Result<()> {
     let record = digests.map(digest::record);
     if !has_sidecar(format) {
         metadata.extend(record.into_iter().flatten());
-        return write(file, format, tensors, metadata);
+        return write_from(file, format, tensors, metadata, data);
     }
     let path = path_of(file);
     if record.is_some() {
         storage::check_small(&path)?;
     }
-    write(file, format, tensors, metadata)?;
+    write_from(file, format, tensors, metadata, data)?;
     if let Some(record) = record {
         let text = text_of(&record, storage::len(file)?)?;
         return storage::write_atomically(&path, |out: &mut dyn std::io::Write| {
             out.write_all(text.as_bytes())
         });
     }
-    let infos: Vec<TensorInfo> = tensors.iter().map(TensorInfo::from).collect();
-    let old = storage::read_small(&path, most_bytes(&infos));
+    let old = storage::read_small(&path, most_bytes(tensors.iter().map(|tensor| tensor.name)));
     if let Ok(Some(old)) = old
         && parse(&old).is_ok()
         && let Err(error) = storage::remove(&path)
@@ -137,7 +138,8 @@ impl Sidecar {
             return None;
         }
         let path = path_of(file);
-        let text = match storage::read_small(&path, most_bytes(tensors)) {
+        let names = tensors.iter().map(|tensor| &*tensor.name);
+        let text = match storage::read_small(&path, most_bytes(names)) {
             Ok(text) => Ok(text?),
             Err(Error::Io { source, .. }) => Err(source.to_string().into()),
             Err(error) => Err(error.to_string().into()),
@@ -145,20 +147,19 @@ impl Sidecar {
         Some(Sidecar { path, bytes, text })
     }
 
-    /// Compares the record with what the file holds.
+    /// Compares the record with what the file holds: these tensors, of these digests.
     ///
     /// It is of another state of the file if the length differs, or if no tensor at all is what it
     /// was: damage leaves the others as they were, a training does not.
-    pub(super) fn judge(&self, tensors: Vec<RawTensor<'_>>, format: Format) -> Verdict {
+    pub(super) fn judge(&self, tensors: &[TensorInfo], own: &BTreeMap<&str, Digest>) -> Verdict {
         let parsed = self.text.as_ref().map_err(Clone::clone).and_then(|text| parse(text));
         let (bytes, metadata) = match parsed {
             Ok(record) => record,
             Err(reason) => return Verdict::Broken(reason),
         };
-        let with_values = tensors.iter().filter(|tensor| !tensor.data().is_empty());
-        let names: HashSet<String> = with_values.map(|tensor| tensor.name().to_owned()).collect();
-        let archive = Archive { tensors, metadata, named: true, format, ties: Vec::new() };
-        let damage = match digest::verify(&archive) {
+        let with_values = tensors.iter().filter(|tensor| tensor.bytes() > 0);
+        let names: HashSet<&str> = with_values.map(|tensor| &*tensor.name).collect();
+        let damage = match digest::compare(&metadata, own) {
             Ok(damage) => damage.unwrap_or_default(),
             Err(error) => return Verdict::Broken(error.to_string().into()),
         };
@@ -168,7 +169,7 @@ impl Sidecar {
                 format!("it is of a file of {bytes} bytes, this one has {found}").into(),
             );
         }
-        let differing = damage.iter().filter(|damage| names.contains(&damage.name)).count();
+        let differing = damage.iter().filter(|damage| names.contains(&*damage.name)).count();
         if names.len() > 1 && differing == names.len() {
             return Verdict::Stale("every tensor has other values than it tells of".into());
         }

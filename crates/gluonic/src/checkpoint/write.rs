@@ -1,10 +1,12 @@
 //! Tensors to a file: whole, or not at all.
 
+use std::io::{Error as IoError, Write};
 use std::path::Path;
 
-use gluonic_formats::{Format, RawTensor};
+use gluonic_formats::{Format, RawTensor, TensorSpec};
 use indexmap::IndexMap;
 
+use super::pieces::Sink;
 use crate::error::{Error, Result};
 use crate::storage;
 
@@ -25,18 +27,46 @@ pub(super) fn write(
     tensors: &[RawTensor<'_>],
     metadata: &IndexMap<String, String>,
 ) -> Result<()> {
-    let mut broken = None;
-    let written = storage::write_atomically(file, |out: &mut dyn std::io::Write| {
-        gluonic_formats::write_to(out, format, tensors, metadata).map_err(|error| match error {
-            gluonic_formats::Error::Write { source, .. } => source,
-            error => {
-                broken = Some(error);
-                std::io::Error::other("the format cannot hold this")
+    let specs: Vec<TensorSpec<'_>> = tensors.iter().map(TensorSpec::from).collect();
+    write_from(file, format, &specs, metadata, &mut |index, sink| sink(tensors[index].data()))
+}
+
+/// As [`write`], of tensors whose bytes `data` hands over when they are asked for.
+pub(super) fn write_from(
+    file: &Path,
+    format: Format,
+    tensors: &[TensorSpec<'_>],
+    metadata: &IndexMap<String, String>,
+    data: &mut dyn FnMut(usize, &mut Sink<'_>) -> Result<()>,
+) -> Result<()> {
+    // The error itself, which cannot pass through the writers.
+    let mut failure = None;
+    let written = storage::write_atomically(file, |out: &mut dyn Write| {
+        let mut refused = None;
+        let done = gluonic_formats::write_from(out, format, tensors, metadata, &mut |i, out| {
+            let mut sink = |bytes: &[u8]| {
+                out.write_all(bytes).map_err(|error| Error::io("write", file, error))
+            };
+            data(i, &mut sink).map_err(|error| {
+                refused = Some(error);
+                IoError::other("a tensor could not be made")
+            })
+        });
+        done.map_err(|error| match (refused, error) {
+            (None, gluonic_formats::Error::Write { source, .. }) => source,
+            // Whatever it was that `data` gave up for.
+            (Some(error), gluonic_formats::Error::Write { .. }) => {
+                failure = Some(error);
+                IoError::other("a tensor could not be made")
+            }
+            (_, error) => {
+                failure = Some(Error::Format { path: file.to_owned(), source: Box::new(error) });
+                IoError::other("the format cannot hold this")
             }
         })
     });
-    match broken {
-        Some(source) => Err(Error::Format { path: file.to_owned(), source: Box::new(source) }),
+    match failure {
+        Some(error) => Err(error),
         None => written,
     }
 }

@@ -103,6 +103,12 @@ impl Error {
             Error::Suffix { .. } => "use `.safetensors`, `.params` or `.npz`",
             Error::Load(report) => return report.hint(),
             Error::TensorDType { .. } => "convert the file to a type that arrays can hold",
+            Error::Memory { needed, .. } => {
+                return Some(format!(
+                    "allow {needed} bytes; it is compressed, or its elements share bytes, so that \
+                     it is made whole"
+                ));
+            }
             Error::Outdated { .. } => "open the file again if it is the file, and plan again",
             Error::RenameText(error) => return did_you_mean(&error.nearest),
             Error::Rename(report) => return report.hint(),

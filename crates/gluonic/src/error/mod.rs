@@ -548,8 +548,18 @@ pub enum Error {
         /// Its element type.
         dtype: Box<str>,
     },
-    /// A model or a file is no longer what a plan was made for.
-    #[error("the plan is out of date: `{what}` {change}")]
+    /// A tensor cannot be written in pieces, and takes more memory than is allowed.
+    #[error("tensor `{key}` takes {needed} bytes of memory at once, allowed are {allowed}")]
+    Memory {
+        /// The tensor.
+        key: Box<str>,
+        /// What it takes.
+        needed: u64,
+        /// What [`ExportOptions::memory`](crate::checkpoint::ExportOptions::memory) allows.
+        allowed: u64,
+    },
+    /// A model or a file is no longer what a plan was made for, or what it was when it was opened.
+    #[error("out of date: `{what}` {change}")]
     Outdated {
         /// The parameter or the file.
         what: Box<str>,

@@ -14,7 +14,7 @@ mod vfs;
 
 pub use atomic::{write_atomically, write_atomically_on};
 pub use disk::Disk;
-pub use file::read;
+pub use file::{Opened, read};
 pub use folder::{publish_folder, retire_folder, sweep};
 pub use map::Map;
 pub use small::{check_small, len, read_small, remove};

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use gluonic::autograd::{Backward, Function, apply, record};
-use gluonic::checkpoint::Checkpointer;
 use gluonic::checkpoint::rename::{RenameRules, TensorInfo};
+use gluonic::checkpoint::{Checkpointer, ExportOptions};
 use gluonic::nn::{BlockCore, Member};
 use gluonic::prelude::*;
 use gluonic::random::Law;
@@ -616,8 +616,20 @@ fn errors_of_files() {
     let plan = layer.plan_load(&params, &LoadPolicy::default()).unwrap();
     layer.cast(DType::F64).unwrap();
     assert_snapshot!(told("Outdated", plan.apply(&layer).map(|_| ())), @r"
-    the plan is out of date: `weight` was float32, is float64 now
+    out of date: `weight` was float32, is float64 now
     hint: open the file again if it is the file, and plan again
+    ");
+    let text = "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }\n";
+    let mut fortran = b"\x93NUMPY\x01\0".to_vec();
+    fortran.extend((text.len() as u16).to_le_bytes());
+    fortran.extend(text.as_bytes());
+    fortran.extend([0; 24]);
+    write(at("fortran.npy"), fortran);
+    let fortran = Checkpoint::open(at("fortran.npy")).unwrap();
+    let options = ExportOptions { memory: Some(40), ..ExportOptions::default() };
+    assert_snapshot!(told("Memory", fortran.export(at("c.npz"), &options).map(|_| ())), @r"
+    tensor `0` takes 48 bytes of memory at once, allowed are 40
+    hint: allow 48 bytes; it is compressed, or its elements share bytes, so that it is made whole
     ");
     // A folder that cannot be made durable needs a failing disk, so this one is made by hand.
     let uncertain = Error::DurabilityUncertain {

@@ -19,6 +19,7 @@ mod handles;
 mod hooks;
 mod infer;
 mod initializers;
+mod large_files;
 mod load_mismatch;
 mod load_policy;
 mod moments;

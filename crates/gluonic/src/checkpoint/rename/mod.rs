@@ -88,6 +88,7 @@ mod pattern_text;
 mod plan;
 mod propose;
 mod recipe;
+mod region;
 mod rule;
 mod step;
 mod suggest;
@@ -95,8 +96,11 @@ mod text;
 
 pub use error::{RenameProblem, RenameProblemKind, RenameReport, RenameTextError};
 pub use making::Making;
+pub(super) use plan::Same;
 pub use plan::{RenamePlan, RuleMatches, TargetTensor};
+pub(super) use recipe::Made;
 pub use recipe::Recipe;
+pub(super) use region::Region;
 pub use rule::{RenameRules, Rest, Rule, Unused};
 pub use suggest::{AmbiguousKey, Evidence, SuggestedMatch, Suggestion, suggest};
 

@@ -30,9 +30,25 @@ pub struct TargetTensor {
 pub(in crate::checkpoint) struct Same {
     pub(super) step: usize,
     pub(super) rule: usize,
-    pub(super) dtype: DType,
+    pub(in crate::checkpoint) dtype: DType,
     pub(super) keys: [Box<str>; 2],
-    pub(super) recipes: [Recipe; 2],
+    pub(in crate::checkpoint) recipes: [Recipe; 2],
+}
+
+impl Same {
+    /// What to say if they have not.
+    pub(in crate::checkpoint) fn differ(&self) -> Error {
+        let Same { step, rule, keys: [key, other], .. } = self;
+        one_problem(RenameProblem {
+            step: *step,
+            rule: *rule,
+            key: other.clone(),
+            kind: RenameProblemKind::Tie,
+            expected: format!("the values of `{key}`, which it is tied to").into(),
+            found: "different values".into(),
+            nearest: Names::default(),
+        })
+    }
 }
 
 impl TargetTensor {
@@ -310,17 +326,10 @@ impl RenamePlan {
             let (_, _, shape, data) = tensor.into_parts();
             Ok((shape, data))
         };
-        for Same { step, rule, dtype, keys: [key, other], recipes: [one, two] } in same {
-            if one.make(*dtype, &mut read)?.1 != two.make(*dtype, &mut read)?.1 {
-                return Err(one_problem(RenameProblem {
-                    step: *step,
-                    rule: *rule,
-                    key: other.clone(),
-                    kind: RenameProblemKind::Tie,
-                    expected: format!("the values of `{key}`, which it is tied to").into(),
-                    found: "different values".into(),
-                    nearest: Names::default(),
-                }));
+        for tie in same {
+            let [one, two] = &tie.recipes;
+            if one.make(tie.dtype, &mut read)?.1 != two.make(tie.dtype, &mut read)?.1 {
+                return Err(tie.differ());
             }
         }
         let (shape, data) = recipe.make(info.dtype, &mut read)?;

@@ -42,7 +42,7 @@ pub enum Recipe {
 }
 
 /// A shape and its bytes.
-pub(super) type Made<'a> = (Vec<usize>, Cow<'a, [u8]>);
+pub(in crate::checkpoint) type Made<'a> = (Vec<usize>, Cow<'a, [u8]>);
 
 impl Recipe {
     /// Part `start..start + len` of an axis of `of`, which has that shape.
@@ -137,7 +137,7 @@ impl Recipe {
     }
 
     /// Calls `visit` with the number of every source, as often as it is used.
-    pub(super) fn sources(&self, visit: &mut impl FnMut(usize)) {
+    pub(in crate::checkpoint) fn sources(&self, visit: &mut impl FnMut(usize)) {
         match self {
             Recipe::Source(source) => visit(*source),
             Recipe::Slice { of, .. } | Recipe::Permute { of, .. } => of.sources(visit),
@@ -146,7 +146,7 @@ impl Recipe {
     }
 
     /// The shape of what it makes, of sources with these shapes.
-    pub(super) fn shape(&self, source: &impl Fn(usize) -> Vec<usize>) -> Vec<usize> {
+    pub(in crate::checkpoint) fn shape(&self, source: &impl Fn(usize) -> Vec<usize>) -> Vec<usize> {
         match self {
             Recipe::Source(number) => source(*number),
             Recipe::Slice { of, axis, len, .. } => {
@@ -171,7 +171,7 @@ impl Recipe {
     }
 
     /// Makes it. `read` must give tensors of the shapes that were planned with.
-    pub(super) fn make<'a, E>(
+    pub(in crate::checkpoint) fn make<'a, E>(
         &self,
         dtype: DType,
         read: &mut dyn FnMut(usize) -> Result<Made<'a>, E>,

@@ -1,0 +1,500 @@
+//! Tensors made piece by piece, within a budget of memory.
+//!
+//! An [`Output`] is a tensor to be made of those of a checkpoint: as it is, converted, or by a recipe
+//! of rename rules. Its bytes come in order, each piece found back in the sources, of which just
+//! these parts are read; so even a transpose takes no more than a piece.
+
+use gluonic_formats::digest::TensorHasher;
+use gluonic_formats::{DType as RawDType, Digest, TensorSpec, byte_len, elem_count};
+
+use super::convert::{bytes_of, cast_bytes, dtype_of};
+use super::rename::{Made, Recipe, Region, Same, TargetTensor};
+use super::source::Values;
+use super::tensor_info::TensorInfo;
+use crate::error::{Error, Result};
+
+/// A piece that is only passed on. It stays in the processor's caches on its way.
+const PASSED: usize = 1 << 20;
+/// A piece whose bytes are gathered from all over its sources, which are read in longer runs the
+/// larger it is.
+const GATHERED: usize = 64 << 20;
+/// Runs that are no further apart are read in one go: reading what lies between costs less than
+/// another call of the system.
+const GAP: usize = 4 << 10;
+
+/// A tensor that is to be made.
+#[derive(Clone, Debug)]
+pub(super) struct Output {
+    pub(super) name: Box<str>,
+    pub(super) dtype: RawDType,
+    pub(super) shape: Vec<usize>,
+    /// How it is made, of sources that are numbered as in [`Maker::sources`].
+    pub(super) recipe: Recipe,
+    /// What must have equal values.
+    pub(super) same: Vec<Same>,
+}
+
+impl From<&TargetTensor> for Output {
+    fn from(target: &TargetTensor) -> Output {
+        let TensorInfo { name, dtype, shape, .. } = target.info().clone();
+        let (recipe, same) = (target.recipe().clone(), target.same.clone());
+        Output { name, dtype, shape: shape.to_vec(), recipe, same }
+    }
+}
+
+impl Output {
+    /// A tensor as it is.
+    pub(super) fn of(position: usize, tensor: &TensorInfo) -> Output {
+        Output {
+            name: tensor.name.clone(),
+            dtype: tensor.dtype,
+            shape: tensor.shape.to_vec(),
+            recipe: Recipe::Source(position),
+            same: Vec::new(),
+        }
+    }
+
+    pub(super) fn spec(&self) -> TensorSpec<'_> {
+        TensorSpec { name: &self.name, dtype: self.dtype, shape: &self.shape }
+    }
+}
+
+/// Takes the bytes of a tensor, in order.
+pub(super) type Sink<'s> = dyn FnMut(&[u8]) -> Result<()> + 's;
+
+/// Makes outputs of the tensors of a checkpoint.
+pub(super) struct Maker<'v> {
+    pub(super) values: &'v dyn Values,
+    pub(super) tensors: &'v [TensorInfo],
+    /// The position of each source, and the element type that it is converted to.
+    pub(super) sources: Vec<(usize, RawDType)>,
+    /// The bytes of tensors that may be in memory at once.
+    pub(super) memory: u64,
+}
+
+impl<'v> Maker<'v> {
+    /// A maker of the tensors as they are.
+    pub(super) fn of(values: &'v dyn Values, tensors: &'v [TensorInfo], memory: u64) -> Self {
+        let sources = tensors.iter().map(|tensor| tensor.dtype).enumerate().collect();
+        Maker { values, tensors, sources, memory }
+    }
+}
+
+impl Maker<'_> {
+    /// Hands the bytes of an output to `sink`.
+    pub(super) fn make(&self, output: &Output, sink: &mut Sink<'_>) -> Result<()> {
+        let Output { name, dtype, shape, recipe, .. } = output;
+        let held = self.hold(name, &[recipe])?;
+        self.pieces(name, *dtype, shape, &[recipe], held, &mut |made| sink(&made[0]))
+    }
+
+    /// Refuses tensors of different values that rules have tied.
+    pub(super) fn check_ties(&self, output: &Output) -> Result<()> {
+        for tie in &output.same {
+            let recipes = [&tie.recipes[0], &tie.recipes[1]];
+            let held = self.hold(&output.name, &recipes)?;
+            let shape = recipes[0].shape(&|source| self.shape(source).to_vec());
+            self.pieces(&output.name, tie.dtype, &shape, &recipes, held, &mut |made| {
+                if made[0] == made[1] { Ok(()) } else { Err(tie.differ()) }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn info(&self, source: usize) -> &TensorInfo {
+        &self.tensors[self.sources[source].0]
+    }
+
+    fn shape(&self, source: usize) -> &[usize] {
+        &self.info(source).shape
+    }
+
+    fn is_cast(&self, source: usize) -> bool {
+        self.info(source).dtype != self.sources[source].1
+    }
+
+    /// Takes the sources into memory that cannot be read in parts; tells how much that takes.
+    fn hold(&self, name: &str, recipes: &[&Recipe]) -> Result<u64> {
+        let mut positions = Vec::new();
+        for recipe in recipes {
+            recipe.sources(&mut |source| positions.push(self.sources[source].0));
+        }
+        positions.sort_unstable();
+        positions.dedup();
+        positions.retain(|position| self.values.held_bytes(*position) > 0);
+        let held = positions.iter().map(|position| self.values.held_bytes(*position) as u64);
+        let held = held.fold(0, u64::saturating_add);
+        self.afford(name, held)?;
+        self.values.hold(&positions)?;
+        Ok(held)
+    }
+
+    fn afford(&self, name: &str, needed: u64) -> Result<()> {
+        let allowed = self.memory;
+        if needed <= allowed {
+            return Ok(());
+        }
+        Err(Error::Memory { key: name.into(), needed, allowed })
+    }
+
+    /// The digest of an output.
+    pub(super) fn digest(&self, output: &Output) -> Result<Digest> {
+        self.digest_on_the_way(output, &mut |_| Ok(()))
+    }
+
+    /// As [`Maker::make`], and tells the digest.
+    pub(super) fn digest_on_the_way(&self, output: &Output, sink: &mut Sink<'_>) -> Result<Digest> {
+        let fail = |error| Error::user(format!("tensor `{}`", output.name), error);
+        let mut hasher =
+            TensorHasher::new(&output.name, output.dtype, &output.shape).map_err(fail)?;
+        self.make(output, &mut |bytes| {
+            hasher.update(bytes);
+            sink(bytes)
+        })?;
+        hasher.finish().map_err(fail)
+    }
+
+    /// Makes the same piece of each recipe, one piece after the other.
+    fn pieces(
+        &self,
+        name: &str,
+        dtype: RawDType,
+        shape: &[usize],
+        recipes: &[&Recipe],
+        held: u64,
+        each: &mut dyn FnMut(&[Vec<u8>]) -> Result<()>,
+    ) -> Result<()> {
+        // What is not taken apart is a row of elements, or of blocks of them.
+        let plain = recipes.iter().all(|recipe| matches!(recipe, Recipe::Source(_)));
+        let (size, row);
+        let shape = match dtype.size_in_bytes() {
+            Some(bytes) if plain => {
+                size = bytes;
+                row = [elem_count(shape).unwrap_or(0)];
+                &row[..]
+            }
+            Some(bytes) => {
+                size = bytes;
+                shape
+            }
+            None if plain => {
+                size = dtype.block().1;
+                row = [byte_len(dtype, shape).unwrap_or(0) / size];
+                &row[..]
+            }
+            None => return self.whole(name, dtype, shape, recipes, held, each),
+        };
+        // Half of what is free for the pieces, the rest for what they are made from.
+        let free = self.memory - held;
+        let most = if plain { PASSED } else { GATHERED };
+        let budget = usize::try_from(free / 2).unwrap_or(usize::MAX) / recipes.len();
+        let most = (budget.min(most) / size).max(1);
+        let run = usize::try_from(free / 32).unwrap_or(usize::MAX).min(PASSED) / size;
+        let mut made = vec![Vec::new(); recipes.len()];
+        parts(shape, most, &mut |start, len| {
+            let n: usize = len.iter().product();
+            for (recipe, out) in recipes.iter().zip(&mut made) {
+                out.resize(n * size, 0);
+                let region = Region::of(start.to_vec(), len.to_vec());
+                if let (true, Recipe::Source(source)) = (plain, recipe) {
+                    self.read(*source, &[row_len(shape)], &region, size, run.max(1), out)?;
+                } else {
+                    let shape = |source: usize| self.shape(source).to_vec();
+                    recipe.regions(&shape, region, &mut |source, region| {
+                        self.read(source, self.shape(source), &region, size, run.max(1), out)
+                    })?;
+                }
+            }
+            each(&made)
+        })
+    }
+
+    /// Makes tensors whose elements share bytes, which only their recipes know to take apart.
+    fn whole(
+        &self,
+        name: &str,
+        dtype: RawDType,
+        shape: &[usize],
+        recipes: &[&Recipe],
+        held: u64,
+        each: &mut dyn FnMut(&[Vec<u8>]) -> Result<()>,
+    ) -> Result<()> {
+        let mut needed = held + byte_len(dtype, shape).unwrap_or(0) as u64 * 2;
+        for recipe in recipes {
+            recipe.sources(&mut |source| needed += self.info(source).bytes() as u64);
+        }
+        self.afford(name, needed)?;
+        let read = &mut |source: usize| -> Result<Made<'_>> {
+            let info = self.info(source);
+            let mut bytes = vec![0; info.bytes()];
+            self.values.read(self.sources[source].0, 0, &mut bytes)?;
+            Ok((info.shape.to_vec(), bytes.into()))
+        };
+        let made = recipes.iter().map(|recipe| Ok(recipe.make(dtype, read)?.1.into_owned()));
+        each(&made.collect::<Result<Vec<_>>>()?)
+    }
+
+    /// Reads a box of a source and puts its elements, of `size` bytes when they are converted, into
+    /// their places in `out`. No more than `most` elements are read at once.
+    fn read(
+        &self,
+        source: usize,
+        shape: &[usize],
+        region: &Region,
+        size: usize,
+        most: usize,
+        out: &mut [u8],
+    ) -> Result<()> {
+        let (position, to) = self.sources[source];
+        let runs = Runs::of(shape, region);
+        if !self.is_cast(source) && runs.stay_together(GAP / size) {
+            return runs.each(&mut |from, to, len| {
+                let out = &mut out[to * size..(to + len) * size];
+                self.values.read(position, from * size, out)
+            });
+        }
+        let from = self.info(source).dtype;
+        let stored = if self.is_cast(source) { from.size_in_bytes().unwrap_or(1) } else { size };
+        let mut buffer = Vec::new();
+        runs.each_span(most, GAP / stored, &mut |span| {
+            buffer.resize(span.len * stored, 0);
+            self.values.read(position, span.from * stored, &mut buffer)?;
+            match (dtype_of(from), dtype_of(to)) {
+                (Some(from), Some(to)) if from != to => {
+                    let cast = cast_bytes(from, to, &buffer);
+                    runs.scatter(&span, bytes_of(&cast), size, out);
+                }
+                _ => runs.scatter(&span, &buffer, size, out),
+            }
+            Ok(())
+        })
+    }
+}
+
+fn row_len(shape: &[usize]) -> usize {
+    shape.first().copied().unwrap_or(0)
+}
+
+/// Takes a shape apart into boxes of at most `most` elements, each of which is one run of its
+/// row-major elements, and calls `each` with where they start and how long they are.
+fn parts(
+    shape: &[usize],
+    most: usize,
+    each: &mut dyn FnMut(&[usize], &[usize]) -> Result<()>,
+) -> Result<()> {
+    if shape.contains(&0) {
+        return Ok(());
+    }
+    // The first axis of which several steps may fit.
+    let mut inner = 1;
+    let mut axis = shape.len();
+    while axis > 0 && inner * shape[axis - 1] <= most {
+        axis -= 1;
+        inner *= shape[axis];
+    }
+    let (mut start, mut len) = (vec![0; shape.len()], shape.to_vec());
+    let Some(cut) = axis.checked_sub(1) else { return each(&start, &len) };
+    let step = (most / inner).max(1);
+    len[..cut].fill(1);
+    loop {
+        for from in (0..shape[cut]).step_by(step) {
+            (start[cut], len[cut]) = (from, step.min(shape[cut] - from));
+            each(&start, &len)?;
+        }
+        let Some(next) = (0..cut).rev().find(|axis| start[*axis] + 1 < shape[*axis]) else {
+            return Ok(());
+        };
+        start[next] += 1;
+        start[next + 1..cut].fill(0);
+    }
+}
+
+/// The elements of a box in the order of their source.
+struct Runs {
+    /// Where the box starts in the source.
+    from: usize,
+    /// Where its first element goes.
+    to: usize,
+    /// The axes of the box that are not one run: how long, how far apart in the source, and there.
+    outer: Vec<Axis>,
+    /// The axes that are one run in the source.
+    inner: Vec<Axis>,
+    /// How many elements a run has.
+    len: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Axis {
+    len: usize,
+    from: usize,
+    to: usize,
+}
+
+/// Neighbouring elements of a source, of which some belong to a box.
+struct Span {
+    from: usize,
+    len: usize,
+    /// Where the first run goes.
+    to: usize,
+    /// The runs in it: how many, how far apart in the source, and in the output.
+    runs: Axis,
+    /// Which elements of a run it has.
+    part: std::ops::Range<usize>,
+}
+
+impl Runs {
+    fn of(shape: &[usize], region: &Region) -> Runs {
+        let mut stride = 1;
+        let mut from = 0;
+        let mut axes: Vec<Axis> = Vec::with_capacity(shape.len()); // From the last on.
+        for axis in (0..shape.len()).rev() {
+            from += region.start[axis] * stride;
+            let this = Axis { len: region.len[axis], from: stride, to: region.steps[axis] };
+            stride *= shape[axis];
+            match axes.last_mut() {
+                _ if this.len == 1 => {}
+                Some(last)
+                    if this.from == last.from * last.len && this.to == last.to * last.len =>
+                {
+                    last.len *= this.len;
+                }
+                _ => axes.push(this),
+            }
+        }
+        let mut len = 1;
+        let mut n_inner = 0;
+        while let Some(axis) = axes.get(n_inner).filter(|axis| axis.from == len) {
+            len *= axis.len;
+            n_inner += 1;
+        }
+        let mut outer = axes.split_off(n_inner);
+        outer.reverse();
+        axes.reverse();
+        Runs { from, to: region.to, outer, inner: axes, len }
+    }
+
+    /// Whether the elements of each run are a run in the output too, and long enough to be read by
+    /// themselves.
+    fn stay_together(&self, long: usize) -> bool {
+        (self.outer.is_empty() || self.len >= long)
+            && match self.inner.as_slice() {
+                [] => true,
+                [one] => one.to == 1,
+                _ => false,
+            }
+    }
+
+    /// Calls `visit` for each run: where it is in the source, where it goes, how long it is.
+    fn each(&self, visit: &mut dyn FnMut(usize, usize, usize) -> Result<()>) -> Result<()> {
+        odometer(&self.outer, self.from, self.to, &mut |from, to| visit(from, to, self.len))
+    }
+
+    /// Calls `visit` with spans of at most `most` elements, of several runs if no more than `gap`
+    /// elements lie between them.
+    fn each_span(
+        &self,
+        most: usize,
+        gap: usize,
+        visit: &mut dyn FnMut(Span) -> Result<()>,
+    ) -> Result<()> {
+        let one = Axis { len: 1, from: 0, to: 0 };
+        let (rest, last) = match self.outer.split_last() {
+            Some((last, rest)) if last.from - self.len <= gap && last.from <= most => (rest, *last),
+            _ => (self.outer.as_slice(), one),
+        };
+        // How many runs a span has; if not even one, a span has a part of one.
+        let n_runs = if last.from == 0 { 1 } else { 1 + (most - self.len.min(most)) / last.from };
+        let part = if n_runs > 1 { self.len } else { self.len.min(most) };
+        odometer(rest, self.from, self.to, &mut |from, to| {
+            for first in (0..last.len).step_by(n_runs) {
+                let n = n_runs.min(last.len - first);
+                for start in (0..self.len).step_by(part) {
+                    let part = start..self.len.min(start + part);
+                    visit(Span {
+                        from: from + first * last.from + start,
+                        len: (n - 1) * last.from + part.len(),
+                        to: to + first * last.to,
+                        runs: Axis { len: n, ..last },
+                        part,
+                    })?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Puts the elements of a span, of `size` bytes, into their places.
+    fn scatter(&self, span: &Span, bytes: &[u8], size: usize, out: &mut [u8]) {
+        for run in 0..span.runs.len {
+            let (from, to) = (run * span.runs.from, span.to + run * span.runs.to);
+            let bytes = &bytes[from * size..][..span.part.len() * size];
+            match self.inner.as_slice() {
+                [] => out[to * size..][..size].copy_from_slice(bytes),
+                [one] if one.to == 1 => {
+                    out[(to + span.part.start) * size..][..bytes.len()].copy_from_slice(bytes);
+                }
+                [one] => strided(bytes, size, to + span.part.start * one.to, one.to, out),
+                axes => {
+                    for (place, bytes) in span.part.clone().zip(bytes.chunks_exact(size)) {
+                        let mut left = place;
+                        let to = axes.iter().rev().fold(to, |to, axis| {
+                            let here = left % axis.len;
+                            left /= axis.len;
+                            to + here * axis.to
+                        });
+                        out[to * size..][..size].copy_from_slice(bytes);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Puts elements into every `step`th place.
+fn strided(bytes: &[u8], size: usize, to: usize, step: usize, out: &mut [u8]) {
+    fn fixed<const N: usize>(bytes: &[u8], out: &mut [u8], step: usize) {
+        let places = out.chunks_mut(step * N);
+        for (element, place) in bytes.as_chunks::<N>().0.iter().zip(places) {
+            place[..N].copy_from_slice(element);
+        }
+    }
+    let out = &mut out[to * size..];
+    match size {
+        1 => fixed::<1>(bytes, out, step),
+        2 => fixed::<2>(bytes, out, step),
+        4 => fixed::<4>(bytes, out, step),
+        8 => fixed::<8>(bytes, out, step),
+        _ => {
+            let places = out.chunks_mut(step * size);
+            for (element, place) in bytes.chunks_exact(size).zip(places) {
+                place[..size].copy_from_slice(element);
+            }
+        }
+    }
+}
+
+/// Goes through all indices of these axes, the last one fastest.
+fn odometer(
+    axes: &[Axis],
+    mut from: usize,
+    mut to: usize,
+    visit: &mut dyn FnMut(usize, usize) -> Result<()>,
+) -> Result<()> {
+    let mut index = vec![0; axes.len()];
+    loop {
+        visit(from, to)?;
+        let mut axis = axes.len();
+        loop {
+            let Some(next) = axis.checked_sub(1) else { return Ok(()) };
+            axis = next;
+            let Axis { len, from: step, to: put } = axes[axis];
+            index[axis] += 1;
+            if index[axis] < len {
+                (from, to) = (from + step, to + put);
+                break;
+            }
+            index[axis] = 0;
+            (from, to) = (from - step * (len - 1), to - put * (len - 1));
+        }
+    }
+}
