@@ -51,6 +51,7 @@ pub mod error;
 mod excerpt;
 pub mod init;
 pub mod loss;
+pub mod metric;
 pub mod name;
 pub mod nn;
 pub mod ops;
@@ -77,7 +78,7 @@ pub mod prelude {
     pub use crate::autograd::{self, GradReq};
     pub use crate::checkpoint::{Checkpoint, LoadOptions, LoadPolicy, SaveLoad, SaveOptions};
     pub use crate::init::{self, Initializer};
-    pub use crate::loss::{L2Loss, SoftmaxCrossEntropyLoss};
+    pub use crate::loss::{L1Loss, L2Loss, SigmoidBinaryCrossEntropyLoss, SoftmaxCrossEntropyLoss};
     pub use crate::nn::{
         Activation, ActivationLayer, BlockCore, BlockExt, Dense, DenseConfig, Dropout, Flatten,
         Forward, Identity, Sequential,

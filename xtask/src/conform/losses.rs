@@ -4,7 +4,10 @@ use std::path::Path;
 
 use gluonic::NdArray;
 use gluonic::autograd::{GradReq, record};
-use gluonic::loss::{L2Loss, SoftmaxCrossEntropyLoss};
+use gluonic::loss::{
+    HingeLoss, HuberLoss, KlDivLoss, L1Loss, L2Loss, LogisticLoss, PoissonNllLoss,
+    SigmoidBinaryCrossEntropyLoss, SoftmaxCrossEntropyLoss, SquaredHingeLoss,
+};
 use serde_json::{Value, json};
 
 use super::args::Args;
@@ -23,7 +26,15 @@ pub(super) fn run(folder: &Path, tally: &mut Tally) -> Result<(), String> {
 /// A loss of which the class is known at run time only.
 pub(super) enum Loss {
     SoftmaxCrossEntropy(SoftmaxCrossEntropyLoss),
+    SigmoidBinaryCrossEntropy(SigmoidBinaryCrossEntropyLoss),
+    L1(L1Loss),
     L2(L2Loss),
+    Huber(HuberLoss),
+    KlDiv(KlDivLoss),
+    Hinge(HingeLoss),
+    SquaredHinge(SquaredHingeLoss),
+    Logistic(LogisticLoss),
+    PoissonNll(PoissonNllLoss),
 }
 
 impl Loss {
@@ -37,11 +48,47 @@ impl Loss {
                     axis: args.integer("axis")?.unwrap_or(-1) as isize,
                     sparse_label: args.flag("sparse_label")?.unwrap_or(true),
                     from_logits: args.flag("from_logits")?.unwrap_or(false),
+                    ignore_label: None,
                     weight,
                     batch_axis,
                 })
             }
+            "SigmoidBinaryCrossEntropyLoss" | "SigmoidBCELoss" => {
+                let from_sigmoid = args.flag("from_sigmoid")?.unwrap_or(false);
+                let loss = SigmoidBinaryCrossEntropyLoss { from_sigmoid, weight, batch_axis };
+                Loss::SigmoidBinaryCrossEntropy(loss)
+            }
+            "L1Loss" => Loss::L1(L1Loss { weight, batch_axis }),
             "L2Loss" => Loss::L2(L2Loss { weight: weight.unwrap_or(1.0), batch_axis }),
+            "HuberLoss" => {
+                let rho = args.number("rho")?.unwrap_or(1.0);
+                Loss::Huber(HuberLoss { rho, weight, batch_axis })
+            }
+            "KLDivLoss" => Loss::KlDiv(KlDivLoss {
+                from_logits: args.flag("from_logits")?.unwrap_or(true),
+                axis: args.integer("axis")?.unwrap_or(-1) as isize,
+                weight,
+                batch_axis,
+            }),
+            "HingeLoss" => {
+                let margin = args.number("margin")?.unwrap_or(1.0);
+                Loss::Hinge(HingeLoss { margin, weight, batch_axis })
+            }
+            "SquaredHingeLoss" => {
+                let margin = args.number("margin")?.unwrap_or(1.0);
+                Loss::SquaredHinge(SquaredHingeLoss { margin, weight, batch_axis })
+            }
+            "LogisticLoss" => {
+                let label_format = args.word("label_format")?.unwrap_or("signed").parse()?;
+                Loss::Logistic(LogisticLoss { label_format, weight, batch_axis })
+            }
+            "PoissonNLLLoss" => Loss::PoissonNll(PoissonNllLoss {
+                from_logits: args.flag("from_logits")?.unwrap_or(true),
+                compute_full: args.flag("compute_full")?.unwrap_or(false),
+                weight,
+                batch_axis,
+                ..PoissonNllLoss::default()
+            }),
             _ => return Err(Problem::Later(format!("loss `{class}`"))),
         };
         args.finish()?;
@@ -56,14 +103,31 @@ impl Loss {
     ) -> gluonic::Result<NdArray> {
         match self {
             Loss::SoftmaxCrossEntropy(loss) => loss.call(pred, label, sample_weight),
+            Loss::SigmoidBinaryCrossEntropy(loss) => loss.call(pred, label, sample_weight),
+            Loss::L1(loss) => loss.call(pred, label, sample_weight),
             Loss::L2(loss) => loss.call(pred, label, sample_weight),
+            Loss::Huber(loss) => loss.call(pred, label, sample_weight),
+            Loss::KlDiv(loss) => loss.call(pred, label, sample_weight),
+            Loss::Hinge(loss) => loss.call(pred, label, sample_weight),
+            Loss::SquaredHinge(loss) => loss.call(pred, label, sample_weight),
+            Loss::Logistic(loss) => loss.call(pred, label, sample_weight),
+            // MXNet's is the mean over the batch too.
+            Loss::PoissonNll(loss) => loss.call(pred, label, sample_weight)?.mean(),
         }
     }
 
-    fn printed(&self) -> String {
+    fn printed(&self) -> &dyn std::fmt::Display {
         match self {
-            Loss::SoftmaxCrossEntropy(loss) => loss.to_string(),
-            Loss::L2(loss) => loss.to_string(),
+            Loss::SoftmaxCrossEntropy(loss) => loss,
+            Loss::SigmoidBinaryCrossEntropy(loss) => loss,
+            Loss::L1(loss) => loss,
+            Loss::L2(loss) => loss,
+            Loss::Huber(loss) => loss,
+            Loss::KlDiv(loss) => loss,
+            Loss::Hinge(loss) => loss,
+            Loss::SquaredHinge(loss) => loss,
+            Loss::Logistic(loss) => loss,
+            Loss::PoissonNll(loss) => loss,
         }
     }
 }
@@ -84,5 +148,5 @@ fn check(entry: &Value, file: &Path) -> Check {
     // From an array, backward starts with ones: the gradient of the sum.
     found.backward()?;
     near("gpred", npz.get("gpred")?, &pred.grad()?, VALUE)?;
-    same("repr", &entry["repr"], &json!(loss.printed()))
+    same("repr", &entry["repr"], &json!(loss.printed().to_string()))
 }

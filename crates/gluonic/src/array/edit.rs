@@ -60,21 +60,19 @@ fn view_mut<'a, T>(buf: &'a mut [T], view: &View) -> ArrayViewMutD<'a, T> {
 
 /// Copies the elements of a view out in row-major order.
 pub(crate) fn gather<T: Copy>(buf: &[T], view: &View) -> Vec<T> {
-    let mut out = Vec::with_capacity(view.dims.elem_count());
-    gather_into(buf, view, &mut out);
-    out
-}
-
-/// Appends the elements of a view in row-major order.
-pub(crate) fn gather_into<T: Copy>(buf: &[T], view: &View, out: &mut Vec<T>) {
     let n = view.dims.elem_count();
     // A view without elements may begin anywhere.
     if n > 0 && view.is_contiguous() {
-        return out.extend_from_slice(&buf[view.offset..][..n]);
+        return buf[view.offset..][..n].to_vec();
     }
+    let mut out = Vec::with_capacity(n);
     for_each_row(view, |start, stride, n| {
+        if stride == 1 {
+            return out.extend_from_slice(&buf[start as usize..][..n]);
+        }
         out.extend((0..n as isize).map(|i| buf[(start + i * stride) as usize]));
     });
+    out
 }
 
 /// Calls `row(first position, stride, count)` for each run along the last axis, in order.

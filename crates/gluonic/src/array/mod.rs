@@ -26,7 +26,7 @@ pub(crate) use cell::{Cell, thread_number, unique};
 pub(crate) use dtype::{Compute, for_dtype, for_float};
 pub use dtype::{DType, Element, Scalar};
 pub use edit::Operand;
-pub(crate) use edit::{for_each_row, gather, gather_into};
+pub(crate) use edit::{for_each_row, gather};
 pub use pin::Pin;
 pub(crate) use shape_only::{shapes_only, with_shapes_only};
 pub(crate) use view::{View, broadcast_dims};

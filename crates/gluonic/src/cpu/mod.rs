@@ -4,10 +4,13 @@
 //! Multiplications and additions stay apart and sums have a fixed order, so every choice gives the
 //! same bits; work is split by size, never by the number of threads, for the same reason.
 
+pub(crate) mod ctc;
 pub(crate) mod dense;
 pub(crate) mod difference;
 pub(crate) mod elementwise;
+pub(crate) mod gather;
 pub(crate) mod gemm;
+pub(crate) mod order;
 pub(crate) mod reduce;
 pub(crate) mod softmax;
 pub(crate) mod update;
@@ -43,6 +46,7 @@ pub(crate) trait Float:
     fn tanh(self) -> Self;
     fn sin(self) -> Self;
     fn cos(self) -> Self;
+    fn erf(self) -> Self;
     fn powf(self, power: Self) -> Self;
     fn abs(self) -> Self;
     /// The larger of two; of a NaN and a number, the number.
@@ -51,7 +55,7 @@ pub(crate) trait Float:
 }
 
 macro_rules! float {
-    ($($t:ty),*) => {$(
+    ($($t:ty, $erf:path;)*) => {$(
         impl Float for $t {
             const ZERO: $t = 0.0;
             const ONE: $t = 1.0;
@@ -76,6 +80,8 @@ macro_rules! float {
             #[inline(always)]
             fn cos(self) -> $t { self.cos() }
             #[inline(always)]
+            fn erf(self) -> $t { $erf(self) }
+            #[inline(always)]
             fn powf(self, power: $t) -> $t { self.powf(power) }
             #[inline(always)]
             fn abs(self) -> $t { self.abs() }
@@ -86,7 +92,10 @@ macro_rules! float {
         }
     )*};
 }
-float!(f32, f64);
+float! {
+    f32, libm::erff;
+    f64, libm::erf;
+}
 
 /// Defines functions whose bodies are compiled for each instruction set, and run under the best one
 /// of this machine. A body is the method of a type, not a closure: closures are compiled apart,

@@ -110,6 +110,59 @@ pub(crate) fn best_axis<T: Float>(
     }
 }
 
+kernel! {
+    /// `log Σ exp` over the middle axis of an `(outer, n, inner)` array; -∞ of nothing.
+    pub(crate) fn log_sum_exp[T: Float](out: &mut [T], x: &[T], n: usize, inner: usize) {
+        if n == 0 {
+            out.fill(T::MIN);
+            return;
+        }
+        for (out, x) in out.chunks_exact_mut(inner.max(1)).zip(x.chunks_exact((n * inner).max(1))) {
+            for (column, out) in out.iter_mut().enumerate() {
+                let mut max = T::MIN;
+                for value in x.iter().skip(column).step_by(inner) {
+                    if *value > max {
+                        max = *value;
+                    }
+                }
+                // An infinite maximum is the result, unless there is a NaN.
+                let finite = max > T::MIN && max < -T::MIN;
+                let shift = if finite { max } else { T::ZERO };
+                let mut sum = T::ZERO;
+                for value in x.iter().skip(column).step_by(inner) {
+                    sum += (*value - shift).exp();
+                }
+                *out = sum.ln() + shift;
+            }
+        }
+    }
+
+    /// `out (+)=` the sums up to each element along the middle axis of an `(outer, n, inner)`
+    /// array, or from it to the end when `back`.
+    pub(crate) fn running_sum[T: Float](
+        out: &mut [T],
+        add: bool,
+        x: &[T],
+        sizes: (usize, usize),
+        back: bool,
+    ) {
+        let (n, inner) = sizes;
+        let size = (n * inner).max(1);
+        let mut sums = vec![T::ZERO; inner];
+        for (out, x) in out.chunks_exact_mut(size).zip(x.chunks_exact(size)) {
+            sums.fill(T::ZERO);
+            for i in 0..n {
+                let row = if back { n - 1 - i } else { i } * inner;
+                let (out, x) = (&mut out[row..row + inner], &x[row..row + inner]);
+                for ((out, x), sum) in out.iter_mut().zip(x).zip(&mut sums) {
+                    *sum += *x;
+                    *out = if add { *out + *sum } else { *sum };
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

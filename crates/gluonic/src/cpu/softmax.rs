@@ -30,6 +30,30 @@ kernel! {
         }
     }
 
+    /// Softmax of each row of `n` over the elements that `mask` lets through; the others get 0, and
+    /// a row that has none is 0 everywhere.
+    pub(crate) fn masked_softmax[T: Float](out: &mut [T], x: &[T], mask: &[bool], n: usize) {
+        let n = n.max(1);
+        let rows = out.chunks_exact_mut(n).zip(x.chunks_exact(n)).zip(mask.chunks_exact(n));
+        for ((out, x), mask) in rows {
+            let mut max = T::MIN;
+            for (x, mask) in x.iter().zip(mask) {
+                if *mask && *x > max {
+                    max = *x;
+                }
+            }
+            let mut sum = T::ZERO;
+            for ((out, x), mask) in out.iter_mut().zip(x).zip(mask) {
+                *out = if *mask { (*x - max).exp() } else { T::ZERO };
+                sum += *out;
+            }
+            let inverse = if mask.contains(&true) { T::ONE / sum } else { T::ZERO };
+            for out in out {
+                *out = *out * inverse;
+            }
+        }
+    }
+
     /// Logarithm of the softmax of each row of `n`.
     pub(crate) fn log_softmax[T: Float](out: &mut [T], x: &[T], n: usize) {
         for (out, x) in out.chunks_exact_mut(n.max(1)).zip(x.chunks_exact(n.max(1))) {

@@ -15,6 +15,7 @@ use crate::array::DType;
 use crate::checkpoint::LoadReport;
 use crate::checkpoint::rename::{RenameReport, RenameTextError};
 use crate::name::{ParamName, ParamPath};
+use crate::ops::EinsumError;
 use crate::param::select::{NothingSelected, SelectorError};
 use crate::shape::Shape;
 
@@ -315,6 +316,16 @@ pub enum Error {
         /// The sizes of the second.
         right: Shape,
     },
+    /// An operand does not have the sizes that the other operands ask for.
+    #[error("`{op}`: expected an array of shape {expected}, found {found}")]
+    OperandShape {
+        /// The operation.
+        op: &'static str,
+        /// The sizes needed; those that may be any are unknown.
+        expected: Shape,
+        /// The sizes there are.
+        found: Shape,
+    },
     /// Two shapes have no matrix product.
     #[error("matmul: shapes {left} and {right} have no product")]
     Matmul {
@@ -333,6 +344,9 @@ pub enum Error {
         /// The bias's sizes.
         bias: Option<Shape>,
     },
+    /// An expression of [`einsum`](crate::ops::einsum) that says nothing, or does not fit.
+    #[error("{0}")]
+    Einsum(Box<EinsumError>),
     /// Nothing to reduce.
     #[error("`{op}` of no elements: shape {shape}")]
     Empty {

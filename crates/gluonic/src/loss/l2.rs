@@ -1,6 +1,6 @@
 //! The squared error.
 
-use super::{label_like, weighted_mean};
+use super::{label_like, weighted_mean, wide, write_loss};
 use crate::array::NdArray;
 use crate::error::Result;
 
@@ -47,13 +47,15 @@ impl L2Loss {
         label: &NdArray,
         sample_weight: Option<&NdArray>,
     ) -> Result<NdArray> {
-        let squared = (&label_like(pred, label)? - pred)?.square()?;
-        weighted_mean(&squared, self.weight / 2.0, sample_weight, self.batch_axis)
+        wide(pred, |pred| {
+            let squared = (&label_like(pred, label)? - pred)?.square()?;
+            weighted_mean(&squared, Some(self.weight / 2.0), sample_weight, self.batch_axis)
+        })
     }
 }
 
 impl std::fmt::Display for L2Loss {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "L2Loss(batch_axis={}, w={:?})", self.batch_axis, self.weight)
+        write_loss(f, "L2Loss", self.batch_axis, Some(self.weight))
     }
 }

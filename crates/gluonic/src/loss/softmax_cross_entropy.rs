@@ -1,11 +1,12 @@
 //! Cross-entropy of a softmax.
 
-use super::{label_like, weighted_mean};
-use crate::array::NdArray;
+use super::{label_like, weighted_mean, wide, write_loss};
+use crate::array::{DType, NdArray};
 use crate::error::Result;
 
 /// `-log softmax(pred)[label]`, or `-Σ label · log softmax(pred)` with dense labels, the mean over
-/// all axes but the batch.
+/// all axes but the batch. A sparse label that is to be ignored has the loss and the gradient 0, and
+/// counts in the mean.
 ///
 /// # Shapes
 /// `pred` has the classes along `axis`; sparse labels have the other axes, dense ones all.
@@ -21,7 +22,7 @@ use crate::error::Result;
 /// ```
 ///
 /// # Source
-/// MXNet 1.9.1, `gluon/loss.py`, class `SoftmaxCrossEntropyLoss`.
+/// MXNet 1.9.1, `gluon/loss.py`, class `SoftmaxCrossEntropyLoss`, without `ignore_label`.
 #[doc(alias = "SoftmaxCELoss", alias = "CrossEntropyLoss")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SoftmaxCrossEntropyLoss {
@@ -31,6 +32,8 @@ pub struct SoftmaxCrossEntropyLoss {
     pub sparse_label: bool,
     /// Whether `pred` holds log-probabilities already.
     pub from_logits: bool,
+    /// A sparse label that stands for none, as -1 of padding.
+    pub ignore_label: Option<i64>,
     /// A factor on every loss.
     pub weight: Option<f64>,
     /// The axis that is not averaged over.
@@ -43,6 +46,7 @@ impl Default for SoftmaxCrossEntropyLoss {
             axis: -1,
             sparse_label: true,
             from_logits: false,
+            ignore_label: None,
             weight: None,
             batch_axis: 0,
         }
@@ -57,6 +61,15 @@ impl SoftmaxCrossEntropyLoss {
     /// [`Error::LabelShape`](crate::Error::LabelShape) if the sizes do not fit,
     /// [`Error::Axis`](crate::Error::Axis) if there is no such axis.
     pub fn call(
+        &self,
+        pred: &NdArray,
+        label: &NdArray,
+        sample_weight: Option<&NdArray>,
+    ) -> Result<NdArray> {
+        wide(pred, |pred| self.compute(pred, label, sample_weight))
+    }
+
+    fn compute(
         &self,
         pred: &NdArray,
         label: &NdArray,
@@ -83,8 +96,7 @@ impl SoftmaxCrossEntropyLoss {
             }
             other => other.cloned(),
         };
-        let weight = self.weight.unwrap_or(1.0);
-        weighted_mean(&loss, weight, sample_weight.as_ref(), self.batch_axis)
+        weighted_mean(&loss, self.weight, sample_weight.as_ref(), self.batch_axis)
     }
 
     /// The classes last, so that the fused operation applies.
@@ -97,19 +109,23 @@ impl SoftmaxCrossEntropyLoss {
         // A label with a class axis of 1 says the same as one without.
         let label =
             if label.rank() == pred.rank() { label.reshape(labels)? } else { label.clone() };
-        if self.from_logits {
-            return moved.pick_last(&label)?.neg();
-        }
-        moved.softmax_cross_entropy(&label)
+        let loss = |label: &NdArray| {
+            if self.from_logits {
+                moved.pick(label, -1)?.neg()
+            } else {
+                moved.softmax_cross_entropy(label)
+            }
+        };
+        let Some(ignored) = self.ignore_label else { return loss(&label) };
+        let ignored = NdArray::full((), ignored, DType::I64)?;
+        let counts = label.cast(DType::I64)?.ne_elem(&ignored)?;
+        let label = counts.select(&label, &NdArray::zeros((), label.dtype())?)?;
+        counts.select(&loss(&label)?, &NdArray::zeros((), moved.dtype())?)
     }
 }
 
 impl std::fmt::Display for SoftmaxCrossEntropyLoss {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SoftmaxCrossEntropyLoss(batch_axis={}, w=", self.batch_axis)?;
-        match self.weight {
-            Some(weight) => write!(f, "{weight:?})"),
-            None => f.write_str("None)"),
-        }
+        write_loss(f, "SoftmaxCrossEntropyLoss", self.batch_axis, self.weight)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Flat, compute_type, edges, output};
+use super::{Flat, compute_type, edges, output, resolve_axis};
 use crate::array::{Buf, Element, NdArray, Scalar, for_dtype, for_float, shapes_only};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::softmax as kernel;
@@ -25,7 +25,7 @@ impl Op for CrossEntropyNode {
 }
 
 /// Class numbers of any element type as `u32`, each below `classes`.
-fn class_numbers(labels: &NdArray, classes: usize) -> Result<Buf> {
+pub(super) fn class_numbers(labels: &NdArray, classes: usize) -> Result<Buf> {
     fn convert<T: Element>(from: &[T], out: &mut [u32], classes: usize) -> Result<()> {
         for (i, (out, label)) in out.iter_mut().zip(from).enumerate() {
             let label: Scalar = (*label).into();
@@ -79,16 +79,37 @@ fn classes_of(x: &NdArray, labels: &NdArray, op: &'static str) -> Result<(usize,
 }
 
 impl NdArray {
-    /// The element `x[…, label]` for each label.
+    /// Along an axis, the element that each label names.
     ///
     /// # Shapes
-    /// `(…, classes)` with labels `(…)` gives `(…)`.
+    /// `labels` has the other axes of this array; so has the result.
     ///
     /// # Errors
-    /// As [`NdArray::softmax_cross_entropy`].
-    pub fn pick_last(&self, labels: &NdArray) -> Result<NdArray> {
-        let compute = compute_type("pick_last", &[self])?;
-        let (classes, dims) = classes_of(self, labels, "pick_last")?;
+    /// As [`NdArray::softmax_cross_entropy`]; [`Error::Axis`] if the axis does not exist.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::NdArray;
+    /// let x = NdArray::arange::<f32>(6).reshape((2, 3))?;
+    /// let labels = NdArray::from_slice(&[2_i64, 0], 2)?;
+    /// assert_eq!(x.pick(&labels, -1)?.to_vec::<f32>()?, [2.0, 3.0]);
+    /// # Ok::<(), gluonic::Error>(())
+    /// ```
+    ///
+    /// # Source
+    /// MXNet 1.9.1, `pick`. DIFFERENCE: a label out of range is an error; MXNet clips it.
+    pub fn pick(&self, labels: &NdArray, axis: isize) -> Result<NdArray> {
+        let axis = resolve_axis("pick", axis, self.rank())?;
+        if axis + 1 == self.rank() {
+            return self.pick_last(labels);
+        }
+        let others = (0..self.rank()).filter(|&a| a != axis).chain([axis]);
+        self.permute(&others.map(|a| a as isize).collect::<Vec<_>>())?.pick_last(labels)
+    }
+
+    fn pick_last(&self, labels: &NdArray) -> Result<NdArray> {
+        let compute = compute_type("pick", &[self])?;
+        let (classes, dims) = classes_of(self, labels, "pick")?;
         if shapes_only() {
             return NdArray::shape_only(dims, self.dtype());
         }

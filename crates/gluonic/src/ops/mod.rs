@@ -4,22 +4,36 @@
 //! All are methods of [`NdArray`] (or free functions where no operand comes first) and return
 //! [`Result`]. Both operands have one element type; half-precision ones are computed in `f32`.
 
+mod activations;
+mod arrange;
 mod binary;
 mod compare;
+mod ctc;
 pub(crate) mod dense;
+mod einsum;
+mod fold;
+mod gather;
 mod index;
+mod join;
 mod loss;
 mod matmul;
 mod operators;
+mod order;
 mod random;
 mod reduce;
+mod scan;
+mod select;
 mod shape;
 mod softmax;
 mod unary;
 
 use std::sync::Arc;
 
+pub use arrange::Pad;
 pub use dense::dense;
+pub use einsum::{EinsumError, einsum};
+pub use join::{concat, stack};
+pub use order::Order;
 pub(crate) use unary::activation;
 
 pub(crate) use random::dropout_from;
@@ -72,13 +86,24 @@ impl Flat {
     /// # Memory
     /// No copy if the array is contiguous.
     pub(crate) fn new(array: &NdArray) -> Result<Flat> {
-        let Input { buf, view } = Input::new(array)?;
+        Ok(Flat::of(Input::new(array)?))
+    }
+
+    /// In the type that the array has, for operations that compute nothing.
+    ///
+    /// # Memory
+    /// No copy if the array is contiguous.
+    pub(crate) fn stored(array: &NdArray) -> Result<Flat> {
+        Ok(Flat::of(Input { buf: array.cell.snapshot()?, view: array.view.clone() }))
+    }
+
+    fn of(Input { buf, view }: Input) -> Flat {
         let len = view.dims.elem_count();
         if view.is_contiguous() {
-            return Ok(Flat { buf, offset: view.offset, len });
+            return Flat { buf, offset: view.offset, len };
         }
         let buf = for_dtype!(buf.dtype(), T => Buf::from_vec(gather(buf.slice::<T>(), &view)));
-        Ok(Flat { buf: Arc::new(buf), offset: 0, len })
+        Flat { buf: Arc::new(buf), offset: 0, len }
     }
 
     pub(crate) fn whole(buf: &Arc<Buf>) -> Flat {

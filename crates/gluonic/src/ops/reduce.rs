@@ -12,23 +12,23 @@ use crate::shape::Dims;
 /// The shape rule of a reduction: the input seen as `(outer, n, inner)`, where the middle axis
 /// goes, after the axes have been brought into the order `order`.
 #[derive(Clone)]
-struct Plan {
+pub(super) struct Plan {
     order: Vec<usize>,
     in_place: bool,
-    n: usize,
-    inner: usize,
+    pub(super) n: usize,
+    pub(super) inner: usize,
     /// The sizes of the result without and with the reduced axes.
-    dims: Dims,
-    kept_dims: Dims,
+    pub(super) dims: Dims,
+    pub(super) kept_dims: Dims,
 }
 
 impl Plan {
-    fn output(&self, keep_dims: bool) -> &Dims {
+    pub(super) fn output(&self, keep_dims: bool) -> &Dims {
         if keep_dims { &self.kept_dims } else { &self.dims }
     }
 }
 
-fn plan(op: &'static str, dims: &Dims, axes: &[isize]) -> Result<Plan> {
+pub(super) fn plan(op: &'static str, dims: &Dims, axes: &[isize]) -> Result<Plan> {
     let mut reduced = vec![axes.is_empty(); dims.len()];
     for &axis in axes {
         let resolved = resolve_axis(op, axis, dims.len())?;
@@ -50,7 +50,7 @@ fn plan(op: &'static str, dims: &Dims, axes: &[isize]) -> Result<Plan> {
 }
 
 /// The input as `(outer, n, inner)`, moved if its reduced axes are apart.
-fn arranged<T: Compute>(flat: &Flat, dims: &Dims, plan: &Plan) -> Option<Vec<T>> {
+pub(super) fn arranged<T: Compute>(flat: &Flat, dims: &Dims, plan: &Plan) -> Option<Vec<T>> {
     (!plan.in_place)
         .then(|| gather(flat.slice::<T>(), &View::new(dims.clone()).permute(&plan.order)))
 }

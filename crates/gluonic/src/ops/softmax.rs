@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::select::truths;
 use super::{Flat, compute_type, edges, output, resolve_axis};
-use crate::array::{Buf, NdArray, for_float, shapes_only};
+use crate::array::{Buf, NdArray, broadcast_dims, for_float, shapes_only};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::softmax as kernel;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 struct SoftmaxNode {
     y: Arc<Buf>,
@@ -25,6 +26,36 @@ impl Op for SoftmaxNode {
             }
         }))
     }
+}
+
+/// The softmax over the elements that a mask lets through.
+fn masked_softmax(x: &NdArray, mask: &NdArray, axis: isize) -> Result<NdArray> {
+    let compute = compute_type("masked_softmax", &[x])?;
+    let axis = resolve_axis("masked_softmax", axis, x.rank())?;
+    if broadcast_dims(x.dims(), mask.dims()).as_ref() != Some(x.dims()) {
+        let (left, right) = (x.dims().into(), mask.dims().into());
+        return Err(Error::Broadcast { op: "masked_softmax", left, right });
+    }
+    let last = x.rank() - 1;
+    if axis != last {
+        let mut swap: Vec<isize> = (0..=last as isize).collect();
+        swap.swap(axis, last);
+        let mask = mask.broadcast_to(x.dims())?.permute(&swap)?;
+        return masked_softmax(&x.permute(&swap)?, &mask, -1)?.permute(&swap);
+    }
+    if shapes_only() {
+        return NdArray::shape_only(x.dims(), x.dtype());
+    }
+    let edges = edges(&[x])?;
+    let (flat, mask) = (Flat::new(x)?, truths(mask, x.dims())?);
+    let n = x.dims()[axis];
+    let y = Arc::new(for_float!(compute, T => Buf::new::<T>(x.elem_count(), |out| {
+        kernel::masked_softmax(out, flat.slice(), &mask, n);
+    })));
+    // What is masked has the value 0, and so the gradient 0: the mask need not be kept.
+    Ok(output(y.clone(), x.dtype(), x.dims().clone(), edges, || {
+        Box::new(SoftmaxNode { y, n, log: false })
+    }))
 }
 
 fn softmax(x: &NdArray, axis: isize, log: bool) -> Result<NdArray> {
@@ -64,6 +95,32 @@ impl NdArray {
     /// floating-point one.
     pub fn softmax(&self, axis: isize) -> Result<NdArray> {
         softmax(self, axis, false)
+    }
+
+    /// The [softmax](NdArray::softmax) over those elements of an axis at which `mask` is true (for
+    /// numbers: not 0); the others get the value and the gradient 0, whatever they are. Where the
+    /// mask lets nothing through, all are 0.
+    ///
+    /// # Shapes
+    /// `mask` broadcasts to this array: `(batch, 1, 1, keys)` masks the scores
+    /// `(batch, heads, queries, keys)` of an attention.
+    ///
+    /// # Errors
+    /// As [`NdArray::softmax`]; [`Error::Broadcast`] if the mask does not fit.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::NdArray;
+    /// let x = NdArray::from_slice(&[1.0_f32, 1.0, 9.0], 3)?;
+    /// let mask = NdArray::from_slice(&[true, true, false], 3)?;
+    /// assert_eq!(x.masked_softmax(&mask, -1)?.to_vec::<f32>()?, [0.5, 0.5, 0.0]);
+    /// # Ok::<(), gluonic::Error>(())
+    /// ```
+    ///
+    /// # Source
+    /// MXNet 1.9.1, `npx.masked_softmax`.
+    pub fn masked_softmax(&self, mask: &NdArray, axis: isize) -> Result<NdArray> {
+        masked_softmax(self, mask, axis)
     }
 
     /// `x - log Σ exp(x)` along an axis, as [`NdArray::softmax`].

@@ -11,7 +11,7 @@ use crate::cpu::elementwise as kernel;
 use crate::error::Result;
 
 /// A differentiable function of one number.
-trait Unary: Copy + Send + Sync + 'static {
+pub(super) trait Unary: Copy + Send + Sync + 'static {
     const NAME: &'static str;
     /// Whether the derivative is written in terms of the result, not of the argument.
     const BY_RESULT: bool = false;
@@ -34,7 +34,7 @@ impl<U: Unary> Op for UnaryNode<U> {
     }
 }
 
-fn unary<U: Unary>(x: &NdArray, unary: U) -> Result<NdArray> {
+pub(super) fn unary<U: Unary>(x: &NdArray, unary: U) -> Result<NdArray> {
     let compute = compute_type(U::NAME, &[x])?;
     if shapes_only() {
         return NdArray::shape_only(x.dims(), x.dtype());
@@ -49,7 +49,7 @@ fn unary<U: Unary>(x: &NdArray, unary: U) -> Result<NdArray> {
     Ok(output(buf, x.dtype(), x.dims().clone(), edges, || Box::new(UnaryNode { unary, kept })))
 }
 
-macro_rules! unary {
+macro_rules! unary_ops {
     ($($(#[$doc:meta])* $method:ident $type:ident $name:literal $by:ident,
         |$x:ident| $f:expr, |$y:ident| $df:expr;)*) => {
         $(
@@ -57,7 +57,7 @@ macro_rules! unary {
             struct $type;
             impl Unary for $type {
                 const NAME: &'static str = $name;
-                const BY_RESULT: bool = unary!(@$by);
+                const BY_RESULT: bool = unary_ops!(@$by);
                 #[inline(always)]
                 fn f<T: Compute>(self, $x: T) -> T { $f }
                 #[inline(always)]
@@ -80,8 +80,9 @@ macro_rules! unary {
     (@by_x) => { false };
     (@by_y) => { true };
 }
+pub(super) use unary_ops;
 
-unary! {
+unary_ops! {
     /// `-x`.
     neg Neg "neg" by_x, |x| -x, |_x| -T::ONE;
     /// `|x|`; the derivative at 0 is 0, as in MXNet and PyTorch.
@@ -89,16 +90,29 @@ unary! {
         |x| if x > T::ZERO { T::ONE } else if x < T::ZERO { -T::ONE } else { x * T::ZERO };
     /// `eˣ`.
     exp Exp "exp" by_y, |x| x.exp(), |y| y;
+    /// `eˣ - 1`, exact also where `x` is small.
+    expm1 Expm1 "expm1" by_y, |x| x.exp_m1(), |y| y + T::ONE;
     /// The natural logarithm.
     log Log "log" by_x, |x| x.ln(), |x| T::ONE / x;
-    /// The square root.
+    /// `log(1 + x)`, exact also where `x` is small.
+    log1p Log1p "log1p" by_x, |x| x.ln_1p(), |x| T::ONE / (T::ONE + x);
+    /// The square root. Its derivative at 0 is infinite.
     sqrt Sqrt "sqrt" by_y, |x| x.sqrt(), |y| T::of(0.5) / y;
+    /// `1 / √x`.
+    rsqrt Rsqrt "rsqrt" by_y, |x| T::ONE / x.sqrt(), |y| T::of(-0.5) * (y * y * y);
+    /// The sign: -1, 0 or 1, and NaN for NaN. The derivative is 0 everywhere, as in MXNet and
+    /// PyTorch.
+    sign Sign "sign" by_x,
+        |x| if x > T::ZERO { T::ONE } else if x < T::ZERO { -T::ONE } else { x },
+        |_x| T::ZERO;
     /// `x²`.
     square Square "square" by_x, |x| x * x, |x| x + x;
     /// The sine of an angle in radians.
     sin Sin "sin" by_x, |x| x.sin(), |x| x.cos();
     /// The cosine of an angle in radians.
     cos Cos "cos" by_x, |x| x.cos(), |x| -x.sin();
+    /// The error function `2/√π · ∫₀ˣ e^(-t²) dt`.
+    erf Erf "erf" by_x, |x| x.erf(), |x| T::of(std::f64::consts::FRAC_2_SQRT_PI) * (-x * x).exp();
 }
 
 macro_rules! with_number {

@@ -32,8 +32,8 @@ pub(crate) struct Row {
     f: Operation,
 }
 
-const ANY: (f64, f64) = (-1.5, 1.5);
-const POSITIVE: (f64, f64) = (0.3, 2.0);
+pub(crate) const ANY: (f64, f64) = (-1.5, 1.5);
+pub(crate) const POSITIVE: (f64, f64) = (0.3, 2.0);
 
 pub(crate) fn row(
     name: &'static str,
@@ -46,7 +46,7 @@ pub(crate) fn row(
 }
 
 /// A function of each element.
-fn unary(name: &'static str, domain: (f64, f64), f: Operation) -> Row {
+pub(crate) fn unary(name: &'static str, domain: (f64, f64), f: Operation) -> Row {
     Row { domain, ..row(name, &[&[3, 4]], Works(&[&[]]), Works(&[&[0, 4]]), f) }
 }
 
@@ -242,9 +242,32 @@ fn layouts(n: usize) -> Vec<Vec<Layout>> {
     all
 }
 
+/// The largest relative error of one operation, by the layouts that its inputs had.
+#[derive(Default)]
+struct Errors([f64; Layout::ALL.len()]);
+
+impl Errors {
+    fn add(&mut self, layouts: &[Layout], error: f64) {
+        for (of, known) in Layout::ALL.iter().zip(&mut self.0) {
+            if layouts.contains(of) {
+                *known = known.max(error);
+            }
+        }
+    }
+
+    /// A line of the table of `cargo xtask gradcheck`, which asks for it by `GLUONIC_GRADCHECK`.
+    fn show(&self, name: &str) {
+        if std::env::var_os("GLUONIC_GRADCHECK").is_some() {
+            let errors: Vec<_> = self.0.iter().map(|error| format!("{error:.1e}")).collect();
+            eprintln!("gradcheck|{name}|{}", errors.join("|"));
+        }
+    }
+}
+
 #[track_caller]
 pub(crate) fn check_table(rows: &[Row]) {
     for Row { name, sizes, scalar, empty, domain, f } in rows {
+        let mut errors = Errors::default();
         let all = [Works(sizes), *scalar, *empty];
         for (with, layouts) in
             all.iter().flat_map(|with| layouts(sizes.len()).into_iter().map(move |l| (with, l)))
@@ -254,9 +277,16 @@ pub(crate) fn check_table(rows: &[Row]) {
                 Fails(sizes, error) => (sizes, *error),
             };
             let result = check(name, f, sizes, &layouts, *domain);
-            let found = result.map_or_else(|error| variant(&error), |()| "Ok".to_owned());
+            let found = match result {
+                Ok(error) => {
+                    errors.add(&layouts, error);
+                    "Ok".to_owned()
+                }
+                Err(error) => variant(&error),
+            };
             assert_eq!(found, expected, "{name} of {sizes:?}, {layouts:?}");
         }
+        errors.show(name);
     }
 }
 

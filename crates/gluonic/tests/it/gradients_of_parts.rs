@@ -73,7 +73,7 @@ fn losses() -> Vec<Row> {
         row("cross entropy of many axes", &[&[2, 3, 4]], axis, no_class, |x| {
             x[0].softmax_cross_entropy(&labels(&x[0])?)
         }),
-        row("pick_last", FLAT, axis, empty, |x| x[0].pick_last(&labels(&x[0])?)),
+        row("pick", FLAT, axis, empty, |x| x[0].pick(&labels(&x[0])?, -1)),
         row("L2", TWO, Fails(&[&[], &[]], "Axis"), Works(&[&[0, 4], &[0, 4]]), |x| {
             L2Loss::default().call(&x[0], &x[1], None)
         }),

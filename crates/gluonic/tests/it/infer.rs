@@ -219,7 +219,7 @@ const OPERATIONS: &[(&str, Operation)] = &[
     ("zeros", |x| x + &NdArray::zeros(x.dims(), DType::F32)?),
     ("full", |x| x + &NdArray::full(3, 2.0, DType::F32)?),
     ("dropout", |x| ops::dropout(x, 0.5)),
-    ("pick_last", |x| x.pick_last(&NdArray::zeros(2, DType::I64)?)),
+    ("pick", |x| x.pick(&NdArray::zeros(2, DType::I64)?, -1)),
     ("cross entropy", |x| x.softmax_cross_entropy(&NdArray::zeros(2, DType::I64)?)),
     ("l2 loss", |x| loss::L2Loss::default().call(x, x, None)),
     ("assign", |x| {

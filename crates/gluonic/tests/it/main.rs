@@ -14,6 +14,7 @@ mod files;
 mod freeze;
 mod gradient_rules;
 mod gradients;
+mod gradients_of_choices;
 mod gradients_of_parts;
 mod handles;
 mod hooks;

@@ -79,7 +79,7 @@ pub(crate) fn check(
     dims: &[&[usize]],
     layouts: &[Layout],
     domain: (f64, f64),
-) -> Result<()> {
+) -> Result<f64> {
     let mut rng = Rng::of(name);
     let leaves = dims.iter().zip(layouts).map(|(dims, layout)| {
         let dims = Dims::from(layout.leaf_dims(dims));
@@ -98,6 +98,7 @@ pub(crate) fn check(
         let y = autograd::train_mode(|| f(&views()?))?.to_f64_vec()?;
         Ok(y.iter().zip(&head).map(|(y, head)| y * head).sum())
     };
+    let mut largest = 0.0_f64;
     for (i, leaf) in leaves.iter().enumerate() {
         let found = leaf.grad()?.to_vec::<f64>()?;
         for (at, found) in found.into_iter().enumerate() {
@@ -118,7 +119,8 @@ pub(crate) fn check(
                 error <= TOLERANCE,
                 "{name}, {layouts:?}: input {i}, element {at}: expected {expected}, found {found}"
             );
+            largest = largest.max(error);
         }
     }
-    Ok(())
+    Ok(largest)
 }
