@@ -325,6 +325,19 @@ pub enum Error {
         /// The bias's sizes.
         bias: Option<Shape>,
     },
+    /// An input does not fit the other inputs of an operation, or its settings.
+    #[error("`{op}`: input {input} does not fit: {needs}")]
+    Misfit {
+        /// The operation.
+        op: &'static str,
+        /// The input's sizes.
+        input: Shape,
+        /// What is needed, and what there is.
+        needs: Box<str>,
+    },
+    /// A window is larger than the input that it is to move over.
+    #[error("{0}")]
+    Window(Box<WindowError>),
     /// Nothing to reduce.
     #[error("`{op}` of no elements: shape {shape}")]
     Empty {
@@ -342,6 +355,16 @@ pub enum Error {
         label: Box<str>,
         /// The number of classes.
         classes: usize,
+    },
+    /// An id is not the number of a row.
+    #[error("id {id} at position {index} is not a row number below {rows}")]
+    Id {
+        /// The position in row-major order.
+        index: usize,
+        /// The id.
+        id: Box<str>,
+        /// The number of rows.
+        rows: usize,
     },
     /// Labels are not as many as predictions.
     #[error("labels of shape {expected} expected, found {found}")]
@@ -429,6 +452,14 @@ pub enum Error {
         child: Box<str>,
         /// The children most like it.
         nearest: Names,
+    },
+    /// Something happened in a block that has no parameter to name.
+    #[error("block `{block}`")]
+    InBlock {
+        /// The block's name.
+        block: Box<str>,
+        /// What happened.
+        source: Box<Error>,
     },
     /// A block that has no forward of one input and one output was called.
     #[error("block `{block}` has no forward")]
@@ -591,6 +622,26 @@ pub struct Mismatch {
     pub found: Box<str>,
 }
 
+/// A window that is larger than the input that it is to move over.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(
+    "`{op}`: a window of {window} does not fit input {input}: axis {axis} has {}{}",
+    input.get(*axis).copied().flatten().unwrap_or_default(),
+    if *padding > 0 { format!(" and a padding of {padding} on both sides") } else { String::new() }
+)]
+pub struct WindowError {
+    /// The operation.
+    pub op: &'static str,
+    /// The input's sizes.
+    pub input: Shape,
+    /// The axis on which it does not fit.
+    pub axis: usize,
+    /// The padding on each side of that axis.
+    pub padding: usize,
+    /// The size of the window on that axis, with its dilation.
+    pub window: usize,
+}
+
 /// A shape that is not fully known, or of which nothing is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownShape(pub Option<Shape>);
@@ -663,6 +714,11 @@ impl Error {
         }
     }
 
+    /// The same error, with the block in which it happened.
+    pub(crate) fn in_block(self, block: &str) -> Error {
+        Error::InBlock { block: block.into(), source: Box::new(self) }
+    }
+
     pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Error {
         Error::Io { action, path: path.to_owned(), source }
     }
@@ -692,7 +748,7 @@ impl Error {
     /// The error without the places it has passed on its way up.
     pub fn root(&self) -> &Error {
         match self {
-            Error::At { source, .. } => source.root(),
+            Error::At { source, .. } | Error::InBlock { source, .. } => source.root(),
             error => error,
         }
     }
@@ -711,8 +767,8 @@ impl Error {
                 });
             }
             Error::Deferred { .. } | Error::UnknownShape { .. } => {
-                "run one batch through the model, use `infer_shapes`, or give `in_units` when the \
-                 layer is built"
+                "run one batch through the model, use `infer_shapes`, or give `in_units` or `in_channels` \
+                 when the layer is built"
             }
             Error::NoGrad { .. } => "set its grad_req to write or add",
             Error::UnknownParameter { nearest, .. }
@@ -734,7 +790,11 @@ impl Error {
                 "`Selection::explain` shows what each term matches, `named_parameters` every path"
             }
             Error::NothingSelected(error) => return did_you_mean(&error.nearest),
-            Error::At { source, .. } => return source.hint(),
+            Error::At { source, .. } | Error::InBlock { source, .. } => return source.hint(),
+            Error::Window(error) if error.op == "conv_transpose" => {
+                "use a larger input or less padding"
+            }
+            Error::Window(_) => "use a larger input, more padding or a smaller kernel",
             Error::InitRank { needed: 2, .. } => {
                 "use `Uniform` or `Normal` for vectors, or give the parameter its own initializer"
             }

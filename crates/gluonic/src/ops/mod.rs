@@ -4,22 +4,37 @@
 //! All are methods of [`NdArray`] (or free functions where no operand comes first) and return
 //! [`Result`]. Both operands have one element type; half-precision ones are computed in `f32`.
 
+mod activation;
+mod batch_norm;
 mod binary;
 mod compare;
+pub(crate) mod conv;
+pub(crate) mod conv_transpose;
 pub(crate) mod dense;
+mod embedding;
 mod index;
+mod layer_norm;
 mod loss;
 mod matmul;
 mod operators;
+mod pool;
 mod random;
 mod reduce;
 mod shape;
 mod softmax;
 mod unary;
+mod window;
 
 use std::sync::Arc;
 
+pub use self::activation::{elu, gelu, leaky_relu, prelu, selu, swish};
+pub use batch_norm::{BatchNormed, batch_norm, batch_norm_by};
+pub use conv::{ConvOptions, conv};
+pub use conv_transpose::conv_transpose;
 pub use dense::dense;
+pub use embedding::embedding;
+pub use layer_norm::{group_norm, instance_norm, layer_norm, rms_norm};
+pub use pool::{PoolOptions, avg_pool, max_pool};
 pub(crate) use unary::activation;
 
 pub(crate) use random::dropout_from;

@@ -11,7 +11,7 @@ use crate::cpu::elementwise as kernel;
 use crate::error::Result;
 
 /// A differentiable function of one number.
-trait Unary: Copy + Send + Sync + 'static {
+pub(super) trait Unary: Copy + Send + Sync + 'static {
     const NAME: &'static str;
     /// Whether the derivative is written in terms of the result, not of the argument.
     const BY_RESULT: bool = false;
@@ -34,7 +34,7 @@ impl<U: Unary> Op for UnaryNode<U> {
     }
 }
 
-fn unary<U: Unary>(x: &NdArray, unary: U) -> Result<NdArray> {
+pub(super) fn unary<U: Unary>(x: &NdArray, unary: U) -> Result<NdArray> {
     let compute = compute_type(U::NAME, &[x])?;
     if shapes_only() {
         return NdArray::shape_only(x.dims(), x.dtype());
