@@ -1,49 +1,67 @@
 //! The limit of a training step: its matrix products alone, with preallocated memory.
 
-/// The products of a multilayer perceptron's forward and backward.
-pub struct Gemms {
-    batch: usize,
-    layers: Vec<Layer>,
-    x: Vec<f32>,
-}
+/// The products of a net's forward and backward.
+pub struct Gemms(Vec<Layer>);
 
+/// The products `y = x · Wᵀ`, `dW = dyᵀ · x` and `dx = dy · W` of a layer, each `repeat` times: of a
+/// convolution once for each sample, where the rows are the places of the window.
 struct Layer {
+    repeat: usize,
+    rows: usize,
     inputs: usize,
     outputs: usize,
+    x: Vec<f32>,
+    /// None for the first layer, whose input needs no gradient.
+    x_grad: Option<Vec<f32>>,
     weight: Vec<f32>,
     weight_grad: Vec<f32>,
     y: Vec<f32>,
     y_grad: Vec<f32>,
 }
 
+impl Layer {
+    fn new(repeat: usize, rows: usize, inputs: usize, outputs: usize, first: bool) -> Layer {
+        Layer {
+            repeat,
+            rows,
+            inputs,
+            outputs,
+            x: vec![0.5; rows * inputs],
+            x_grad: (!first).then(|| vec![0.0; rows * inputs]),
+            weight: vec![0.01; inputs * outputs],
+            weight_grad: vec![0.0; inputs * outputs],
+            y: vec![0.0; rows * outputs],
+            y_grad: vec![0.01; rows * outputs],
+        }
+    }
+}
+
 impl Gemms {
-    pub fn new(sizes: &[usize], batch: usize) -> Gemms {
-        let layers = sizes.windows(2).map(|pair| {
-            let (inputs, outputs) = (pair[0], pair[1]);
-            Layer {
-                inputs,
-                outputs,
-                weight: vec![0.01; inputs * outputs],
-                weight_grad: vec![0.0; inputs * outputs],
-                y: vec![0.0; batch * outputs],
-                y_grad: vec![0.01; batch * outputs],
-            }
-        });
-        Gemms { batch, layers: layers.collect(), x: vec![0.5; batch * sizes[0]] }
+    pub fn mlp(sizes: &[usize], batch: usize) -> Gemms {
+        let layers = sizes.windows(2).enumerate();
+        Gemms(layers.map(|(i, pair)| Layer::new(1, batch, pair[0], pair[1], i == 0)).collect())
+    }
+
+    pub fn lenet(batch: usize) -> Gemms {
+        Gemms(vec![
+            Layer::new(batch, 24 * 24, 25, 20, true),
+            Layer::new(batch, 8 * 8, 500, 50, false),
+            Layer::new(1, batch, 800, 500, false),
+            Layer::new(1, batch, 500, 10, false),
+        ])
     }
 
     pub fn run(&mut self) {
-        for k in 0..self.layers.len() {
-            let (before, rest) = self.layers.split_at_mut(k);
-            let layer = &mut rest[0];
-            let (m, n, inner) = (self.batch, layer.outputs, layer.inputs);
-            let x = before.last().map_or(&self.x, |layer| &layer.y);
-            // y = x · Wᵀ, dW = dyᵀ · x, dx = dy · W.
-            product(m, n, inner, &mut layer.y, (x, inner, 1), (&layer.weight, 1, inner));
-            product(n, inner, m, &mut layer.weight_grad, (&layer.y_grad, 1, n), (x, inner, 1));
-            if let Some(previous) = before.last_mut() {
-                let weight = (layer.weight.as_slice(), inner, 1);
-                product(m, inner, n, &mut previous.y_grad, (&layer.y_grad, n, 1), weight);
+        for layer in &mut self.0 {
+            let (m, n, inner) = (layer.rows, layer.outputs, layer.inputs);
+            for _ in 0..layer.repeat {
+                let x = layer.x.as_slice();
+                product(m, n, inner, &mut layer.y, (x, inner, 1), (&layer.weight, 1, inner));
+                product(n, inner, m, &mut layer.weight_grad, (&layer.y_grad, 1, n), (x, inner, 1));
+                if let Some(x_grad) = &mut layer.x_grad {
+                    let weight = (layer.weight.as_slice(), inner, 1);
+                    product(m, inner, n, x_grad, (&layer.y_grad, n, 1), weight);
+                }
             }
         }
     }

@@ -1,4 +1,4 @@
-//! One step of training a multilayer perceptron, beside its matrix products alone.
+//! One step of training a multilayer perceptron or a LeNet, beside its matrix products alone.
 
 use gluonic::prelude::*;
 
@@ -18,21 +18,53 @@ pub fn run(args: &Args) {
         if !case.contains(&args.filter) {
             continue;
         }
-        step(&case, sizes, batch, args).expect("the benchmark's own sizes fit");
+        let net = mlp(sizes);
+        let gemms = Gemms::mlp(sizes, batch);
+        step(&case, &net, &[batch, sizes[0]], gemms, args).expect("the benchmark's own sizes fit");
+    }
+    let case = "lenet_b64_sgdm";
+    if case.contains(&args.filter) {
+        let (net, gemms) = (lenet(), Gemms::lenet(64));
+        step(case, &net, &[64, 1, 28, 28], gemms, args).expect("the benchmark's own sizes fit");
     }
 }
 
-fn step(case: &str, sizes: &[usize], batch: usize, args: &Args) -> Result<()> {
+/// That of `peers`: two convolutions, two dense layers.
+fn lenet() -> Sequential {
+    let relu = Activation::Relu;
+    sequential![
+        Conv2D::new(20, 5).activation(relu),
+        MaxPool2D::new(2),
+        Conv2D::new(50, 5).activation(relu),
+        MaxPool2D::new(2),
+        Flatten::new(),
+        Dense::new(500).activation(relu),
+        Dense::new(10),
+    ]
+}
+
+fn mlp(sizes: &[usize]) -> Sequential {
     let net = Sequential::new();
     let last = sizes.len() - 2;
     for (i, units) in sizes[1..].iter().enumerate() {
         let layer = Dense::new(*units);
         net.add(if i < last { layer.activation(Activation::Relu) } else { layer });
     }
+    net
+}
+
+fn step(
+    case: &str,
+    net: &Sequential,
+    dims: &[usize],
+    mut gemms: Gemms,
+    args: &Args,
+) -> Result<()> {
+    let batch = dims[0];
     net.initialize()?;
-    let x: Vec<f32> =
-        (0..batch * sizes[0]).map(|i| ((i * 7919) % 1000) as f32 / 500.0 - 1.0).collect();
-    let x = NdArray::from_vec(x, (batch, sizes[0]))?;
+    let n: usize = dims.iter().product();
+    let x: Vec<f32> = (0..n).map(|i| ((i * 7919) % 1000) as f32 / 500.0 - 1.0).collect();
+    let x = NdArray::from_vec(x, dims)?;
     let labels = NdArray::from_vec((0..batch as u32).map(|i| i % 10).collect(), batch)?;
     net.call(&x)?;
     let loss = SoftmaxCrossEntropyLoss::default();
@@ -44,7 +76,6 @@ fn step(case: &str, sizes: &[usize], batch: usize, args: &Args) -> Result<()> {
         drop(value);
         trainer.step(batch).expect("gradients are fresh");
     };
-    let mut gemms = Gemms::new(sizes, batch);
     let mut limit = || gemms.run();
     race(case, args, &mut [("gluonic", &mut own), ("limit", &mut limit)]);
     Ok(())

@@ -32,7 +32,7 @@
 //!
 //! # What is not here
 //!
-//! GPUs, convolutions, recurrent layers, attention; optimizers other than SGD.
+//! GPUs, recurrent layers, attention; optimizers other than SGD.
 //!
 //! # Features
 //!
@@ -80,8 +80,13 @@ pub mod prelude {
     pub use crate::init::{self, Initializer};
     pub use crate::loss::{L1Loss, L2Loss, SigmoidBinaryCrossEntropyLoss, SoftmaxCrossEntropyLoss};
     pub use crate::nn::{
-        Activation, ActivationLayer, BlockCore, BlockExt, Dense, DenseConfig, Dropout, Flatten,
-        Forward, Identity, Sequential,
+        Activation, ActivationLayer, AvgPool1D, AvgPool2D, AvgPool3D, BatchNorm, BatchNormConfig,
+        BlockCore, BlockExt, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D,
+        Conv3DTranspose, ConvConfig, DataLayout, Dense, DenseConfig, Dropout, ELU, Embedding,
+        EmbeddingConfig, Flatten, Forward, GELU, GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D,
+        GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D, GroupNorm, Identity, InstanceNorm,
+        Lambda, LayerNorm, LeakyReLU, MaxPool1D, MaxPool2D, MaxPool3D, NormConfig, PReLU,
+        PoolConfig, RMSNorm, SELU, Sequential, Swish,
     };
     pub use crate::optim::{Optimizer, Sgd};
     pub use crate::param::InitOptions;

@@ -1,6 +1,7 @@
 //! The arguments of a layer, loss, optimizer or initializer. Whatever the library does not offer
 //! makes a case one for later.
 
+use gluonic::Dims;
 use serde_json::Value;
 
 use super::json::number;
@@ -54,6 +55,15 @@ impl<'a> Args<'a> {
 
     pub(super) fn word(&mut self, key: &str) -> Check<Option<&'a str>> {
         self.take_as(key, Value::as_str)
+    }
+
+    /// A size, or one for each axis.
+    pub(super) fn dims(&mut self, key: &str) -> Check<Option<Dims>> {
+        let size = |value: &Value| usize::try_from(value.as_u64()?).ok();
+        self.take_as(key, |value| match value.as_array() {
+            Some(sizes) => sizes.iter().map(size).collect::<Option<Vec<_>>>().map(Dims::from),
+            None => size(value).map(Dims::from),
+        })
     }
 
     /// All must have been taken: what is left the library does not offer.

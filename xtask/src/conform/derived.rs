@@ -18,12 +18,42 @@ pub(super) fn split(key: &str) -> Option<(&str, &str)> {
     })
 }
 
-/// A dense layer of a file.
+/// A layer of a file.
 struct Layer<'a> {
     key: &'a str,
+    class: &'static str,
     args: Value,
-    weight: &'a [u8],
-    bias: Option<&'a [u8]>,
+    /// The names and values of its parameters.
+    values: Vec<(&'a str, &'a [u8])>,
+}
+
+impl<'a> Layer<'a> {
+    /// The layer that starts with a parameter of this name and shape.
+    fn starting(key: &'a str, leaf: &str, shape: &[usize], dtype: &str) -> Option<Layer<'a>> {
+        let (class, args) = match (leaf, shape) {
+            ("weight", [units, in_units]) => (
+                "dense",
+                json!({"units": units, "in_units": in_units, "use_bias": false, "dtype": dtype}),
+            ),
+            ("weight", [channels, in_channels, height, width]) => (
+                "conv2d",
+                json!({"channels": channels, "in_channels": in_channels,
+                    "kernel_size": [height, width], "use_bias": false}),
+            ),
+            ("gamma", [channels]) => ("batchnorm", json!({"in_channels": channels})),
+            _ => return None,
+        };
+        Some(Layer { key, class, args, values: Vec::new() })
+    }
+
+    /// Whether the layer has a parameter of this name and shape, and none by that name yet.
+    fn takes(&self, leaf: &str, shape: &[usize]) -> bool {
+        let known = match self.class {
+            "batchnorm" => ["beta", "running_mean", "running_var"].contains(&leaf),
+            _ => leaf == "bias",
+        };
+        known && shape.len() == 1 && self.values.iter().all(|(name, _)| *name != leaf)
+    }
 }
 
 /// The network that a file's keys and shapes stand for.
@@ -40,21 +70,20 @@ impl<'a> Net<'a> {
         let mut layers: Vec<Layer<'a>> = Vec::new();
         for tensor in tensors {
             let (key, leaf) = split(tensor.name()).unwrap_or_default();
-            match (leaf, tensor.shape(), layers.last_mut().filter(|layer| layer.key == key)) {
-                ("weight", [units, in_units], None) => layers.push(Layer {
-                    key,
-                    args: json!({"units": units, "in_units": in_units, "use_bias": false,
-                        "dtype": tensor.dtype().name()}),
-                    weight: tensor.data(),
-                    bias: None,
-                }),
-                ("bias", [_], Some(layer)) if layer.bias.is_none() => {
-                    layer.args["use_bias"] = true.into();
-                    layer.bias = Some(tensor.data());
+            match layers.last_mut().filter(|layer| layer.key == key) {
+                Some(layer) if layer.takes(leaf, tensor.shape()) => {
+                    if leaf == "bias" {
+                        layer.args["use_bias"] = true.into();
+                    }
+                    layer.values.push((leaf, tensor.data()));
                 }
-                (leaf, shape, _) => {
+                _ => {
+                    let (shape, dtype) = (tensor.shape(), tensor.dtype().name());
                     let rank = shape.len();
-                    return Err(Problem::Later(format!("a layer with a {leaf} of rank {rank}")));
+                    let later = || Problem::Later(format!("a layer with a {leaf} of rank {rank}"));
+                    let mut layer = Layer::starting(key, leaf, shape, dtype).ok_or_else(later)?;
+                    layer.values.push((leaf, tensor.data()));
+                    layers.push(layer);
                 }
             }
         }
@@ -66,7 +95,8 @@ impl<'a> Net<'a> {
     pub(super) fn case(&mut self, outer: &str) -> Check<Value> {
         let owners: Vec<usize> = (0..self.layers.len()).filter(|&i| self.owner(i) == i).collect();
         let pre = owners.iter().map(|&i| {
-            let mut node = json!({"t": "dense", "args": self.layers[i].args, "id": i.to_string()});
+            let mut node = json!({"t": self.layers[i].class, "args": self.layers[i].args,
+                "id": i.to_string()});
             if !self.by_path {
                 node["prefix"] = format!("{outer}{}", self.layers[i].key).into();
             }
@@ -85,7 +115,7 @@ impl<'a> Net<'a> {
     /// The first layer with the same values: paths with equal values are taken for tied.
     fn owner(&self, i: usize) -> usize {
         let same = |a: &Layer<'_>, b: &Layer<'_>| {
-            (&a.args, a.weight, a.bias) == (&b.args, b.weight, b.bias)
+            (a.class, &a.args, &a.values) == (b.class, &b.args, &b.values)
         };
         let found = (0..i).find(|&j| self.by_path && same(&self.layers[i], &self.layers[j]));
         found.unwrap_or(i)
@@ -98,7 +128,7 @@ impl<'a> Net<'a> {
     /// Another layer with the parameters of this one.
     fn tied(&self, i: usize) -> Value {
         let owner = self.owner(i).to_string();
-        json!({"t": "dense", "args": self.layers[i].args, "params_of": owner})
+        json!({"t": self.layers[i].class, "args": self.layers[i].args, "params_of": owner})
     }
 
     /// The block that holds these layers, whose paths have their first `depth` parts in common.
@@ -182,7 +212,17 @@ mod tests {
         let global = [tensor("a_weight", &[2, 3], 1)];
         let case = Net::derive(&global).unwrap().case("outer_").unwrap();
         assert_eq!(case["pre"][0]["prefix"], "outer_a_");
-        let later = Net::derive(&[tensor("0.weight", &[2, 3, 1, 1], 1)]).map(|_| ());
-        assert_eq!(later, Err(Problem::Later("a layer with a weight of rank 4".into())));
+        let conv = [
+            tensor("0.weight", &[2, 3, 1, 1], 1),
+            tensor("1.gamma", &[2], 1),
+            tensor("1.running_mean", &[2], 1),
+        ];
+        let case = Net::derive(&conv).unwrap().case("").unwrap();
+        assert_eq!(
+            (&case["pre"][0]["t"], &case["pre"][1]["t"]),
+            (&"conv2d".into(), &"batchnorm".into())
+        );
+        let later = Net::derive(&[tensor("0.weight", &[2, 3, 1], 1)]).map(|_| ());
+        assert_eq!(later, Err(Problem::Later("a layer with a weight of rank 3".into())));
     }
 }

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use gluonic::nn::{
-    Activation, ActivationLayer, Block, BlockCore, Dense, DenseConfig, Dropout, Flatten, Identity,
-    Member, Sequential,
+    Activation, ActivationLayer, BatchNorm, BatchNormConfig, Block, BlockCore, Conv2D, ConvConfig,
+    Dense, DenseConfig, Dropout, Embedding, EmbeddingConfig, Flatten, Identity, LayerNorm,
+    MaxPool2D, Member, NormConfig, PReLU, PoolConfig, Sequential,
 };
 use gluonic::{BlockExt, DType, NdArray, ParamSpec, Parameter, ParameterDict};
 use serde_json::Value;
@@ -66,6 +67,24 @@ impl Builder {
         let block = match text(&node["t"])? {
             "ref" => return self.known(&node["ref"]).cloned(),
             "dense" => self.dense(node)?,
+            "conv2d" => self.conv(node)?,
+            "batchnorm" => self.batch_norm(node)?,
+            "layernorm" => self.layer_norm(node)?,
+            "embedding" => self.embedding(node)?,
+            "maxpool2d" => {
+                let mut args = args_of(node)?;
+                let mut config = PoolConfig { prefix: prefix(node), ..PoolConfig::default() };
+                set(&mut config.pool_size, args.dims("pool_size")?);
+                config.strides = args.dims("strides")?;
+                set(&mut config.padding, args.dims("padding")?);
+                set(&mut config.ceil_mode, args.flag("ceil_mode")?);
+                args.finish()?;
+                Arc::new(MaxPool2D::with(config)?)
+            }
+            "prelu" => {
+                plain(node)?.finish()?;
+                Arc::new(PReLU::new())
+            }
             "sequential" => self.sequential(node)?,
             "custom" => self.custom(node)?,
             "activation" => activation(node)?,
@@ -130,6 +149,66 @@ impl Builder {
         Ok(Arc::new(Dense::with(config)?))
     }
 
+    fn conv(&self, node: &Value) -> Check<Arc<dyn Block>> {
+        let mut args = args_of(node)?;
+        let mut config =
+            ConvConfig { prefix: prefix(node), params: self.shared(node)?, ..Default::default() };
+        set(&mut config.channels, args.count("channels")?);
+        set(&mut config.kernel_size, args.dims("kernel_size")?);
+        set(&mut config.strides, args.dims("strides")?);
+        set(&mut config.padding, args.dims("padding")?);
+        set(&mut config.dilation, args.dims("dilation")?);
+        set(&mut config.groups, args.count("groups")?);
+        set(&mut config.use_bias, args.flag("use_bias")?);
+        config.in_channels = args.count("in_channels")?.filter(|&channels| channels > 0);
+        config.activation = args.word("activation")?.map(str::parse).transpose()?;
+        args.finish()?;
+        Ok(Arc::new(Conv2D::with(config)?))
+    }
+
+    fn batch_norm(&self, node: &Value) -> Check<Arc<dyn Block>> {
+        let mut args = args_of(node)?;
+        let mut config = BatchNormConfig {
+            prefix: prefix(node),
+            params: self.shared(node)?,
+            ..Default::default()
+        };
+        set(&mut config.axis, args.integer("axis")?.map(|axis| axis as isize));
+        set(&mut config.momentum, args.number("momentum")?);
+        set(&mut config.epsilon, args.number("epsilon")?);
+        set(&mut config.center, args.flag("center")?);
+        set(&mut config.scale, args.flag("scale")?);
+        set(&mut config.use_global_stats, args.flag("use_global_stats")?);
+        config.in_channels = args.count("in_channels")?.filter(|&channels| channels > 0);
+        args.finish()?;
+        Ok(Arc::new(BatchNorm::with(config)?))
+    }
+
+    fn layer_norm(&self, node: &Value) -> Check<Arc<dyn Block>> {
+        let mut args = args_of(node)?;
+        let mut config =
+            NormConfig { prefix: prefix(node), params: self.shared(node)?, ..Default::default() };
+        config.axis = args.integer("axis")?.map(|axis| axis as isize);
+        config.scale = args.flag("scale")?;
+        set(&mut config.epsilon, args.number("epsilon")?);
+        set(&mut config.center, args.flag("center")?);
+        args.finish()?;
+        Ok(Arc::new(LayerNorm::with(config)?))
+    }
+
+    fn embedding(&self, node: &Value) -> Check<Arc<dyn Block>> {
+        let mut args = args_of(node)?;
+        let mut config = EmbeddingConfig {
+            prefix: prefix(node),
+            params: self.shared(node)?,
+            ..Default::default()
+        };
+        set(&mut config.input_dim, args.count("input_dim")?);
+        set(&mut config.output_dim, args.count("output_dim")?);
+        args.finish()?;
+        Ok(Arc::new(Embedding::with(config)?))
+    }
+
     fn sequential(&mut self, node: &Value) -> Check<Arc<dyn Block>> {
         args_of(node)?.finish()?;
         if self.shared(node)?.is_some() {
@@ -182,6 +261,17 @@ fn activation(node: &Value) -> Check<Arc<dyn Block>> {
         Some(prefix) => ActivationLayer::with_prefix(prefix, activation),
         None => ActivationLayer::new(activation),
     }))
+}
+
+/// Takes over an argument that is there.
+fn set<T>(setting: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *setting = given;
+    }
+}
+
+fn prefix(node: &Value) -> Option<String> {
+    node["prefix"].as_str().map(str::to_owned)
 }
 
 fn args_of(node: &Value) -> Check<Args<'_>> {

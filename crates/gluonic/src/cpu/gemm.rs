@@ -50,21 +50,39 @@ pub(crate) fn product<T: Float>(
     a: Matrix<'_, T>,
     b: Matrix<'_, T>,
 ) {
-    assert!(m * n <= out.len() && a.contains(m, k) && b.contains(k, n), "checked by the caller");
+    product_into((m, n, k), (out, n), add, a, b, true);
+}
+
+/// As [`product`], into rows that lie `row` elements apart, and on this thread alone unless it
+/// `may_split`.
+pub(crate) fn product_into<T: Float>(
+    (m, n, k): (usize, usize, usize),
+    (out, row): (&mut [T], usize),
+    add: bool,
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    may_split: bool,
+) {
+    if m == 0 || n == 0 {
+        return;
+    }
+    let end = (m - 1).checked_mul(row).and_then(|start| start.checked_add(n));
+    let fits = row >= n && end.is_some_and(|end| end <= out.len());
+    assert!(fits && a.contains(m, k) && b.contains(k, n), "checked by the caller");
     if k == 0 {
         if !add {
-            out[..m * n].fill(T::ZERO);
+            out.chunks_mut(row).take(m).for_each(|row| row[..n].fill(T::ZERO));
         }
         return;
     }
     // The size first: a small product must not wake, or even start, the pool.
-    let parallel = if 2 * m * n * k >= PARALLEL_FLOP && threads() > 1 {
+    let parallel = if may_split && 2 * m * n * k >= PARALLEL_FLOP && threads() > 1 {
         gemm::Parallelism::Rayon(threads())
     } else {
         gemm::Parallelism::None
     };
     // SAFETY: the assertion above proves that every element that the sizes and strides reach lies
-    // in its slice; `out` is borrowed mutably, so it overlaps neither `a` nor `b`; `T` is `f32` or
+    // in its slice, and that no two rows of `out` overlap; `out` is borrowed mutably, so it overlaps neither `a` nor `b`; `T` is `f32` or
     // `f64`, the only implementors of `Float`, which `gemm` supports.
     unsafe {
         gemm::gemm(
@@ -73,7 +91,7 @@ pub(crate) fn product<T: Float>(
             k,
             out.as_mut_ptr(),
             1,
-            n as isize,
+            row as isize,
             add,
             a.data.as_ptr().wrapping_add(a.start),
             a.col,

@@ -4,16 +4,20 @@
 //! Multiplications and additions stay apart and sums have a fixed order, so every choice gives the
 //! same bits; work is split by size, never by the number of threads, for the same reason.
 
+pub(crate) mod conv;
 pub(crate) mod ctc;
 pub(crate) mod dense;
 pub(crate) mod difference;
 pub(crate) mod elementwise;
 pub(crate) mod gather;
 pub(crate) mod gemm;
+pub(crate) mod norm;
 pub(crate) mod order;
+pub(crate) mod pool;
 pub(crate) mod reduce;
 pub(crate) mod softmax;
 pub(crate) mod update;
+pub(crate) mod window;
 
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 use std::sync::OnceLock;
@@ -129,6 +133,47 @@ use kernel;
 fn dispatch<K: pulp::WithSimd>(kernel: K) -> K::Output {
     static ARCH: OnceLock<pulp::Arch> = OnceLock::new();
     ARCH.get_or_init(pulp::Arch::new).dispatch(kernel)
+}
+
+/// What is done with one piece of an output, given its number.
+type OnPiece<'a, T> = dyn Fn(usize, &mut [T]) + Sync + 'a;
+
+/// Below this many operations, pieces are worked off on one thread.
+const PARALLEL_WORK: usize = 1 << 17;
+
+/// Works off an output in pieces of `size` elements, in parallel if it is worth while. The
+/// closure is behind a reference so that the machinery is compiled once.
+fn in_chunks<T: Send>(out: &mut [T], size: usize, work: usize, on_piece: &OnPiece<'_, T>) {
+    use rayon::prelude::*;
+    if size == 0 {
+        return;
+    }
+    if work < PARALLEL_WORK || out.len() <= size || threads() == 1 {
+        return out.chunks_mut(size).enumerate().for_each(|(i, piece)| on_piece(i, piece));
+    }
+    out.par_chunks_mut(size).enumerate().for_each(|(i, piece)| on_piece(i, piece));
+}
+
+/// What is done with one piece of each of two outputs, given its number.
+type OnTwoPieces<'a, S, T> = dyn Fn(usize, &mut [S], &mut [T]) + Sync + 'a;
+
+/// As [`in_chunks`], for two outputs of which the pieces belong together.
+fn in_two_chunks<S: Send, T: Send>(
+    (a, a_size): (&mut [S], usize),
+    (b, b_size): (&mut [T], usize),
+    work: usize,
+    on_piece: &OnTwoPieces<'_, S, T>,
+) {
+    use rayon::prelude::*;
+    if a_size == 0 || b_size == 0 {
+        return;
+    }
+    if work < PARALLEL_WORK || a.len() <= a_size || threads() == 1 {
+        let pieces = a.chunks_mut(a_size).zip(b.chunks_mut(b_size)).enumerate();
+        return pieces.for_each(|(i, (a, b))| on_piece(i, a, b));
+    }
+    let pieces = a.par_chunks_mut(a_size).zip(b.par_chunks_mut(b_size)).enumerate();
+    pieces.for_each(|(i, (a, b))| on_piece(i, a, b));
 }
 
 /// The number of threads that parallel kernels may use.

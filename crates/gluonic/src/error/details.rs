@@ -42,6 +42,26 @@ pub struct Mismatch {
     pub found: Box<str>,
 }
 
+/// A window that is larger than the input that it is to move over.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(
+    "`{op}`: a window of {window} does not fit input {input}: axis {axis} has {}{}",
+    input.get(*axis).copied().flatten().unwrap_or_default(),
+    if *padding > 0 { format!(" and a padding of {padding} on both sides") } else { String::new() }
+)]
+pub struct WindowError {
+    /// The operation.
+    pub op: &'static str,
+    /// The input's sizes.
+    pub input: Shape,
+    /// The axis on which it does not fit.
+    pub axis: usize,
+    /// The padding on each side of that axis.
+    pub padding: usize,
+    /// The size of the window on that axis, with its dilation.
+    pub window: usize,
+}
+
 /// A shape that is not fully known, or of which nothing is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownShape(pub Option<Shape>);

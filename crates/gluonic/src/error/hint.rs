@@ -17,7 +17,8 @@ impl Error {
                 });
             }
             Error::Deferred { .. } | Error::UnknownShape { .. } => {
-                "run one batch through the model, use `infer_shapes`, or give `in_units` when the \
+                "run one batch through the model, use `infer_shapes`, or give `in_units` or \
+                 `in_channels` when the \
                  layer is built"
             }
             Error::NoGrad { .. } => "set its grad_req to write or add",
@@ -41,6 +42,10 @@ impl Error {
             }
             Error::NothingSelected(error) => return did_you_mean(&error.nearest),
             Error::At { source, .. } => return source.hint(),
+            Error::Window(error) if error.op == "conv_transpose" => {
+                "use a larger input or less padding"
+            }
+            Error::Window(_) => "use a larger input, more padding or a smaller kernel",
             Error::InitRank { needed: 2, .. } => {
                 "use `Uniform` or `Normal` for vectors, or give the parameter its own initializer"
             }

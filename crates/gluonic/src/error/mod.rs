@@ -7,7 +7,7 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
-pub use details::{ArgumentProblem, Mismatch, UnknownShape};
+pub use details::{ArgumentProblem, Mismatch, UnknownShape, WindowError};
 use words::named;
 pub(crate) use words::{did_you_mean, list};
 
@@ -347,6 +347,19 @@ pub enum Error {
     /// An expression of [`einsum`](crate::ops::einsum) that says nothing, or does not fit.
     #[error("{0}")]
     Einsum(Box<EinsumError>),
+    /// An input does not fit the other inputs of an operation, or its settings.
+    #[error("`{op}`: input {input} does not fit: {needs}")]
+    Misfit {
+        /// The operation.
+        op: &'static str,
+        /// The input's sizes.
+        input: Shape,
+        /// What is needed, and what there is.
+        needs: Box<str>,
+    },
+    /// A window is larger than the input that it is to move over.
+    #[error("{0}")]
+    Window(Box<WindowError>),
     /// Nothing to reduce.
     #[error("`{op}` of no elements: shape {shape}")]
     Empty {
@@ -364,6 +377,16 @@ pub enum Error {
         label: Box<str>,
         /// The number of classes.
         classes: usize,
+    },
+    /// An id is not the number of a row.
+    #[error("id {id} at position {index} is not a row number below {rows}")]
+    Id {
+        /// The position in row-major order.
+        index: usize,
+        /// The id.
+        id: Box<str>,
+        /// The number of rows.
+        rows: usize,
     },
     /// Labels are not as many as predictions.
     #[error("labels of shape {expected} expected, found {found}")]
@@ -451,6 +474,14 @@ pub enum Error {
         child: Box<str>,
         /// The children most like it.
         nearest: Names,
+    },
+    /// Something happened in a block that has no parameter to name.
+    #[error("block `{block}`")]
+    InBlock {
+        /// The block's name.
+        block: Box<str>,
+        /// What happened.
+        source: Box<Error>,
     },
     /// A block that has no forward of one input and one output was called.
     #[error("block `{block}` has no forward")]
@@ -626,6 +657,11 @@ impl Error {
         }
     }
 
+    /// The same error, with the block in which it happened.
+    pub(crate) fn in_block(self, block: &str) -> Error {
+        Error::InBlock { block: block.into(), source: Box::new(self) }
+    }
+
     pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Error {
         Error::Io { action, path: path.to_owned(), source }
     }
@@ -655,7 +691,7 @@ impl Error {
     /// The error without the places it has passed on its way up.
     pub fn root(&self) -> &Error {
         match self {
-            Error::At { source, .. } => source.root(),
+            Error::At { source, .. } | Error::InBlock { source, .. } => source.root(),
             error => error,
         }
     }

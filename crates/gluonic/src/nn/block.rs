@@ -86,6 +86,12 @@ pub trait Block: Any + Send + Sync {
         result
     }
 
+    /// The element type that its own parameters get when the tree that it is part of is cast to
+    /// `dtype`: that, but for layers that need a wider one.
+    fn own_dtype(&self, dtype: DType) -> DType {
+        dtype
+    }
+
     /// Writes the block as Gluon prints it: its class, and its children indented.
     ///
     /// # Errors
@@ -484,12 +490,27 @@ pub trait BlockExt: Block {
         waiting.map(|(path, _)| path).collect()
     }
 
-    /// Changes the element type of every parameter of the tree.
+    /// Changes the element type of every parameter of the tree. Layers that need a wider type take
+    /// that: [`BatchNorm`](super::BatchNorm) stays in single precision when the rest goes to half.
     ///
     /// # Errors
     /// As [`Parameter::cast`].
     fn cast(&self, dtype: DType) -> Result<()> {
-        self.collect_params()?.cast(dtype)
+        let mut wider = Vec::new();
+        self.apply(&mut |block| {
+            let own = block.own_dtype(dtype);
+            block.visit(&mut |_, member| {
+                if let Member::Parameter(parameter) = member
+                    && own != dtype
+                {
+                    wider.push((parameter.id(), own));
+                }
+            });
+        });
+        self.collect_params()?.iter().try_for_each(|parameter| {
+            let own = wider.iter().find(|(id, _)| *id == parameter.id());
+            parameter.cast(own.map_or(dtype, |(_, own)| *own))
+        })
     }
 
     /// Sets every gradient of the tree to zeros.
@@ -499,6 +520,10 @@ pub trait BlockExt: Block {
     fn zero_grad(&self) -> Result<()> {
         self.collect_params()?.zero_grad()
     }
+
+    /// Does nothing: there is one way to run a block, and no graph is compiled from it. It is here
+    /// so that a program written for Gluon reads the same.
+    fn hybridize(&self) {}
 
     /// Runs `f` inside the block's scope: blocks built in it count within this one and carry its
     /// prefix.
@@ -558,6 +583,10 @@ impl<B: Block + ?Sized> Block for Arc<B> {
 
     fn collect_into(&self, params: &mut ParameterDict) -> Result<()> {
         (**self).collect_into(params)
+    }
+
+    fn own_dtype(&self, dtype: DType) -> DType {
+        (**self).own_dtype(dtype)
     }
 
     fn fmt_block(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -11,10 +11,18 @@
 //! ```
 
 mod activation;
+mod activations;
+mod batch_norm;
 mod block;
+mod conv;
 mod core;
 mod dense;
 mod dropout;
+mod embedding;
+mod lambda;
+mod layout;
+mod norm;
+mod pool;
 mod scope;
 mod sequential;
 mod shape;
@@ -22,9 +30,22 @@ mod walk;
 
 pub use self::core::{BlockCore, HookHandle};
 pub use activation::{Activation, ActivationLayer};
+pub use activations::{ELU, GELU, LeakyReLU, PReLU, SELU, Swish};
+pub use batch_norm::{BatchNorm, BatchNormConfig};
 pub use block::{Block, BlockExt, Member};
+pub use conv::{
+    Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, ConvConfig,
+};
 pub use dense::{Dense, DenseConfig};
 pub use dropout::Dropout;
+pub use embedding::{Embedding, EmbeddingConfig};
+pub use lambda::Lambda;
+pub use layout::DataLayout;
+pub use norm::{GroupNorm, InstanceNorm, LayerNorm, NormConfig, RMSNorm};
+pub use pool::{
+    AvgPool1D, AvgPool2D, AvgPool3D, GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D,
+    GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D, MaxPool1D, MaxPool2D, MaxPool3D, PoolConfig,
+};
 pub use sequential::Sequential;
 pub use shape::{Flatten, Identity};
 pub use walk::Walk;

@@ -42,6 +42,13 @@ impl Sequential {
         Self::with_core(BlockCore::new("Sequential"))
     }
 
+    /// With no children yet, named and printed as Gluon's `HybridSequential`. Nothing else differs:
+    /// there is no other way to run it.
+    #[doc(alias = "HybridSequential")]
+    pub fn hybrid() -> Self {
+        Self::with_core(BlockCore::new("HybridSequential"))
+    }
+
     /// With an explicit prefix, used as it is: give it its underscore.
     pub fn with_prefix(prefix: &str) -> Self {
         Self::with_core(BlockCore::with_prefix("Sequential", prefix))

@@ -4,21 +4,28 @@
 //! All are methods of [`NdArray`] (or free functions where no operand comes first) and return
 //! [`Result`]. Both operands have one element type; half-precision ones are computed in `f32`.
 
+mod activation;
 mod activations;
 mod arrange;
+mod batch_norm;
 mod binary;
 mod compare;
+pub(crate) mod conv;
+pub(crate) mod conv_transpose;
 mod ctc;
 pub(crate) mod dense;
 mod einsum;
+mod embedding;
 mod fold;
 mod gather;
 mod index;
 mod join;
+mod layer_norm;
 mod loss;
 mod matmul;
 mod operators;
 mod order;
+mod pool;
 mod random;
 mod reduce;
 mod scan;
@@ -26,14 +33,22 @@ mod select;
 mod shape;
 mod softmax;
 mod unary;
+mod window;
 
 use std::sync::Arc;
 
+pub use activation::{elu, gelu, leaky_relu, prelu, selu, swish};
 pub use arrange::Pad;
+pub use batch_norm::{BatchNormed, batch_norm, batch_norm_by};
+pub use conv::{ConvOptions, conv};
+pub use conv_transpose::conv_transpose;
 pub use dense::dense;
 pub use einsum::{EinsumError, einsum};
+pub use embedding::embedding;
 pub use join::{concat, stack};
+pub use layer_norm::{group_norm, instance_norm, layer_norm, rms_norm};
 pub use order::Order;
+pub use pool::{PoolOptions, avg_pool, max_pool};
 pub(crate) use unary::activation;
 
 pub(crate) use random::dropout_from;

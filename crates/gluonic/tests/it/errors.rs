@@ -75,7 +75,7 @@ fn errors_of_the_life_of_a_parameter() {
     alone.initialize().unwrap();
     assert_snapshot!(told("Deferred", alone.data()), @r"
     parameter `fc_weight` has shape (2, ?): its initialization waits for the first forward
-    hint: run one batch through the model, use `infer_shapes`, or give `in_units` when the layer is built
+    hint: run one batch through the model, use `infer_shapes`, or give `in_units` or `in_channels` when the layer is built
     ");
     assert_snapshot!(told("Deferred", net.save_parameters("net.params")), @r"
     parameter `dense0_weight` has shape (4, ?): its initialization waits for the first forward
@@ -84,12 +84,12 @@ fn errors_of_the_life_of_a_parameter() {
     let cannot_wait = Parameter::with_spec("fc_weight", &ParamSpec::new([Some(2), None]));
     assert_snapshot!(told("UnknownShape", cannot_wait.initialize()), @r"
     cannot initialize parameter `fc_weight`: its shape (2, ?) is not known
-    hint: run one batch through the model, use `infer_shapes`, or give `in_units` when the layer is built
+    hint: run one batch through the model, use `infer_shapes`, or give `in_units` or `in_channels` when the layer is built
     ");
     let any = Parameter::with_spec("fc_weight", &ParamSpec::of_any_shape());
     assert_snapshot!(told("UnknownShape", any.initialize()), @r"
     cannot initialize parameter `fc_weight`: its shape (any rank) is not known
-    hint: run one batch through the model, use `infer_shapes`, or give `in_units` when the layer is built
+    hint: run one batch through the model, use `infer_shapes`, or give `in_units` or `in_channels` when the layer is built
     ");
     let null = ready();
     null.set_grad_req(GradReq::Null);
@@ -417,6 +417,24 @@ fn errors_of_arrays_and_operations() {
     assert_snapshot!(told("Label", x.softmax_cross_entropy(&labels)), @"label 3 at position 1 is not a class number below 3");
     let labels = NdArray::arange::<i64>(3);
     assert_snapshot!(told("LabelShape", x.softmax_cross_entropy(&labels)), @"labels of shape (2,) expected, found (3,)");
+    let ids = NdArray::from_slice(&[0, 5], 2).unwrap();
+    assert_snapshot!(told("Id", ops::embedding(&ids, &x)), @"id 5 at position 1 is not a row number below 2");
+    let image = NdArray::ones((1, 2, 3, 4), DType::F32).unwrap();
+    let kernel = |dims: [usize; 4]| NdArray::ones(dims, DType::F32).unwrap();
+    let conv = |weight: &NdArray, padding: usize| {
+        let options = ops::ConvOptions { padding: padding.into(), ..Default::default() };
+        ops::conv(&image, weight, None, &options)
+    };
+    assert_snapshot!(told("Misfit", conv(&kernel([8, 3, 3, 3]), 0)), @"`conv`: input (1, 2, 3, 4) does not fit: it has 2 channels, weight (8, 3, 3, 3) needs 3");
+    assert_snapshot!(told("Window", conv(&kernel([8, 2, 9, 3]), 1)), @r"
+    `conv`: a window of 9 does not fit input (1, 2, 3, 4): axis 2 has 3 and a padding of 1 on both sides
+    hint: use a larger input, more padding or a smaller kernel
+    ");
+    let options = ops::ConvOptions { padding: 3.into(), ..Default::default() };
+    assert_snapshot!(told("Window", ops::conv_transpose(&image, &kernel([2, 8, 1, 1]), None, &options, 0)), @r"
+    `conv_transpose`: a window of 1 does not fit input (1, 2, 3, 4): axis 2 has 3 and a padding of 3 on both sides
+    hint: use a larger input or less padding
+    ");
     let inner = x.edit::<f32, _>(|_| x.fill(0.0)).unwrap();
     assert_snapshot!(told("BeingEdited", inner), @r"
     this array is being edited by this thread
@@ -502,6 +520,12 @@ fn errors_of_blocks_and_training() {
     assert_snapshot!(told("Setting", Sgd::new(-1.0)), @"`learning_rate` must be finite and not negative, found -1");
     assert_snapshot!(told("Setting", Dense::with(DenseConfig { units: 0, ..Default::default() })), @"`units` must be 1 or more, found 0");
     assert_snapshot!(told("Setting", Dropout::new(1.5)), @"`rate` must be between 0 and 1, found 1.5");
+    let pool = name::manager(|| MaxPool2D::new(3));
+    assert_snapshot!(told("InBlock", pool.call(&NdArray::ones((1, 1, 2, 5), DType::F32).unwrap())), @r"
+    block `pool0`
+    cause: `max_pool`: a window of 3 does not fit input (1, 1, 2, 5): axis 2 has 2
+    hint: use a larger input, more padding or a smaller kernel
+    ");
     let block = TwoInputs { core: BlockCore::with_prefix("TwoInputs", "two_") };
     assert_snapshot!(told("NoForward", block.call(&x())), @"block `TwoInputs` has no forward");
     let mut trainer = Trainer::of([&ready()], Sgd::new(0.1).unwrap()).unwrap();

@@ -1,14 +1,17 @@
 //! The tests of `gluonic` through its public API, by behavior.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test; helpers do it too")]
 
+mod activations;
 mod bounds;
 mod chains;
 mod checkpoint;
 mod checkpointer;
+mod conv;
 mod deferred;
 mod dict;
 mod durability;
 mod edits;
+mod embedding;
 mod errors;
 mod files;
 mod freeze;
@@ -26,7 +29,9 @@ mod load_policy;
 mod moments;
 mod mxnet_files;
 mod names;
+mod norm;
 mod parameters;
+mod pool;
 mod random_arrays;
 mod rename;
 mod rename_suggest;
