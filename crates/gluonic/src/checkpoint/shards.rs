@@ -25,6 +25,7 @@ struct Shards {
 pub(super) fn open(file: &Path, index: &[u8]) -> Result<Checkpoint> {
     let index = ShardIndex::read(index, &Limits::default()).map_err(FileBytes::fail(file))?;
     let folder = file.parent().unwrap_or(Path::new(""));
+    check_links(file, folder, &index)?;
     let mut files = Vec::new();
     for name in index.files() {
         let path = folder.join(name);
@@ -53,6 +54,21 @@ pub(super) fn open(file: &Path, index: &[u8]) -> Result<Checkpoint> {
     drop(headers);
     let (all, source) = once(all, &ties, Box::new(Shards { files, tensors, places }));
     Ok(Checkpoint::read(file.to_owned(), format, metadata, all, source))
+}
+
+/// Refuses links that lead elsewhere than the index does, before any file is opened.
+///
+/// A cache of downloads may hold all files in one folder and links to them in another: files may
+/// stand where the index stands, or where its own link leads.
+fn check_links(file: &Path, folder: &Path, index: &ShardIndex<'_>) -> Result<()> {
+    for name in index.files() {
+        if storage::leads_out(&folder.join(name), file)? {
+            let (name, reason) = (name.into(), "is a link that leads out of its folder");
+            let error = gluonic_formats::Error::FileName { file: name, reason };
+            return Err(FileBytes::fail(file)(error));
+        }
+    }
+    Ok(())
 }
 
 impl Source for Shards {

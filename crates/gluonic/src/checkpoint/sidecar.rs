@@ -72,11 +72,13 @@ pub(super) fn write_recorded(
     metadata: &mut IndexMap<String, String>,
     digests: Option<&BTreeMap<&str, Digest>>,
 ) -> Result<()> {
-    let record = digests.map(digest::record);
     if !has_sidecar(format) {
-        metadata.extend(record.into_iter().flatten());
+        if let Some(digests) = digests {
+            digest::add_record(metadata, digests);
+        }
         return write(file, format, tensors, metadata);
     }
+    let record = digests.map(digest::record);
     let path = path_of(file);
     if record.is_some() {
         storage::check_small(&path)?;

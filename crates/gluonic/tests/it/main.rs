@@ -1,10 +1,12 @@
 //! The tests of `gluonic` through its public API, by behavior.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test; helpers do it too")]
 
+mod attacks;
 mod bounds;
 mod chains;
 mod checkpoint;
 mod checkpointer;
+mod damage;
 mod deferred;
 mod dict;
 mod durability;
@@ -21,6 +23,7 @@ mod infer;
 mod initializers;
 mod load_mismatch;
 mod load_policy;
+mod load_renamed;
 mod moments;
 mod mxnet_files;
 mod names;
