@@ -272,6 +272,35 @@ fn a_check_finds_what_is_no_number_and_what_was_damaged() {
 }
 
 #[test]
+fn a_check_says_which_record_it_used_and_when_that_is_of_another_state_of_the_file() {
+    let folder = files();
+    let run = |args: &[&str]| gluonic_in(folder.path(), args);
+    assert_eq!(run(&["convert", "net.params", "a.params", "--digests"]).status.code(), Some(0));
+    assert_snapshot!(page(&run(&["check", "a.params"])), @r"
+    status Some(0)
+    --- stdout
+    `a.params`: MXNet params, 4 tensors, 13 elements, 52 B
+    root ROOT, digests recorded in `a.params.digests.json`
+    nothing amiss
+    --- stderr
+    ");
+    let at = |name: &str| folder.path().join(name);
+    assert_eq!(run(&["convert", "nan.npz", "b.params"]).status.code(), Some(0));
+    std::fs::copy(at("a.params.digests.json"), at("b.params.digests.json")).unwrap();
+    let stale = page(&run(&["check", "b.params"]));
+    assert!(stale.contains("`b.params.digests.json` is of another state of the file"), "{stale}");
+    std::fs::write(at("a.params.digests.json"), "no record").unwrap();
+    let broken = run(&["check", "a.params", "--json"]);
+    assert_eq!(broken.status.code(), Some(1));
+    let value: Value = serde_json::from_slice(&broken.stdout).unwrap();
+    assert_eq!(value["record"], "a.params.digests.json");
+    assert_eq!(value["findings"][0]["tensor"], Value::Null);
+    // A conversion without digests takes the record of the file before away.
+    assert_eq!(run(&["convert", "net.params", "b.params"]).status.code(), Some(0));
+    assert!(!at("b.params.digests.json").exists());
+}
+
+#[test]
 fn a_file_goes_through_every_format_and_back_with_one_root() {
     let folder = files();
     let run = |args: &[&str]| {

@@ -19,7 +19,10 @@
 //! not count, so that the record can stand among them.
 //!
 //! In a file's metadata, [`ROOT_KEY`] holds the root in 64 lower-case hexadecimal digits, and
-//! [`TENSORS_KEY`] a JSON object of such texts by tensor name, sorted, without spaces.
+//! [`TENSORS_KEY`] a JSON object of such texts by tensor name, sorted, without spaces. If there is
+//! other metadata, [`METADATA_KEY`] holds its digest: of the 19 bytes `gluonic-metadata-1\n` and,
+//! for each pair but those of these three keys, sorted by the bytes of its key, the key and the
+//! value as texts.
 
 use std::{
     borrow::{Borrow, Cow},
@@ -41,6 +44,11 @@ use crate::{
 pub const ROOT_KEY: &str = "gluonic.digest";
 /// The metadata key of the tensors' digests.
 pub const TENSORS_KEY: &str = "gluonic.digests";
+
+/// The metadata key of the digest of the other metadata.
+pub const METADATA_KEY: &str = "gluonic.digest.metadata";
+/// What [`Damage`] calls the metadata, which no tensor can be called in safetensors.
+pub const METADATA: &str = "__metadata__";
 
 /// A BLAKE3 hash of 32 bytes.
 ///
@@ -216,10 +224,55 @@ pub fn record<N: Borrow<str>>(digests: &BTreeMap<N, Digest>) -> IndexMap<String,
     ])
 }
 
+/// Adds to metadata the record of it and of the tensors that it is written with. An older record
+/// goes.
+///
+/// # Examples
+/// ```
+/// use gluonic_formats::{DType, Limits, RawTensor, digest, read, safetensors};
+/// let tensors = [RawTensor::new("w", DType::U8, vec![2], vec![1, 2])?];
+/// let mut metadata = [("author".to_owned(), "me".to_owned())].into();
+/// digest::add_record(&mut metadata, &digest::digests(&tensors)?);
+/// metadata["author"] = "you".to_owned();
+/// let bytes = safetensors::write(&tensors, &metadata)?;
+/// let damage = digest::verify(&read(&bytes, &Limits::default())?)?.unwrap();
+/// assert_eq!(damage[0].name, digest::METADATA);
+/// # Ok::<(), gluonic_formats::Error>(())
+/// ```
+pub fn add_record<N: Borrow<str>>(
+    metadata: &mut IndexMap<String, String>,
+    digests: &BTreeMap<N, Digest>,
+) {
+    remove_record(metadata);
+    let other = metadata_digest(metadata).map(|digest| (METADATA_KEY.to_owned(), digest));
+    metadata.extend(other.map(|(key, digest)| (key, digest.to_string())));
+    metadata.extend(record(digests));
+}
+
+/// Takes the record out of metadata.
+pub fn remove_record(metadata: &mut IndexMap<String, String>) {
+    metadata.retain(|key, _| !KEYS.contains(&&**key));
+}
+
+const KEYS: [&str; 3] = [ROOT_KEY, TENSORS_KEY, METADATA_KEY];
+
+/// The digest of all metadata but the record; `None` if there is none.
+fn metadata_digest(metadata: &IndexMap<String, String>) -> Option<Digest> {
+    let mut pairs: Vec<_> = metadata.iter().filter(|(key, _)| !KEYS.contains(&&***key)).collect();
+    pairs.sort_unstable();
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"gluonic-metadata-1\n");
+    for (key, value) in &pairs {
+        text(&mut hasher, key);
+        text(&mut hasher, value);
+    }
+    (!pairs.is_empty()).then(|| finished(&hasher))
+}
+
 /// A tensor that is not what it was when it was recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// The tensor.
+    /// The tensor, or [`METADATA`].
     pub name: String,
     /// Its recorded digest, or `None` if it was added since.
     pub expected: Option<Digest>,
@@ -231,7 +284,7 @@ pub struct Damage {
 /// by name; `None` if there is no record.
 ///
 /// # Errors
-/// [`Error::Digest`] if the record itself is damaged: one of its two keys is missing, a text in it
+/// [`Error::Digest`] if the record itself is damaged: the root or the digests are missing, a text in it
 /// is malformed, or its root is not that of its digests. [`Error::Duplicate`] if two tensors have
 /// one name, or one is recorded twice.
 ///
@@ -276,7 +329,13 @@ pub fn compare<N: Borrow<str> + Ord>(
     if root(&differing) != expected_root {
         return broken(ROOT_KEY, "it is not that of the digests recorded");
     }
+    let expected = metadata.get(METADATA_KEY).map(|text| text.parse()).transpose();
+    let Ok(expected) = expected else { return broken(METADATA_KEY, "it is no digest") };
     let mut damage = Vec::new();
+    let found = metadata_digest(metadata);
+    if expected != found {
+        damage.push(Damage { name: METADATA.to_owned(), expected, found });
+    }
     for (name, found) in digests {
         let (name, found) = (name.borrow(), *found);
         let expected = differing.remove(name);

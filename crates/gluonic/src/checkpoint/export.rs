@@ -138,7 +138,7 @@ impl Checkpoint {
             }
         }
         let mut metadata = self.metadata().clone();
-        metadata.retain(|key, _| key != digest::ROOT_KEY && key != digest::TENSORS_KEY);
+        digest::remove_record(&mut metadata);
         if options.rename.is_some() {
             metadata.retain(|key, _| key != ALIASES && key != PROVENANCE);
         } else if format == Format::Safetensors {
@@ -251,7 +251,9 @@ fn write_shards(
         files.push(path);
     }
     plan.index.metadata.extend(metadata);
-    plan.index.metadata.extend(digests.map(digest::record).into_iter().flatten());
+    if let Some(digests) = digests {
+        digest::add_record(&mut plan.index.metadata, digests);
+    }
     // Last, so that whoever finds an index finds its files.
     let path = file.with_file_name(format!("{name}.index.json"));
     let text = plan.index.to_json().map_err(fail(&path))?;

@@ -78,9 +78,9 @@ impl Checkpoint {
         for (place, aliases) in places.into_values() {
             tensors[place].aliases = aliases.into();
         }
-        let of_names = [ALIASES, PROVENANCE, digest::ROOT_KEY, digest::TENSORS_KEY];
         let mut metadata = self.metadata().clone();
-        metadata.retain(|key, _| !of_names.contains(&&**key));
+        metadata.retain(|key, _| key != ALIASES && key != PROVENANCE);
+        digest::remove_record(&mut metadata);
         let renaming = Arc::new(Renaming { of: self.clone(), plan, made });
         let (file, source) = (self.file().to_owned(), Box::new(renaming.clone()));
         let new = Checkpoint::new(file, self.format(), metadata, tensors, provenance, source);

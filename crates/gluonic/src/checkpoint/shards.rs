@@ -11,6 +11,7 @@ use super::source::{FileBytes, Source, Values};
 use super::tensor_info::TensorInfo;
 use crate::array::NdArray;
 use crate::error::Result;
+use crate::storage;
 
 /// The files of a model, and where each of its tensors stands.
 struct Shards {
@@ -25,6 +26,7 @@ struct Shards {
 pub(super) fn open(file: &Path, index: &[u8]) -> Result<Checkpoint> {
     let index = ShardIndex::read(index, &Limits::default()).map_err(FileBytes::fail(file))?;
     let folder = file.parent().unwrap_or(Path::new(""));
+    check_links(file, folder, &index)?;
     let (mut files, mut headers) = (Vec::new(), Vec::new());
     for name in index.files() {
         let path = folder.join(name);
@@ -52,6 +54,21 @@ pub(super) fn open(file: &Path, index: &[u8]) -> Result<Checkpoint> {
     let metadata = index.metadata.clone();
     let (all, source) = once(all, &ties, Box::new(Shards { files, tensors, places }));
     Ok(Checkpoint::read(file.to_owned(), Some(Format::ShardIndex), metadata, all, source))
+}
+
+/// Refuses links that lead elsewhere than the index does, before any file is opened.
+///
+/// A cache of downloads may hold all files in one folder and links to them in another: files may
+/// stand where the index stands, or where its own link leads.
+fn check_links(file: &Path, folder: &Path, index: &ShardIndex<'_>) -> Result<()> {
+    for name in index.files() {
+        if storage::leads_out(&folder.join(name), file)? {
+            let (name, reason) = (name.into(), "is a link that leads out of its folder");
+            let error = FormatError::FileName { file: name, reason };
+            return Err(FileBytes::fail(file)(error));
+        }
+    }
+    Ok(())
 }
 
 impl Source for Shards {

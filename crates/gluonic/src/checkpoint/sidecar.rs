@@ -74,11 +74,13 @@ pub(super) fn write_recorded(
     digests: Option<&BTreeMap<&str, Digest>>,
     data: &mut dyn FnMut(usize, &mut Sink<'_>) -> Result<()>,
 ) -> Result<()> {
-    let record = digests.map(digest::record);
     if !has_sidecar(format) {
-        metadata.extend(record.into_iter().flatten());
+        if let Some(digests) = digests {
+            digest::add_record(metadata, digests);
+        }
         return write_from(file, format, tensors, metadata, data);
     }
+    let record = digests.map(digest::record);
     let path = path_of(file);
     if record.is_some() {
         storage::check_small(&path)?;

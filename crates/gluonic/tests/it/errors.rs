@@ -587,6 +587,14 @@ fn errors_of_files() {
       `weight` has shape (5, ?), found (4, 3)
     hint: build the model with the file's sizes
     ");
+    let recorded = SaveOptions { digests: true, ..SaveOptions::default() };
+    layer.save_parameters_with(at("recorded.params"), &recorded).unwrap();
+    write(at("recorded.params.digests.json"), "{}");
+    let unusable = Checkpoint::open(at("recorded.params")).and_then(|file| file.verify());
+    assert_snapshot!(told("Record", unusable.map(|_| ())), @r"
+    the record of digests `recorded.params.digests.json` cannot be used: it has no `gluonic.bytes`
+    hint: save the file with digests again, or remove the record
+    ");
     let as_params = SaveOptions {
         format: Some(gluonic_formats::Format::MxnetParams),
         ..SaveOptions::default()

@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test; helpers do it too")]
 
 mod activations;
+mod attacks;
 mod bounds;
 mod chains;
 mod checkpoint;
 mod checkpointer;
 mod conv;
+mod damage;
 mod deferred;
 mod dict;
 mod durability;
@@ -26,6 +28,7 @@ mod initializers;
 mod large_files;
 mod load_mismatch;
 mod load_policy;
+mod load_renamed;
 mod moments;
 mod mxnet_files;
 mod names;
