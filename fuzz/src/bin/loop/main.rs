@@ -13,13 +13,18 @@ use gluonic_fuzz::{TARGETS, Target};
 mod boss;
 mod corpus;
 mod one;
+mod seeds;
 mod shrink;
 mod worker;
 
 const USAGE: &str = "\
-Usage: cargo xtask fuzz [--seconds N] [--target T] [--seed N] [--file FILE] [--write-corpus]
+Usage: cargo xtask fuzz [--seconds N] [--executions N] [--target T] [--seed N]
+       cargo xtask fuzz --target T --file FILE
+       cargo xtask fuzz --write-corpus
 
   --seconds N     how long each target is tried (default: 10)
+  --executions N  try so many inputs of each target, and fail if the time is too short for them
+                  (default of --seconds then: 600)
   --target T      this target only
   --seed N        other inputs; the same number gives the same ones
   --file FILE     try this file only, with the target given
@@ -40,16 +45,21 @@ fn main() -> ExitCode {
     }
 }
 
+/// How long each target is tried, in seconds: unless a number of inputs is asked for, and then.
+const SECONDS: [u64; 2] = [10, 600];
+
 /// Does what the arguments say; `false` if there are findings.
 fn run(args: &[String]) -> Result<bool, String> {
     if let Some((worker::COMMAND, rest)) = args.split_first().map(|(one, rest)| (&**one, rest)) {
         return worker::run(rest).map(|()| true);
     }
-    let (mut seconds, mut seed, mut target, mut file) = (10, SEED, None, None);
+    let (mut seconds, mut executions, mut seed) = (None, None, SEED);
+    let (mut target, mut file) = (None, None);
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match &**arg {
-            "--seconds" => seconds = number(arg, args.next())?,
+            "--seconds" => seconds = Some(number(arg, args.next())?),
+            "--executions" => executions = Some(number(arg, args.next())?),
             "--seed" => seed = number(arg, args.next())?,
             "--target" => target = Some(find(args.next().ok_or("`--target` needs a name")?)?),
             "--file" => file = Some(PathBuf::from(args.next().ok_or("`--file` needs a path")?)),
@@ -66,7 +76,8 @@ fn run(args: &[String]) -> Result<bool, String> {
         (Some(_), None) => Err("`--file` needs `--target` too".to_owned()),
         (None, target) => {
             let targets = target.map_or(TARGETS, std::slice::from_ref);
-            boss::run(targets, Duration::from_secs(seconds), seed)
+            let seconds = seconds.unwrap_or(SECONDS[usize::from(executions.is_some())]);
+            boss::run(targets, Duration::from_secs(seconds), executions, seed)
         }
     }
 }
