@@ -27,25 +27,35 @@ pub fn run(args: &Args) {
         if existing.contains(&args.filter) {
             let data = NdArray::ones(N, DType::F32).expect("memory for the array");
             let mut memory = vec![1.0_f32; N];
-            race(&existing, args, &mut [
-                ("gluonic", &mut || init.init_weight(&desc, &data, &address).expect("it draws")),
-                ("limit", &mut || fill(&mut memory, args.threads)),
-            ]);
+            race(
+                &existing,
+                args,
+                &mut [
+                    ("gluonic", &mut || {
+                        init.init_weight(&desc, &data, &address).expect("it draws")
+                    }),
+                    ("limit", &mut || fill(&mut memory, args.threads)),
+                ],
+            );
         }
         let fresh = format!("{law}_1e8_fresh");
         if fresh.contains(&args.filter) {
-            race(&fresh, args, &mut [
-                ("gluonic", &mut || {
-                    let data = NdArray::zeros(N, DType::F32).expect("memory for the array");
-                    init.init_weight(&desc, &data, &address).expect("it draws");
-                    black_box(data);
-                }),
-                ("limit", &mut || {
-                    let mut memory = vec![0.0_f32; N];
-                    fill(&mut memory, args.threads);
-                    black_box(memory);
-                }),
-            ]);
+            race(
+                &fresh,
+                args,
+                &mut [
+                    ("gluonic", &mut || {
+                        let data = NdArray::zeros(N, DType::F32).expect("memory for the array");
+                        init.init_weight(&desc, &data, &address).expect("it draws");
+                        black_box(data);
+                    }),
+                    ("limit", &mut || {
+                        let mut memory = vec![0.0_f32; N];
+                        fill(&mut memory, args.threads);
+                        black_box(memory);
+                    }),
+                ],
+            );
         }
     }
 }

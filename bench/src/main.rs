@@ -1,9 +1,11 @@
 //! The library's side of the benchmarks: prints the JSON lines that `bench/peers` prints, with
 //! `impl` `gluonic` or `limit`, both measured alternately in one run.
 //!
-//! `cargo run --release -- {train|init|walk} [--threads N] [--filter CASE] [--ms MS]`
+//! `cargo run --release -- {train|init|walk} [--threads N] [--filter CASE] [--ms MS]`; for saving and
+//! loading, which run the peers themselves, `cargo run --release -- files`: see [`files`].
 
 mod count;
+mod files;
 mod init;
 mod limit;
 mod train;
@@ -21,6 +23,15 @@ struct Args {
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
     let what = words.next().unwrap_or_default();
+    if what == "files" {
+        return match files::run(words) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("error: {why}");
+                ExitCode::from(2)
+            }
+        };
+    }
     let mut args = Args { threads: 1, filter: String::new(), ms: 1500.0 };
     while let Some(word) = words.next() {
         let value = words.next().unwrap_or_default();
@@ -45,7 +56,10 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: gluonic-bench {{train|init|walk}} [--threads N] [--filter CASE] [--ms MS]");
+    eprintln!(
+        "usage: gluonic-bench {{train|init|walk}} [--threads N] [--filter CASE] [--ms MS]\n       \
+         gluonic-bench files …"
+    );
     ExitCode::from(2)
 }
 
@@ -60,7 +74,11 @@ fn race(case: &str, args: &Args, variants: &mut [(&str, &mut dyn FnMut())]) {
         let start = std::time::Instant::now();
         run();
         let once = start.elapsed().as_secs_f64() * 1e3;
-        plans.push((((5.0 / once).ceil() as usize).clamp(1, 100_000), allocations / 10, Vec::new()));
+        plans.push((
+            ((5.0 / once).ceil() as usize).clamp(1, 100_000),
+            allocations / 10,
+            Vec::new(),
+        ));
     }
     let start = std::time::Instant::now();
     while start.elapsed().as_secs_f64() * 1e3 < args.ms * variants.len() as f64

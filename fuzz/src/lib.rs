@@ -1,4 +1,5 @@
-//! What must hold whatever the bytes: one [`Target`] for each reader of files, and for selectors.
+//! What must hold whatever the bytes: one [`Target`] for each reader of files, and for each
+//! language.
 //!
 //! Two drivers share it: `cargo xtask fuzz`, a loop on the stable toolchain (`src/bin/loop`) that
 //! knows nothing of the code it runs, and `cargo fuzz` (`fuzz_targets/`), which follows coverage.
@@ -8,13 +9,15 @@
 //! A new target is a line in [`TARGETS`] and a folder of seeds; for `cargo fuzz`, also a file in
 //! `fuzz_targets/` and its `[[bin]]`.
 
+mod index;
 pub mod memory;
 pub mod mutate;
 mod readers;
+mod rename;
 mod rng;
 mod selector;
 
-use gluonic_formats::{mxnet_params, npy, npz, safetensors, torch};
+use gluonic_formats::{gguf, mxnet_params, npy, npz, safetensors, torch};
 
 pub use crate::rng::Rng;
 use crate::{mutate::Structure, readers::Reader};
@@ -32,7 +35,9 @@ pub struct Target {
 #[derive(Clone, Copy, Debug)]
 enum Check {
     Reader(Reader),
+    ShardIndex,
     Selector,
+    RenameRules,
 }
 
 /// Every target.
@@ -43,7 +48,10 @@ pub const TARGETS: &[Target] = &[
     reader("npz", Structure::Zip, Reader { read: npz::read, read_header: npz::read_header }),
     reader("torch_zip", Structure::Zip, torch_reader()),
     reader("torch_legacy", Structure::Pickle, torch_reader()),
+    reader("gguf", Structure::Gguf, gguf_reader()),
+    Target { name: "shard_index", structure: Structure::ShardIndex, check: Check::ShardIndex },
     Target { name: "selector", structure: Structure::Selector, check: Check::Selector },
+    Target { name: "rename_rules", structure: Structure::RenameRules, check: Check::RenameRules },
 ];
 
 const fn reader(name: &'static str, structure: Structure, reader: Reader) -> Target {
@@ -65,10 +73,22 @@ const fn torch_reader() -> Reader {
     Reader { read: torch::read, read_header: torch::read_header }
 }
 
+const fn gguf_reader() -> Reader {
+    Reader {
+        read: gguf::read,
+        read_header: |bytes, limits| gguf::read_header(bytes, bytes.len() as u64, limits),
+    }
+}
+
 impl Target {
     /// The target of that name.
     pub fn find(name: &str) -> Option<&'static Target> {
         TARGETS.iter().find(|target| target.name == name)
+    }
+
+    /// Whether it reads a file, and not a text that somebody types.
+    pub fn is_reader(&self) -> bool {
+        matches!(self.check, Check::Reader(_) | Check::ShardIndex)
     }
 
     /// Tries the bytes.
@@ -78,7 +98,9 @@ impl Target {
     pub fn check(&self, bytes: &[u8]) {
         match self.check {
             Check::Reader(reader) => reader.check(bytes),
+            Check::ShardIndex => index::check(bytes),
             Check::Selector => selector::check(&String::from_utf8_lossy(bytes)),
+            Check::RenameRules => rename::check(&String::from_utf8_lossy(bytes)),
         }
     }
 }

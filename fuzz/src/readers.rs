@@ -1,8 +1,8 @@
 //! What every reader of files promises, whatever the bytes.
 
 use gluonic_formats::{
-    Archive, Error, Format, Header, Limits, RawTensor, Storage, detect, mxnet_params, read,
-    write_to,
+    Archive, DType, Error, Format, Header, Limits, RawTensor, Storage, byte_len, detect, gguf,
+    mxnet_params, read, write_to,
 };
 use indexmap::IndexMap;
 
@@ -36,6 +36,7 @@ impl Reader {
                 let header = header.expect("the header of a file that can be read");
                 check_header(bytes, &header, archive);
                 check_written(archive);
+                archive.tensors.iter().for_each(check_floats);
             }
         }
         if let Ok(params) = mxnet_params::read(bytes, &limits) {
@@ -51,14 +52,14 @@ impl Reader {
 
 /// The default limits for some, and for most a low floor: files of a few KiB seldom reach 16 MiB,
 /// and what a floor promises must hold for any.
-fn limits_for(bytes: &[u8]) -> Limits {
+pub(crate) fn limits_for(bytes: &[u8]) -> Limits {
     let sum = bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
     let memory_floor = if sum < 8 { 16 << 20 } else { 256 << 10 };
     Limits { memory_floor, ..Limits::default() }
 }
 
 /// An error must print, and not repeat the whole file.
-fn show(error: &Error) {
+pub(crate) fn show(error: &Error) {
     let len = error.to_string().len();
     assert!(0 < len && len < 2000, "an error of {len} bytes");
     let _ = (error.hint(), error.offset());
@@ -79,6 +80,20 @@ fn check_header(bytes: &[u8], header: &Header<'_>, archive: &Archive<'_>) {
         if entry.storage == Storage::Dense {
             assert!(stored == tensor.data(), "the bytes of `{}`", tensor.name());
         }
+    }
+}
+
+/// A quantized tensor is floats of its shape, or of a type that is not known.
+fn check_floats(tensor: &RawTensor<'_>) {
+    if !matches!(tensor.dtype(), DType::Quantized(_)) {
+        return;
+    }
+    match gguf::dequantize(tensor) {
+        Ok(floats) => {
+            assert_eq!(floats.shape(), tensor.shape(), "floats of `{}`", tensor.name());
+            assert_eq!(Some(floats.data().len()), byte_len(DType::F32, tensor.shape()));
+        }
+        Err(error) => show(&error),
     }
 }
 

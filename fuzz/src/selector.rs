@@ -35,12 +35,13 @@ pub(crate) fn check(text: &str) {
         }
     };
     let printed = selector.to_string();
-    let again = printed.parse::<Selector>();
-    // What is printed may be longer than what is read.
-    if printed.len() > Selector::MAX_LEN {
+    let found = names(&selector);
+    // What is printed may be longer than what is read. And compiling patterns is what takes time:
+    // a text that is printed as it was would be compiled to the same again.
+    if printed.len() > Selector::MAX_LEN || printed == text {
         return;
     }
-    let again = again.expect("what a selector prints parses");
+    let again = printed.parse::<Selector>().expect("what a selector prints parses");
     assert_eq!(again, selector);
-    assert_eq!(names(&again), names(&selector));
+    assert_eq!(names(&again), found);
 }

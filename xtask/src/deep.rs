@@ -1,8 +1,8 @@
 //! `cargo xtask deep`: the slow checks, run before an issue is called resolved.
 //!
-//! Release-mode tests, docs with warnings denied, saves that crash, `cargo xtask fuzz`, every feature
-//! alone, `cargo deny`, Miri and `ThreadSanitizer` where they are installed, and packaging. Ends with
-//! the same line as `cargo xtask test`.
+//! Release-mode tests, docs with warnings denied, saves that crash, a published model through every
+//! format, `cargo xtask fuzz`, every feature alone, `cargo deny`, Miri and `ThreadSanitizer` where
+//! they are installed, and packaging. Ends with the same line as `cargo xtask test`.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,13 +10,15 @@ use std::time::Duration;
 
 use crate::steps::{Counting, Steps, cargo, works};
 use crate::workspace::{Package, packages};
-use crate::{Answer, no_arguments, test};
+use crate::{Answer, minilm, no_arguments, test};
 
 const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// How long each target of `cargo xtask fuzz` is tried: long enough for a million inputs on two
-/// cores, short enough that all of them take some minutes.
-const FUZZ_SECONDS: &str = "30";
+/// What is demanded of `cargo xtask fuzz`: of each reader of files so many inputs, for which two
+/// cores need some minutes in all, and a busy machine may take longer; of the languages, whose inputs
+/// take long to compile, some time.
+const FUZZ: [(&str, &str); 2] =
+    [("readers", "--executions 2000000 --seconds 900"), ("languages", "--seconds 60")];
 
 /// How many cases each random test tries, eight times what `cargo xtask test` has time for.
 const CASES: u32 = 2048;
@@ -32,15 +34,22 @@ pub(crate) fn run(args: &[String]) -> Answer {
     test::tests(&mut steps, LIMIT, &["--release"], Some(CASES));
     let mut doc = cargo(["doc", "--workspace", "--no-deps"]);
     steps.run("docs", Counting::One, LIMIT, doc.env("RUSTDOCFLAGS", "-D warnings"));
-    steps.run("crash", Counting::One, LIMIT, &mut cargo(["xtask", "crash"]));
+    let crash = &mut cargo(["xtask", "crash", "--runs", "1000"]);
+    steps.run("crash", Counting::One, LIMIT, crash);
+    let model = if steps.has_failed() { None } else { minilm::model() };
+    if steps.has_tool("MiniLM", "minilm", model.is_some()) {
+        steps.run("MiniLM", Counting::One, LIMIT, &mut cargo(["xtask", "minilm"]));
+    }
     if let Err(why) = features(&mut steps) {
         steps.fail("features", &why);
     }
     if steps.has_tool("deny", "deny", works(cargo(["deny", "--version"]))) {
         steps.run("deny", Counting::One, LIMIT, &mut cargo(["deny", "check"]));
     }
-    let fuzz = &mut cargo(["xtask", "fuzz", "--seconds", FUZZ_SECONDS]);
-    steps.run("fuzz", Counting::One, LIMIT, fuzz);
+    for (targets, demand) in FUZZ {
+        let mut fuzz = cargo(["xtask", "fuzz", "--target", targets]);
+        steps.run(&format!("fuzz {targets}"), Counting::One, LIMIT, fuzz.args(demand.split(' ')));
+    }
     miri(&mut steps);
     thread_sanitizer(&mut steps);
     let mut package = cargo(["package", "--workspace", "--exclude", "xtask"]);

@@ -15,6 +15,7 @@ mod deep;
 mod fuzz;
 mod interop;
 mod lint;
+mod minilm;
 mod python;
 mod steps;
 mod test;
@@ -62,6 +63,11 @@ const CHORES: &[Chore] = &[
         name: "peers",
         about: "exchange files with NumPy, safetensors, MXNet and PyTorch",
         run: interop::run,
+    },
+    Chore {
+        name: "minilm",
+        about: "a published model of 90 MB through every format, and rename rules",
+        run: minilm::run,
     },
     Chore { name: "fuzz", about: "break files and selectors for a while", run: fuzz::run },
     Chore { name: "deep", about: "the slow checks, before an issue is resolved", run: deep::run },

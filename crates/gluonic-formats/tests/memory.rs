@@ -3,46 +3,14 @@
 //! A binary of its own, since it counts every allocation of the process.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-};
+#[path = "memory/counting.rs"]
+mod counting;
 
 use gluonic_formats::{Limits, ShardIndex, read, read_header};
 
-struct Counting;
-
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call goes to the system's allocator unchanged; only sizes are counted.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let now = NOW.fetch_add(layout.size(), Relaxed) + layout.size();
-        PEAK.fetch_max(now, Relaxed);
-        // SAFETY: the caller's promises are those that `System` asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use crate::counting::peak_of;
 
 const FILE_LEN: usize = 12 << 20;
-
-/// Reads and gives the result's text and the most that was allocated beyond the input.
-fn peak_of(read: impl Fn() -> String) -> (String, usize) {
-    let before = NOW.load(Relaxed);
-    PEAK.store(before, Relaxed);
-    let result = read();
-    (result, PEAK.load(Relaxed) - before)
-}
 
 #[track_caller]
 fn check(what: &str, bytes: &[u8]) {

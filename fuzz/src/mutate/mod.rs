@@ -4,6 +4,7 @@
 //! only, so an input is found again by its number.
 
 mod bytes;
+mod gguf;
 mod text;
 mod zip;
 
@@ -25,8 +26,14 @@ pub enum Structure {
     Zip,
     /// Opcodes.
     Pickle,
+    /// Pairs and tensors, each with lengths; data in their order.
+    Gguf,
+    /// JSON that maps tensors to files.
+    ShardIndex,
     /// An expression of the language of selectors.
     Selector,
+    /// TOML with patterns in it.
+    RenameRules,
 }
 
 /// The bytes to try, made of one of the seeds.
@@ -60,6 +67,9 @@ fn change(rng: &mut Rng, bytes: &mut Vec<u8>, structure: Structure) {
         Structure::Npy => text::npy(rng, bytes),
         Structure::Zip => zip::repack(rng, bytes),
         Structure::Pickle => text::pickle(rng, bytes),
+        Structure::Gguf => gguf::rebuild(rng, bytes),
+        Structure::ShardIndex => text::shard_index(rng, bytes),
         Structure::Selector => text::selector(rng, bytes),
+        Structure::RenameRules => text::rename_rules(rng, bytes),
     }
 }

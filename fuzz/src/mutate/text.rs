@@ -267,3 +267,117 @@ const SELECTOR: &[&[u8]] = &[
 pub(super) fn selector(rng: &mut Rng, bytes: &mut Vec<u8>) {
     change(rng, bytes, SELECTOR);
 }
+
+const INDEX: &[&[u8]] = &[
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b"\"\"",
+    b"\"a\"",
+    b"\"metadata\"",
+    b"\"weight_map\"",
+    b"\"total_size\"",
+    b"\"weight_map\":{},",
+    b"\"metadata\":{\"total_size\":1},",
+    b"\"b\":\"1.bin\",",
+    b"model-00001-of-00002.safetensors",
+    b"../",
+    b"/",
+    b"\\\\",
+    b"..",
+    b"C:",
+    b"aux.bin",
+    b"13.5",
+    b"1e300",
+    b"-1",
+    b"18446744073709551616",
+    b"null",
+    b"true",
+    b" ",
+    b"\n",
+    b"\\u0061",
+    b"\\u002f",
+    b"\\u0000",
+    b"\\ud800",
+    b"\\n",
+    b"\xff",
+    b"\0",
+];
+
+/// Changes the JSON of an index.
+pub(super) fn shard_index(rng: &mut Rng, bytes: &mut Vec<u8>) {
+    change(rng, bytes, INDEX);
+}
+
+const RULES: &[&[u8]] = &[
+    b"[[rule]]\n",
+    b"[[then]]\n",
+    b"[[then.rule]]\n",
+    b"from = ",
+    b"to = ",
+    b"split = ",
+    b"concat = ",
+    b"drop = ",
+    b"tie = ",
+    b"axis = 1\n",
+    b"axis = -1\n",
+    b"sizes = [2, 4]\n",
+    b"transpose = true\n",
+    b"permute = [1, 0]\n",
+    b"permute = [0, 2, 3, 1]\n",
+    b"rest = \"error\"\n",
+    b"unused = \"error\"\n",
+    b"[\"q\", \"k\", \"v\"]",
+    b"[\"{i}.a\", \"{i}.b\"]",
+    b"\"a.{p}\"",
+    b"'{rest**}'",
+    b"\"*.{a,b}\"",
+    b"{i}",
+    b"{p:q,k*}",
+    b"{rest**}",
+    b"**",
+    b"?",
+    b"*",
+    b"\\",
+    b"\\\\",
+    b"\\u0061",
+    b"\"",
+    b"'",
+    b"\"\"\"",
+    b"=",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b",",
+    b".",
+    b"#",
+    b"\n",
+    b"-1",
+    b"0x7fffffffffffffff",
+    b"1e9",
+    b"true",
+    b"1979-05-27",
+    b"\xc3\xa9",
+    b"\0",
+    b"[[rule]]\nfrom = \"a.{p}\"\nto = \"b.{p}\"\n",
+    b"[[rule]]\ntie = [\"a.{p}\", \"c.{p}\"]\n",
+];
+
+/// Changes rename rules by their words, or turns their lines around.
+pub(super) fn rename_rules(rng: &mut Rng, bytes: &mut Vec<u8>) {
+    if rng.one_in(4) {
+        let mut lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+        let len = lines.len();
+        if len > 1 {
+            let (one, other) = (rng.below(len), rng.below(len));
+            lines.swap(one, other);
+            *bytes = lines.concat();
+            return;
+        }
+    }
+    change(rng, bytes, RULES);
+}

@@ -1,17 +1,26 @@
 //! Zip files packed again, so that what is broken inside of a member has the right lengths and
 //! checksum.
 
-use std::io::{Read, Write};
+use std::cell::RefCell;
 
-use flate2::{Compression, Crc, read::DeflateDecoder, write::DeflateEncoder};
+use flate2::{Compress, Compression, Crc, Decompress, FlushCompress, FlushDecompress, Status};
 
 use super::{bytes, text};
 use crate::Rng;
 
+// To make them anew for each member takes longer than all the rest.
+thread_local! {
+    static DEFLATE: RefCell<Compress> = RefCell::new(Compress::new(Compression::fast(), false));
+    static INFLATE: RefCell<Decompress> = RefCell::new(Decompress::new(false));
+}
+
+#[derive(Clone)]
 struct Member {
     name: Vec<u8>,
     content: Vec<u8>,
     deflated: bool,
+    /// The content as the file has it, if it was not changed.
+    stored: Option<Vec<u8>>,
 }
 
 /// Unpacks, changes members or their list, and packs again; changes bytes if it is no zip file.
@@ -25,18 +34,21 @@ pub(super) fn repack(rng: &mut Rng, file: &mut Vec<u8>) {
             members.remove(place);
         }
         1 => {
-            let Member { name, content, deflated } = &members[place];
-            let copy = Member { name: name.clone(), content: content.clone(), deflated: *deflated };
+            let copy = members[place].clone();
             members.insert(rng.below(members.len() + 1), copy);
         }
         2 => bytes::change(rng, &mut members[place].name),
-        3 => members[place].deflated ^= true,
+        3 => {
+            let member = &mut members[place];
+            (member.deflated, member.stored) = (!member.deflated, None);
+        }
         4 => {
             let other = rng.below(members.len());
             members.swap(place, other);
         }
         _ => {
-            let Member { name, content, .. } = &mut members[place];
+            let Member { name, content, stored, .. } = &mut members[place];
+            *stored = None;
             if rng.one_in(4) {
                 bytes::change(rng, content);
             } else if name.ends_with(b".npy") {
@@ -78,13 +90,10 @@ fn unpack(file: &[u8]) -> Option<Vec<Member>> {
         place += 46 + name_len + u16_at(place + 30)? + u16_at(place + 32)?;
         let start = header + 30 + u16_at(header + 26)? + u16_at(header + 28)?;
         let stored = file.get(start..start.checked_add(len)?)?;
-        let mut content = stored.to_vec();
-        if deflated {
-            content.clear();
-            let most = super::MAX_LEN as u64;
-            DeflateDecoder::new(stored).take(most).read_to_end(&mut content).ok()?;
-        }
-        members.push(Member { name, content, deflated });
+        let content = if deflated { inflate(stored)? } else { stored.to_vec() };
+        // What is longer was cut.
+        let stored = (content.len() < super::MAX_LEN).then(|| stored.to_vec());
+        members.push(Member { name, content, deflated, stored });
     }
     Some(members)
 }
@@ -95,8 +104,12 @@ fn pack(rng: &mut Rng, members: &[Member]) -> Vec<u8> {
     let (descriptors, wide) = (rng.one_in(8), rng.one_in(8));
     let (no_crc, lie) = (rng.one_in(16), rng.one_in(16));
     let (mut file, mut list) = (Vec::new(), Vec::new());
-    for Member { name, content, deflated } in members {
-        let stored = if *deflated { deflate(content) } else { content.clone() };
+    for Member { name, content, deflated, stored } in members {
+        let stored = match stored {
+            Some(stored) => stored.clone(),
+            None if *deflated => deflate(content),
+            None => content.clone(),
+        };
         let mut crc = Crc::new();
         crc.update(content);
         let crc = if no_crc { 0 } else { crc.sum() };
@@ -141,8 +154,23 @@ fn pack(rng: &mut Rng, members: &[Member]) -> Vec<u8> {
     file
 }
 
+/// `None` if it does not end, or is nothing of the kind.
+fn inflate(stored: &[u8]) -> Option<Vec<u8>> {
+    INFLATE.with_borrow_mut(|inflate| {
+        inflate.reset(false);
+        let mut content = Vec::with_capacity(super::MAX_LEN);
+        let status = inflate.decompress_vec(stored, &mut content, FlushDecompress::Finish).ok()?;
+        (status == Status::StreamEnd || content.len() == super::MAX_LEN).then_some(content)
+    })
+}
+
 fn deflate(content: &[u8]) -> Vec<u8> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(content).expect("a vector takes all");
-    encoder.finish().expect("a vector takes all")
+    DEFLATE.with_borrow_mut(|deflate| {
+        deflate.reset();
+        // What does not shrink grows by a few bytes for each block.
+        let mut stored = Vec::with_capacity(content.len() + content.len() / 8 + 64);
+        let status = deflate.compress_vec(content, &mut stored, FlushCompress::Finish);
+        assert!(matches!(status, Ok(Status::StreamEnd)), "there was room enough");
+        stored
+    })
 }

@@ -5,12 +5,14 @@
 //! failures; the simulated disk does.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::{env, fs};
 
-use gluonic::storage::{read, write_atomically};
+use gluonic::storage::read;
+use gluonic::storage::simulated::Outcome;
 
+use super::saves::{SAVES, Save};
 use crate::steps::works;
 use crate::{Answer, Verdict};
 
@@ -19,7 +21,8 @@ pub(super) const CHILD: &str = "--child";
 
 /// The calls that a save consists of.
 const CALLS: &str = "write,pwrite64,ftruncate,fallocate,fsync,fdatasync,rename,renameat,\
-                     renameat2,openat,close,flock,fchmod,fchown,unlink,getdents64";
+                     renameat2,openat,close,flock,fchmod,fchown,unlink,unlinkat,mkdir,rmdir,\
+                     getdents64";
 
 /// What is done to a call: by its name where only one kind can suffer it.
 const FAULTS: &[(&str, Option<&str>)] = &[
@@ -30,9 +33,6 @@ const FAULTS: &[(&str, Option<&str>)] = &[
     ("retval=0", Some("write")),
 ];
 
-/// The lengths of the file: within one buffer of the writer, more than it, many of them.
-const LENGTHS: [usize; 3] = [100, 300_000, 2_000_000];
-
 /// How the child says how its save ended.
 mod status {
     pub(super) const SAVED: i32 = 0;
@@ -40,18 +40,10 @@ mod status {
     pub(super) const FAILED: i32 = 11;
 }
 
-fn old() -> Vec<u8> {
-    vec![b'o'; 200_000]
-}
-
-fn new(len: usize) -> Vec<u8> {
-    vec![b'n'; len]
-}
-
-/// Saves over a file, and says by the exit status how it ended.
-pub(super) fn child(file: &str, len: &str) -> Answer {
-    let len = len.parse().map_err(|_| format!("`{len}` is no length"))?;
-    let status = match write_atomically(Path::new(file), |out| out.write_all(&new(len))) {
+/// Saves into a folder, and says by the exit status how it ended.
+pub(super) fn child(save: &str, folder: &str) -> Answer {
+    let save = Save::find(save).ok_or_else(|| format!("there is no save `{save}`"))?;
+    let status = match save.act(Path::new(folder)) {
         Ok(()) => return Ok(Verdict::Clean),
         Err(gluonic::Error::DurabilityUncertain { .. }) => status::UNCERTAIN,
         Err(_) => status::FAILED,
@@ -59,7 +51,7 @@ pub(super) fn child(file: &str, len: &str) -> Answer {
     std::process::exit(status)
 }
 
-/// Does `runs` faulty saves, and returns what went wrong.
+/// Does at least `runs` faulty saves, and returns what went wrong.
 pub(super) fn run(runs: usize) -> Result<Vec<String>, String> {
     let mut strace = Command::new("strace");
     strace.args(["-qq", "-o", "/dev/null", "true"]);
@@ -67,30 +59,29 @@ pub(super) fn run(runs: usize) -> Result<Vec<String>, String> {
         println!("injected: SKIPPED, since `strace` is not installed or may not trace");
         return Ok(Vec::new());
     }
-    let folder = tempfile::tempdir().map_err(|error| format!("cannot make a folder: {error}"))?;
-    let bench = Bench { folder: folder.path(), file: &folder.path().join("net") };
     let mut violations = Vec::new();
     let (mut done, mut complete) = (0, 0);
-    'runs: loop {
-        for len in LENGTHS {
-            bench.put_old()?;
-            for (call, count) in bench.count(len)? {
+    while done < runs {
+        for save in SAVES {
+            let before = (done, violations.len());
+            let folder = tempfile::tempdir().map_err(|error| format!("no folder: {error}"))?;
+            let bench = Bench { folder: folder.path(), save };
+            for (call, count) in bench.count()? {
                 for (fault, only) in FAULTS {
                     if only.is_some_and(|only| only != call) {
                         continue;
                     }
                     for when in 1..=count {
-                        if done == runs {
-                            break 'runs;
-                        }
                         let inject = format!("inject={call}:{fault}:when={when}");
-                        if let Err(problem) = bench.save(len, &inject) {
-                            violations.push(format!("{len} bytes, {inject}: {problem}"));
+                        if let Err(problem) = bench.run(&inject) {
+                            violations.push(format!("{}, {inject}: {problem}", save.name()));
                         }
                         done += 1;
                     }
                 }
             }
+            let (runs, found) = (done - before.0, violations.len() - before.1);
+            println!("injected, {}: {runs} runs, {found} violations", save.name());
         }
         complete += 1;
     }
@@ -103,30 +94,27 @@ pub(super) fn run(runs: usize) -> Result<Vec<String>, String> {
 
 struct Bench<'a> {
     folder: &'a Path,
-    file: &'a Path,
+    save: Save,
 }
 
 impl Bench<'_> {
-    fn put_old(&self) -> Result<(), String> {
-        write_atomically(self.file, |out| out.write_all(&old())).map_err(|error| error.to_string())
-    }
-
-    fn strace(&self, len: usize, args: &[&str]) -> Result<Option<i32>, String> {
+    fn strace(&self, args: &[&str]) -> Result<Option<i32>, String> {
         let program = env::current_exe().map_err(|error| format!("who am I? {error}"))?;
         let mut command = Command::new("strace");
         command.args(["-f", "-qq", "-e", &format!("trace={CALLS}")]).args(args).arg(program);
-        command.args(["crash", CHILD]).arg(self.file).arg(len.to_string());
+        command.args(["crash", CHILD]).arg(self.save.name()).arg(self.folder);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let status = command.status().map_err(|error| format!("cannot run strace: {error}"))?;
         Ok(status.code())
     }
 
     /// How often a save does each call, from the start of its process on.
-    fn count(&self, len: usize) -> Result<BTreeMap<String, usize>, String> {
+    fn count(&self) -> Result<BTreeMap<String, usize>, String> {
+        self.save.prepare(self.folder)?;
         // Not beside the file, where it would count as left over.
         let log = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
         let path = log.path().to_str().ok_or("the folder for temporary files has an odd name")?;
-        let code = self.strace(len, &["-o", path])?;
+        let code = self.strace(&["-o", path])?;
         if code != Some(status::SAVED) {
             return Err(format!("a save without a fault ended with {code:?}"));
         }
@@ -134,37 +122,21 @@ impl Bench<'_> {
         Ok(count(&String::from_utf8_lossy(&text)))
     }
 
-    /// Saves with a fault over the old file, then without one; says what is wrong with that.
-    fn save(&self, len: usize, inject: &str) -> Result<(), String> {
-        self.put_old()?;
-        let code = self.strace(len, &["-o", "/dev/null", "-e", inject])?;
-        let found = read(self.file).map_err(|error| error.to_string())?;
-        let (is_old, is_new) = (found == old(), found == new(len));
-        let fits = match code {
-            Some(status::SAVED | status::UNCERTAIN) => is_new,
-            Some(status::FAILED) => is_old,
-            _ => is_old || is_new,
+    /// Saves with a fault over what was there, then without one; says what is wrong with that.
+    fn run(&self, inject: &str) -> Result<(), String> {
+        self.save.prepare(self.folder)?;
+        let code = self.strace(&["-o", "/dev/null", "-e", inject])?;
+        let outcome = match code {
+            Some(status::SAVED | status::UNCERTAIN) => Outcome::Done,
+            Some(status::FAILED) => Outcome::Failed,
+            _ => Outcome::Unknown,
         };
-        if !fits {
-            return Err(format!("it ended with {code:?}, the file has {} bytes", found.len()));
-        }
-        let ended = matches!(code, Some(status::SAVED | status::UNCERTAIN | status::FAILED));
         // A fault while leftovers are removed, of which there are none here, would not count.
-        if ended && !inject.contains("unlink") && self.names()? != ["net"] {
-            return Err(format!("it ended with {code:?} and left {:?}", self.names()?));
-        }
-        self.put_old()?;
-        if self.names()? != ["net"] {
-            return Err(format!("the next save left {:?}", self.names()?));
-        }
-        Ok(())
-    }
-
-    fn names(&self) -> Result<Vec<String>, String> {
-        let entries = fs::read_dir(self.folder).map_err(|error| error.to_string())?;
-        let names = entries
-            .map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()));
-        names.collect::<Result<_, _>>().map_err(|error| error.to_string())
+        let swept = !inject.contains("unlink");
+        self.save
+            .check(self.folder, outcome, swept)
+            .and_then(|()| self.save.again(self.folder))
+            .map_err(|problem| format!("it ended with {code:?}: {problem}"))
     }
 }
 

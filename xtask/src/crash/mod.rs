@@ -1,15 +1,16 @@
-//! `cargo xtask crash [--runs N]`: saves a file again and again while the system fails, and looks
-//! at what is left.
+//! `cargo xtask crash [--runs N]`: saves a file, a step of a run and a model in several files
+//! again and again while the system fails, and looks at what is left.
 //!
-//! First with faults injected into the calls of a real process ([`injected`]), where `strace` is
-//! installed; then on a simulated disk, where every state that a power failure may leave is looked
-//! at. Prints what was run, and every violation.
+//! First, at least N times (1,000 if not said), with faults injected into the calls of a real
+//! process ([`injected`]), where `strace` is installed; then on a simulated disk, where every state
+//! that a power failure may leave is looked at. Prints what was run, and every violation.
 
 use gluonic::storage::simulated::{every_crash, scenarios};
 
 use crate::{Answer, Verdict, help};
 
 mod injected;
+mod saves;
 
 const RUNS: usize = 1000;
 
@@ -23,7 +24,7 @@ pub(crate) fn run(args: &[String]) -> Answer {
         ["--runs", runs] => {
             runs.parse().map_err(|_| format!("`--runs` takes a number, found `{runs}`"))?
         }
-        [injected::CHILD, file, len] => return injected::child(file, len),
+        [injected::CHILD, save, folder] => return injected::child(save, folder),
         _ => return Err(format!("unexpected arguments `{}`\n\n{}", args.join(" "), help())),
     };
     let mut violations = injected::run(runs)?;

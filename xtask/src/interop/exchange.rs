@@ -77,6 +77,10 @@ fn write_ours(peer: &str, folder: &Path) -> Result<Descriptions, String> {
             put("ours/none.safetensors", safetensors::write(&[], &none).map_err(fail)?, &[])?;
             put("ours/all.npz", npz::write(&tensors).map_err(fail)?, &tensors)?;
             put("ours/none.npz", npz::write(&[]).map_err(fail)?, &[])?;
+            let tensors = samples::samples(&[DType::BF16], false);
+            put("ours/bfloat16.npz", npz::write(&tensors).map_err(fail)?, &tensors)?;
+            let (bytes, tensors) = nets::tied(folder)?;
+            put("ours/tied.safetensors", bytes, &tensors)?;
             for (n, tensor) in samples::samples(&samples::NUMPY, false).into_iter().enumerate() {
                 let tensor = tensor.with_name("0");
                 put(&format!("ours/{n}.npy"), npy::write(&tensor).map_err(fail)?, &[tensor])?;

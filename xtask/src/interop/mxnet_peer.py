@@ -9,13 +9,16 @@ import mxnet as mx
 import numpy as np
 from mxnet.gluon import nn
 
-TYPES = ["float16", "float32", "float64", "uint8", "int8", "int32", "int64"]
+TYPES = ["float16", "float32", "float64", "uint8", "int8", "int32", "int64", "bool", "bfloat16"]
+# NumPy has no such type; MXNet knows it as a structure of this name.
+BFLOAT16 = np.dtype([("bfloat16", np.uint16)])
 SHAPES = [(), (0,), (3,), (2, 3), (2, 1, 4)]
 
 
 def facts(name, array):
     data = array.asnumpy()
-    return [name, data.dtype.name, list(data.shape), hashlib.sha256(data.tobytes()).hexdigest()]
+    dtype = "bfloat16" if data.dtype == BFLOAT16 else data.dtype.name
+    return [name, dtype, list(data.shape), hashlib.sha256(data.tobytes()).hexdigest()]
 
 
 def describe(arrays):
@@ -29,7 +32,11 @@ def samples(shapes):
     for dtype in TYPES:
         for shape in shapes:
             values = (np.arange(np.prod(shape, dtype=int)) * 3 % 7).reshape(shape)
-            arrays[f"层.{len(arrays)}.{dtype}/ä"] = mx.nd.array(values, dtype=dtype)
+            if dtype == "bfloat16":
+                array = mx.nd.array(values).astype(BFLOAT16)
+            else:
+                array = mx.nd.array(values.astype(dtype), dtype=dtype)
+            arrays[f"层.{len(arrays)}.{dtype}/ä"] = array
     return arrays
 
 

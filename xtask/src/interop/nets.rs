@@ -51,6 +51,31 @@ pub(super) fn write(folder: &Path) -> Result<Outputs, String> {
     Ok(outputs)
 }
 
+/// A tied network as `save_parameters` writes it, and every tensor that it has by every path.
+pub(super) fn tied(folder: &Path) -> Result<(Vec<u8>, Vec<RawTensor<'static>>), String> {
+    let file = folder.join("tied.safetensors");
+    let written = || -> Result<Vec<(String, NdArray)>> {
+        let net = net("tied")?;
+        net.initialize()?;
+        net.infer_shapes(&[(5, 4)])?;
+        net.save_parameters(&file)?;
+        let mut arrays = Vec::new();
+        for i in 0..net.len() {
+            arrays.push((format!("{i}.weight"), net[i].weight()?.data()?));
+            arrays.push((format!("{i}.bias"), net[i].bias()?.data()?));
+        }
+        Ok(arrays)
+    };
+    let arrays = written().map_err(|err| err.to_string())?;
+    let tensors = arrays.into_iter().map(|(name, array)| {
+        let values = array.to_vec::<f32>().map_err(|err| err.to_string())?;
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        RawTensor::new(name, gluonic_formats::DType::F32, array.dims().to_vec(), bytes)
+            .map_err(|err| err.to_string())
+    });
+    Ok((files::read(&file)?, tensors.collect::<Result<_, _>>()?))
+}
+
 /// The network of a file: two layers, or three of which the middle two are one.
 fn net(kind: &str) -> Result<Sequential> {
     name::manager(|| {

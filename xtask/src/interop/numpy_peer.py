@@ -54,11 +54,18 @@ def describe(file):
         if file.stem != "all":  # The module for NumPy does not know every type.
             arrays = safetensors.numpy.load_file(file)
             assert sorted(raw) == sorted(array_facts(*pair) for pair in arrays.items())
+        if file.stem == "tied":  # A tensor is there once; its other names are in the metadata.
+            with safetensors.safe_open(file, "np") as opened:
+                aliases = json.loads(opened.metadata()["gluonic.aliases"])
+            raw += [array_facts(alias, arrays[owner]) for alias, owner in aliases.items()]
         return raw
     loaded = np.load(file)
     if file.suffix == ".npy":
         return [array_facts("0", loaded)]
-    return [array_facts(name, loaded[name]) for name in loaded.files]
+    # NumPy has no bfloat16 of its own, and gives two bytes without a meaning.
+    dtype = ml_dtypes.bfloat16 if file.stem == "bfloat16" else None
+    return [array_facts(name, loaded[name].view(dtype or loaded[name].dtype))
+            for name in loaded.files]
 
 
 def samples(dtypes):

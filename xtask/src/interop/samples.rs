@@ -22,9 +22,18 @@ pub(super) const NUMPY: [DType; 14] = [
     DType::C128,
 ];
 
-/// Those that MXNet 1.9.1 computes with.
-pub(super) const MXNET: [DType; 7] =
-    [DType::F16, DType::F32, DType::F64, DType::U8, DType::I8, DType::I32, DType::I64];
+/// Those that MXNet 1.9.1 has arrays of.
+pub(super) const MXNET: [DType; 9] = [
+    DType::F16,
+    DType::F32,
+    DType::F64,
+    DType::U8,
+    DType::I8,
+    DType::I32,
+    DType::I64,
+    DType::Bool,
+    DType::BF16,
+];
 
 /// One tensor of each type and shape. `plain` leaves out the shapes that MXNet has no arrays of
 /// unless it is told to think as NumPy.

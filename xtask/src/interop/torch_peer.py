@@ -41,5 +41,17 @@ for name, is_zip in [("zip.pt", True), ("legacy.pt", False)]:
     tensors = samples()
     torch.save(tensors, folder / "theirs" / name, _use_new_zipfile_serialization=is_zip)
     theirs[f"theirs/{name}"] = [facts(*pair) for pair in tensors.items()]
+try:
+    import safetensors.torch
+except ImportError:
+    print("no safetensors beside PyTorch: no file of a tied model")
+else:
+    tied = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Linear(3, 3))
+    tied[1].weight = tied[0].weight
+    file = folder / "theirs" / "tied.safetensors"
+    # It holds a tied tensor once, and says so in metadata of its own.
+    safetensors.torch.save_model(tied, str(file))
+    tensors = safetensors.torch.load_file(file)
+    theirs["theirs/tied.safetensors"] = [facts(*pair) for pair in tensors.items()]
 (folder / "ours.json").write_text("{}", encoding="utf-8")
 (folder / "theirs.json").write_text(json.dumps(theirs), encoding="utf-8")

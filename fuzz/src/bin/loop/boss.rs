@@ -50,10 +50,20 @@ impl Tally {
     }
 }
 
-/// Tries the targets one after another; `false` if there are findings.
-pub(crate) fn run(targets: &'static [Target], time: Duration, seed: u64) -> Result<bool, String> {
+/// Tries the targets one after another; `false` if there are findings, or fewer inputs were tried
+/// than were asked for.
+pub(crate) fn run(
+    targets: &[&'static Target],
+    time: Duration,
+    wanted: Option<u64>,
+    seed: u64,
+) -> Result<bool, String> {
     let n_workers = thread::available_parallelism().map_or(1, usize::from);
-    println!("seed {seed}, {n_workers} processes, {} s for each target", time.as_secs());
+    let wanted_shown = wanted.map_or(String::new(), |wanted| format!("{wanted} inputs within "));
+    println!(
+        "seed {seed}, {n_workers} processes, {wanted_shown}{} s for each target",
+        time.as_secs()
+    );
     let mut clean = true;
     for target in targets {
         let seeds = corpus::read(target)?;
@@ -61,7 +71,8 @@ pub(crate) fn run(targets: &'static [Target], time: Duration, seed: u64) -> Resu
         fs::create_dir_all(&folder)
             .map_err(|error| format!("cannot make `{}`: {error}", folder.display()))?;
         let start = Instant::now();
-        let tally = try_target(target, time, seed, n_workers, &folder)?;
+        let end = wanted.unwrap_or(u64::MAX);
+        let tally = try_target(target, time, end, seed, n_workers, &folder)?;
         let rate = tally.executions as f64 / start.elapsed().as_secs_f64();
         println!(
             "{:12}  {:>9} executions  {rate:>7.0}/s  peak {:>6} KiB  {} findings",
@@ -70,6 +81,10 @@ pub(crate) fn run(targets: &'static [Target], time: Duration, seed: u64) -> Resu
             tally.peak / 1024,
             tally.findings.len(),
         );
+        if let Some(wanted) = wanted.filter(|wanted| tally.executions < *wanted) {
+            clean = false;
+            println!("  the time was too short for {wanted} executions");
+        }
         for (number, text) in tally.findings.values() {
             clean = false;
             let bytes = worker::input(target, &seeds, seed, *number);
@@ -85,6 +100,7 @@ pub(crate) fn run(targets: &'static [Target], time: Duration, seed: u64) -> Resu
 fn try_target(
     target: &'static Target,
     time: Duration,
+    end: u64,
     seed: u64,
     n_workers: usize,
     folder: &Path,
@@ -93,7 +109,7 @@ fn try_target(
     let workers = (0..n_workers as u64).map(|first| {
         let step = n_workers as u64;
         let progress = folder.join(format!("worker{first}"));
-        Orders { target, seed, first, step, time, progress }
+        Orders { target, seed, first, step, end, time, progress }
     });
     let tallies = thread::scope(|scope| {
         let threads: Vec<_> =

@@ -11,23 +11,10 @@ use gluonic_formats::{
 use gluonic_fuzz::Target;
 use indexmap::IndexMap;
 
+use crate::seeds;
+
 /// Longer files make slow inputs whose changes seldom hit what matters.
 const MAX_LEN: usize = 4096;
-
-const SELECTORS: &[&str] = &[
-    "0.weight",
-    "encoder.*.attn.{q,k}.weight",
-    "**.bias & !tag:head",
-    "name:dense?_*",
-    r"re:.*\.(q|k)\.weight",
-    "re:\"a b|é(?=x)\" | tag:\"say \"\"hi\"\"\"",
-    "kind:weight & dtype:float32 & rank:>=2 & size:>1e6",
-    "frozen | trained | tied",
-    "!(((a | b) & c) | !d)",
-    r"a\*b | \frozen | a\ b",
-    "rank:2 & size:<=256 | kind:statistic",
-    "tag:é | {a,{b,c}}.**.[x]",
-];
 
 fn folder(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target)
@@ -91,8 +78,15 @@ pub(crate) fn write() -> Result<(), String> {
         .map_err(|error| format!("cannot write a seed: {error}"))?
         .into_iter()
         .try_for_each(|(target, name, bytes)| put(target, &format!("made_{name}"), &bytes))?;
-    for (n, text) in SELECTORS.iter().enumerate() {
-        put("selector", &format!("{n}.txt"), text.as_bytes())?;
+    let texts = [
+        ("selector", seeds::SELECTORS, "txt"),
+        ("shard_index", seeds::INDEXES, "json"),
+        ("rename_rules", seeds::RENAME_RULES, "toml"),
+    ];
+    for (target, texts, ending) in texts {
+        for (n, text) in texts.iter().enumerate() {
+            put(target, &format!("{n}.{ending}"), text.as_bytes())?;
+        }
     }
     Ok(())
 }
@@ -119,7 +113,7 @@ fn made() -> Result<Vec<Seed>, gluonic_formats::Error> {
     let mxnet = writable(&|tensor| mxnet_params::write(&[tensor.to_borrowed()]).is_ok());
     let escaped = [plain[1].to_borrowed().with_name("a\"\\\u{1}\u{1F600}")];
     let two = &numpy[..2];
-    let mut seeds: Vec<Seed> = vec![
+    let mut made: Vec<Seed> = vec![
         ("safetensors", "all.safetensors".into(), safetensors::write(&plain, &none)?),
         ("safetensors", "texts.safetensors".into(), safetensors::write(&escaped, &texts)?),
         ("safetensors", "one.safetensors".into(), safetensors::write(&plain[2..3], &none)?),
@@ -129,11 +123,20 @@ fn made() -> Result<Vec<Seed>, gluonic_formats::Error> {
         ("mxnet_params", "all.params".into(), mxnet_params::write(&mxnet)?),
         ("mxnet_params", "one.params".into(), mxnet_params::write(&mxnet[2..3])?),
     ];
+    let plain = [(0, 6, 24), (1, 0, 0), (24, 5, 5), (30, 3, 6)];
+    // Of the K types, whose blocks are large, some; one of a type that no code turns into floats.
+    let quantized =
+        [(2, 32, 18), (6, 64, 44), (8, 32, 34), (10, 256, 84), (14, 256, 210), (16, 256, 66)];
+    for (name, version, types) in
+        [("none", 3, &[][..]), ("plain", 2, &plain), ("quantized", 3, &quantized)]
+    {
+        made.push(("gguf", format!("{name}.gguf"), seeds::gguf(version, types)));
+    }
     for tensor in &numpy {
         let name = format!("{}.npy", tensor.dtype().name());
-        seeds.push(("npy", name, npy::write(tensor)?));
+        made.push(("npy", name, npy::write(tensor)?));
     }
-    Ok(seeds)
+    Ok(made)
 }
 
 fn put(target: &str, name: &str, bytes: &[u8]) -> Result<(), String> {

@@ -13,14 +13,19 @@ use gluonic_fuzz::{TARGETS, Target};
 mod boss;
 mod corpus;
 mod one;
+mod seeds;
 mod shrink;
 mod worker;
 
 const USAGE: &str = "\
-Usage: cargo xtask fuzz [--seconds N] [--target T] [--seed N] [--file FILE] [--write-corpus]
+Usage: cargo xtask fuzz [--seconds N] [--executions N] [--target T] [--seed N]
+       cargo xtask fuzz --target T --file FILE
+       cargo xtask fuzz --write-corpus
 
   --seconds N     how long each target is tried (default: 10)
-  --target T      this target only
+  --executions N  try so many inputs of each target, and fail if the time is too short for them
+                  (default of --seconds then: 600)
+  --target T      this target only, or all `readers` of files, or all `languages`
   --seed N        other inputs; the same number gives the same ones
   --file FILE     try this file only, with the target given
   --write-corpus  make the seeds again from the fixtures and writers";
@@ -40,18 +45,23 @@ fn main() -> ExitCode {
     }
 }
 
+/// How long each target is tried, in seconds: unless a number of inputs is asked for, and then.
+const SECONDS: [u64; 2] = [10, 600];
+
 /// Does what the arguments say; `false` if there are findings.
 fn run(args: &[String]) -> Result<bool, String> {
     if let Some((worker::COMMAND, rest)) = args.split_first().map(|(one, rest)| (&**one, rest)) {
         return worker::run(rest).map(|()| true);
     }
-    let (mut seconds, mut seed, mut target, mut file) = (10, SEED, None, None);
+    let (mut seconds, mut executions, mut seed) = (None, None, SEED);
+    let (mut target, mut file) = (None, None);
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match &**arg {
-            "--seconds" => seconds = number(arg, args.next())?,
+            "--seconds" => seconds = Some(number(arg, args.next())?),
+            "--executions" => executions = Some(number(arg, args.next())?),
             "--seed" => seed = number(arg, args.next())?,
-            "--target" => target = Some(find(args.next().ok_or("`--target` needs a name")?)?),
+            "--target" => target = Some(args.next().ok_or("`--target` needs a name")?),
             "--file" => file = Some(PathBuf::from(args.next().ok_or("`--file` needs a path")?)),
             "--write-corpus" => return corpus::write().map(|()| true),
             "-h" | "--help" => {
@@ -62,11 +72,17 @@ fn run(args: &[String]) -> Result<bool, String> {
         }
     }
     match (file, target) {
-        (Some(file), Some(target)) => one::run(target, &file),
+        (Some(file), Some(target)) => one::run(find(target)?, &file),
         (Some(_), None) => Err("`--file` needs `--target` too".to_owned()),
         (None, target) => {
-            let targets = target.map_or(TARGETS, std::slice::from_ref);
-            boss::run(targets, Duration::from_secs(seconds), seed)
+            let targets: Vec<&Target> = match target.map(String::as_str) {
+                None => TARGETS.iter().collect(),
+                Some("readers") => TARGETS.iter().filter(|target| target.is_reader()).collect(),
+                Some("languages") => TARGETS.iter().filter(|target| !target.is_reader()).collect(),
+                Some(name) => vec![find(name)?],
+            };
+            let seconds = seconds.unwrap_or(SECONDS[usize::from(executions.is_some())]);
+            boss::run(&targets, Duration::from_secs(seconds), executions, seed)
         }
     }
 }

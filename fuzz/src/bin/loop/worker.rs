@@ -28,6 +28,8 @@ pub(crate) struct Orders {
     /// The number of its first input, and how far apart they are.
     pub(crate) first: u64,
     pub(crate) step: u64,
+    /// The number at which it stops, if its time is not over before.
+    pub(crate) end: u64,
     pub(crate) time: Duration,
     /// The file of the number.
     pub(crate) progress: PathBuf,
@@ -35,8 +37,8 @@ pub(crate) struct Orders {
 
 impl Orders {
     pub(crate) fn to_args(&self) -> Vec<String> {
-        let Self { target, seed, first, step, time, progress } = self;
-        let numbers = [*seed, *first, *step, time.as_millis() as u64];
+        let Self { target, seed, first, step, end, time, progress } = self;
+        let numbers = [*seed, *first, *step, *end, time.as_millis() as u64];
         let mut args = vec![COMMAND.to_owned(), target.name.to_owned()];
         args.extend(numbers.map(|number| number.to_string()));
         args.push(progress.display().to_string());
@@ -44,7 +46,7 @@ impl Orders {
     }
 
     fn from_args(args: &[String]) -> Result<Self, String> {
-        let [target, seed, first, step, time, progress] = args else {
+        let [target, seed, first, step, end, time, progress] = args else {
             return Err("`worker` is for the loop itself".to_owned());
         };
         Ok(Self {
@@ -52,6 +54,7 @@ impl Orders {
             seed: number("seed", Some(seed))?,
             first: number("first", Some(first))?,
             step: number("step", Some(step))?,
+            end: number("end", Some(end))?,
             time: Duration::from_millis(number("time", Some(time))?),
             progress: progress.into(),
         })
@@ -95,7 +98,7 @@ fn work(orders: &Orders, seeds: &[Vec<u8>], progress: &mut File) -> io::Result<(
     let (start, mut executions) = (Instant::now(), 0_u64);
     let mut causes = HashSet::new();
     let mut place = orders.first;
-    while start.elapsed() < orders.time && causes.len() < MAX_FINDINGS {
+    while place < orders.end && start.elapsed() < orders.time && causes.len() < MAX_FINDINGS {
         progress.rewind()?;
         progress.write_all(&place.to_le_bytes())?;
         let bytes = input(orders.target, seeds, orders.seed, place);
