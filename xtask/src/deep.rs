@@ -32,6 +32,7 @@ pub(crate) fn run(args: &[String]) -> Answer {
     test::tests(&mut steps, LIMIT, &["--release"], Some(CASES));
     let mut doc = cargo(["doc", "--workspace", "--no-deps"]);
     steps.run("docs", Counting::One, LIMIT, doc.env("RUSTDOCFLAGS", "-D warnings"));
+    steps.run("gradcheck", Counting::One, LIMIT, &mut cargo(["xtask", "gradcheck"]));
     steps.run("crash", Counting::One, LIMIT, &mut cargo(["xtask", "crash"]));
     if let Err(why) = features(&mut steps) {
         steps.fail("features", &why);

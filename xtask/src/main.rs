@@ -13,6 +13,7 @@ mod conform;
 mod crash;
 mod deep;
 mod fuzz;
+mod gradcheck;
 mod interop;
 mod lint;
 mod python;
@@ -52,6 +53,11 @@ const CHORES: &[Chore] = &[
         name: "conform",
         about: "run the values that MXNet computed, from fixtures/ or another folder",
         run: conform::run,
+    },
+    Chore {
+        name: "gradcheck",
+        about: "every gradient against central differences, as a table",
+        run: gradcheck::run,
     },
     Chore {
         name: "crash",
