@@ -34,6 +34,7 @@ pub(crate) fn run(args: &[String]) -> Answer {
     test::tests(&mut steps, LIMIT, &["--release"], Some(CASES));
     let mut doc = cargo(["doc", "--workspace", "--no-deps"]);
     steps.run("docs", Counting::One, LIMIT, doc.env("RUSTDOCFLAGS", "-D warnings"));
+    steps.run("gradcheck", Counting::One, LIMIT, &mut cargo(["xtask", "gradcheck"]));
     let crash = &mut cargo(["xtask", "crash", "--runs", "1000"]);
     steps.run("crash", Counting::One, LIMIT, crash);
     let model = if steps.has_failed() { None } else { minilm::model() };

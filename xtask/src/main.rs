@@ -13,6 +13,7 @@ mod conform;
 mod crash;
 mod deep;
 mod fuzz;
+mod gradcheck;
 mod interop;
 mod lint;
 mod minilm;
@@ -53,6 +54,11 @@ const CHORES: &[Chore] = &[
         name: "conform",
         about: "run the values that MXNet computed, from fixtures/ or another folder",
         run: conform::run,
+    },
+    Chore {
+        name: "gradcheck",
+        about: "every gradient against central differences, as a table",
+        run: gradcheck::run,
     },
     Chore {
         name: "crash",

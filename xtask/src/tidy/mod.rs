@@ -2,7 +2,8 @@
 //!
 //! [`source`] turns a Rust file into code without comments, strings and tests; [`rules`] holds
 //! the rules about single Rust files, [`layers`] the direction of dependencies inside `gluonic`,
-//! [`text`] the rules about any file, [`errors`] the coverage of error variants. It does not
+//! [`text`] the rules about any file, [`errors`] the coverage of error variants, [`gradients`] that of
+//! operations by tests of their gradients. It does not
 //! compile or expand anything, so a macro can hide from it.
 
 use std::fmt;
@@ -15,6 +16,7 @@ use self::source::Source;
 use crate::{Answer, Verdict, no_arguments};
 
 mod errors;
+mod gradients;
 mod layers;
 mod rules;
 mod source;
@@ -59,6 +61,13 @@ pub(crate) fn run(args: &[String]) -> Answer {
     Ok(if findings.is_empty() { Verdict::Clean } else { Verdict::Findings })
 }
 
+/// The operations and losses of which no gradient is tested, as findings.
+pub(crate) fn untested_gradients() -> Result<Vec<String>, String> {
+    let mut findings = Vec::new();
+    gradients::check(&read(&list()?)?, &mut findings);
+    Ok(findings.iter().map(ToString::to_string).collect())
+}
+
 /// Applies every rule to every file.
 fn check(files: &[File]) -> Vec<Finding> {
     let sources: Vec<_> = files
@@ -76,6 +85,7 @@ fn check(files: &[File]) -> Vec<Finding> {
     }
     rules::check_unsafe_list(&sources, &mut findings);
     layers::check(&sources, &mut findings);
+    gradients::check(files, &mut findings);
     if let Some(skipped) = errors::check(files, &mut findings) {
         println!("skipped: {skipped}");
     }

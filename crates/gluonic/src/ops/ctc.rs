@@ -99,6 +99,7 @@ impl NdArray {
     ///
     /// # Source
     /// Graves et al. (2006), "Connectionist Temporal Classification", eq. 6, 10, 14 and 16.
+    #[expect(clippy::missing_panics_doc, reason = "what is recorded has been made")]
     pub fn ctc_loss(
         &self,
         labels: &NdArray,

@@ -405,6 +405,36 @@ fn errors_of_arrays_and_operations() {
     hint: use `cast(DType::F32)`
     ");
     assert_snapshot!(told("Index", x.slice(s![2, ..])), @"index [2, ..] does not fit shape (2, 3)");
+    assert_snapshot!(told("OperandShape", ops::concat(&[&x, &x.transpose().unwrap()], 0)), @"`concat`: expected an array of shape (?, 3), found (3, 2)");
+    assert_snapshot!(told("Einsum", ops::einsum("ij,kl->im", &[&x, &x])), @r"
+    einsum: no operand has the axis `m`
+      ij,kl->im
+              ^
+    ");
+    assert_snapshot!(told("Einsum", ops::einsum("ij,jk", &[&x, &x])), @r"
+    einsum: axis `j` has size 3, found 2
+      ij,jk
+         ^
+    ");
+    assert_snapshot!(told("Einsum", ops::einsum("...i->i", &[&x])), @r"
+    einsum: `...` is not known: give every axis a letter
+      ...i->i
+      ^
+    ");
+    assert_snapshot!(told("Einsum", ops::einsum("ij-jk", &[&x, &x])), @r"
+    einsum: expected a letter, `,` or `->`, found `-`
+      ij-jk
+        ^
+    ");
+    assert_snapshot!(told("Einsum", ops::einsum("ij,jk", &[&x])), @r"
+    einsum: expected 2 operands, found 1
+      ij,jk
+    ");
+    assert_snapshot!(told("Einsum", ops::einsum("ijk->i", &[&x])), @r"
+    einsum: expected an operand of rank 3, found shape (2, 3)
+      ijk->i
+      ^
+    ");
     assert_snapshot!(told("Index", x.take(&[0, 5])), @"index [5] does not fit shape (2, 3)");
     assert_snapshot!(told("Axis", x.softmax(2)), @"`softmax`: axis 2 does not fit an array of rank 2");
     assert_snapshot!(told("Broadcast", &x + &array(&[1.0, 2.0], 2)), @"`add`: shapes (2, 3) and (2,) do not broadcast");

@@ -35,6 +35,13 @@ pub(crate) struct Row {
 pub(crate) const ANY: (f64, f64) = (-1.5, 1.5);
 pub(crate) const POSITIVE: (f64, f64) = (0.3, 2.0);
 
+impl Row {
+    /// With inputs from another range.
+    pub(crate) fn of(self, domain: (f64, f64)) -> Row {
+        Row { domain, ..self }
+    }
+}
+
 pub(crate) fn row(
     name: &'static str,
     sizes: Sizes,

@@ -1,7 +1,7 @@
 //! The gradient of every operation that chooses, joins, repeats or reorders elements, and of the
 //! further activations, for every layout of its inputs, against central differences.
 
-use gluonic::ops::Pad;
+use gluonic::ops::{Order, Pad};
 use gluonic::prelude::*;
 
 use crate::gradients::With::{Fails, Works};
@@ -134,6 +134,69 @@ fn arrangements() -> Vec<Row> {
             x[0].pad(&[(2, 1), (0, 3)], Pad::Reflect)
         }),
     ]
+}
+
+fn folds() -> Vec<Row> {
+    let (any, axis) = (Works(&[&[]]), Fails(&[&[]], "Axis"));
+    let nothing = Works(&[&[3, 0, 2]]);
+    vec![
+        row("l1_norm", CUBE, any, nothing, |x| x[0].l1_norm(&[], false)),
+        row("l1_norm 1", CUBE, axis, nothing, |x| x[0].l1_norm(&[1], true)),
+        row("l2_norm", CUBE, any, nothing, |x| x[0].l2_norm(&[], true)),
+        row("l2_norm -1", CUBE, axis, nothing, |x| x[0].l2_norm(&[-1], false)),
+        row("l2_norm 0 and 2", CUBE, axis, nothing, |x| x[0].l2_norm(&[0, 2], false)),
+        row("logsumexp", CUBE, any, nothing, |x| x[0].logsumexp(&[], false)),
+        row("logsumexp 1", CUBE, axis, nothing, |x| x[0].logsumexp(&[1], false)),
+        row("logsumexp 0 and 2", CUBE, axis, nothing, |x| x[0].logsumexp(&[0, 2], true)),
+        row("var_axes", CUBE, any, nothing, |x| x[0].var_axes(&[], 0, false)),
+        row("var_axes 0 and 2", CUBE, axis, Works(&[&[0, 3, 2]]), |x| {
+            x[0].var_axes(&[0, 2], 1, true)
+        }),
+        row("cumsum", CUBE, axis, nothing, |x| x[0].cumsum(1)),
+        row("cumsum -1", CUBE, axis, nothing, |x| x[0].cumsum(-1)),
+        row("sort", CUBE, axis, nothing, |x| x[0].sort(1, Order::Ascending)),
+        row("sort -1", CUBE, axis, nothing, |x| x[0].sort(-1, Order::Descending)),
+        row("topk", CUBE, axis, Fails(&[&[2, 0, 4]], "Setting"), |x| {
+            Ok(x[0].topk(2, 1, Order::Descending)?.0)
+        }),
+    ]
+}
+
+fn contractions() -> Vec<Row> {
+    let (one, two) = (Fails(&[&[]], "Einsum"), Fails(&[&[], &[]], "Einsum"));
+    vec![
+        row("einsum ij,jk->ik", &[&[3, 4], &[4, 2]], two, Works(&[&[3, 0], &[0, 2]]), |x| {
+            ops::einsum("ij,jk->ik", &[&x[0], &x[1]])
+        }),
+        row(
+            "einsum bhqd,bhkd->bhqk",
+            &[&[2, 1, 3, 4], &[2, 1, 2, 4]],
+            two,
+            Works(&[&[0, 1, 3, 4], &[0, 1, 2, 4]]),
+            |x| ops::einsum("bhqd, bhkd -> bhqk", &[&x[0], &x[1]]),
+        ),
+        row("einsum i,j->ji", &[&[3], &[2]], two, Works(&[&[0], &[2]]), |x| {
+            ops::einsum("i,j->ji", &[&x[0], &x[1]])
+        }),
+        row("einsum ii", &[&[3, 3]], one, Works(&[&[0, 0]]), |x| ops::einsum("ii", &[&x[0]])),
+        row("einsum iji->ji", &[&[3, 2, 3]], one, Works(&[&[0, 2, 0]]), |x| {
+            ops::einsum("iji->ji", &[&x[0]])
+        }),
+        row("einsum ijk->k", CUBE, one, Works(&[&[2, 0, 3]]), |x| ops::einsum("ijk->k", &[&x[0]])),
+        row("einsum of one twice", &[&[2, 2]], one, Works(&[&[0, 0]]), |x| {
+            ops::einsum("ij,jk,ki->", &[&x[0], &x[0], &x[0]])
+        }),
+    ]
+}
+
+#[test]
+fn folds_have_the_right_gradient_in_every_layout() {
+    check_table(&folds());
+}
+
+#[test]
+fn contractions_have_the_right_gradient_in_every_layout() {
+    check_table(&contractions());
 }
 
 #[test]

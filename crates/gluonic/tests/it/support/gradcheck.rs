@@ -70,6 +70,21 @@ impl Layout {
     }
 }
 
+/// What `f` gives when shapes alone are inferred.
+fn shape_of(
+    f: &dyn Fn(&[NdArray]) -> Result<NdArray>,
+    dims: &[&[usize]],
+    layouts: &[Layout],
+) -> Result<Dims> {
+    let leaves = dims.iter().zip(layouts);
+    let leaves: Vec<_> = leaves.map(|(dims, layout)| layout.leaf_dims(dims)).collect();
+    name::manager(|| Dense::new(1)).infer_shapes_with(&leaves, |xs| {
+        let seen = xs.iter().zip(dims).zip(layouts);
+        let seen = seen.map(|((leaf, dims), layout)| layout.view(&leaf.cast(DType::F64)?, dims));
+        Ok(f(&seen.collect::<Result<Vec<_>>>()?)?.dims().clone())
+    })
+}
+
 /// Compares the gradients of `f` with central differences, for inputs of the given sizes in the
 /// given layouts, with values in `domain`. Returns the largest relative error.
 #[track_caller]
@@ -122,5 +137,7 @@ pub(crate) fn check(
             largest = largest.max(error);
         }
     }
+    let found = shape_of(f, dims, layouts)?;
+    assert_eq!(found, *y.dims(), "{name}, {layouts:?}: the shape rule alone");
     Ok(largest)
 }

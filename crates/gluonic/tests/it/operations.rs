@@ -1,0 +1,185 @@
+//! What operations promise beside gradients: element types, NaN, ties, unusual sizes, errors.
+
+use gluonic::ops::{Order, Pad};
+use gluonic::prelude::*;
+
+use crate::support::{array, error, variant};
+
+fn values(x: Result<NdArray>) -> Vec<f64> {
+    x.unwrap().to_f64_vec().unwrap()
+}
+
+fn ints(values: &[i64]) -> NdArray {
+    NdArray::from_slice(values, values.len()).unwrap()
+}
+
+#[test]
+fn what_moves_elements_works_on_every_element_type() -> Result<()> {
+    let mask = NdArray::from_slice(&[true, false], (1, 2))?;
+    let near = |x: &NdArray| x.to_f64_vec().unwrap();
+    for &dtype in DType::ALL {
+        let x = array(&[0.0, 1.0, 1.0, 0.0], (2, 2)).cast(dtype)?;
+        let moved = [
+            (ops::concat(&[&x, &x], 1)?, vec![0., 1., 0., 1., 1., 0., 1., 0.]),
+            (ops::stack(&[&x.row(0)?, &x.row(1)?], 1)?, vec![0., 1., 1., 0.]),
+            (x.split(2, 1)?.remove(1), vec![1., 0.]),
+            (x.take_axis(&ints(&[1, -2]), 1)?, vec![1., 0., 0., 1.]),
+            (x.take_along_axis(&ints(&[1, 0]).reshape((2, 1))?, 1)?, vec![1., 1.]),
+            (mask.select(&x, &x.flip(&[1])?)?, vec![0., 0., 1., 1.]),
+            (x.tile(&[2, 1])?, vec![0., 1., 1., 0., 0., 1., 1., 0.]),
+            (x.repeat(2, 1)?, vec![0., 0., 1., 1., 1., 1., 0., 0.]),
+            (x.pad(&[(0, 0), (1, 0)], Pad::Constant(1.0))?, vec![1., 0., 1., 1., 1., 0.]),
+            (x.pad(&[(0, 0), (0, 1)], Pad::Reflect)?, vec![0., 1., 0., 1., 0., 1.]),
+            (x.diagonal(0, 1)?, vec![0., 0.]),
+            (x.sort(1, Order::Descending)?, vec![1., 0., 1., 0.]),
+            (ints(&[1, 0]).one_hot(2, dtype)?, vec![0., 1., 1., 0.]),
+        ];
+        for (i, (y, expected)) in moved.iter().enumerate() {
+            assert_eq!((y.dtype(), near(y)), (dtype, expected.clone()), "{i} of {dtype}");
+        }
+        assert_eq!(x.argmax(1, false)?.to_vec::<i64>()?, [1, 0], "{dtype}");
+        let arithmetic = x.cumsum(0);
+        assert_eq!(arithmetic.is_ok(), dtype.is_float(), "{dtype}");
+    }
+    Ok(())
+}
+
+#[test]
+fn half_types_are_computed_in_single_precision() -> Result<()> {
+    for dtype in [DType::F16, DType::BF16] {
+        let x = NdArray::full(1000, 300.0, dtype)?;
+        // The squares and the running sums of `float16` would be infinite.
+        let norm = values(x.l2_norm(&[], false))[0];
+        assert!((norm - 9486.8).abs() < 40.0, "{dtype}: {norm}");
+        assert_eq!(values(x.var_axes(&[], 0, false)), [0.0], "{dtype}");
+        let y = (x.l2_norm(&[], true)?, x.gelu()?, x.masked_softmax(&x, -1)?, x.erf()?);
+        assert!([y.0.dtype(), y.1.dtype(), y.2.dtype(), y.3.dtype()].iter().all(|d| *d == dtype));
+    }
+    Ok(())
+}
+
+#[test]
+fn activations_have_the_values_of_mxnet() -> Result<()> {
+    let x = NdArray::from_slice(&[-1.0, 0.0, 2.5], 3)?;
+    // Computed by MXNet 1.9.1 in `float32`.
+    for (found, expected) in [
+        (x.gelu(), [-0.158_655_27, 0.0, 2.484_475_9]),
+        (x.selu(), [-1.111_330_7, 0.0, 2.626_752_6]),
+        (x.elu(0.7), [-0.442_484_35, 0.0, 2.5]),
+        (x.hard_sigmoid(0.2, 0.5), [0.3, 0.5, 1.0]),
+        (x.erf(), [-0.842_700_78, 0.0, 0.999_593_02]),
+    ] {
+        for (found, expected) in values(found).iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "expected {expected}, found {found}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_nan_stays_where_it_is_not_masked_away() -> Result<()> {
+    let x = NdArray::from_slice(&[f64::NAN, 1.0], 2)?;
+    for y in [x.sign(), x.clip(-1.0, 1.0), x.gelu(), x.silu(), x.leaky_relu(0.1), x.elu(1.0)] {
+        assert!(values(y)[0].is_nan());
+    }
+    for y in [x.logsumexp(&[], false), x.l1_norm(&[], false), x.l2_norm(&[], false)] {
+        assert!(values(y)[0].is_nan());
+    }
+    let mask = NdArray::from_slice(&[false, true], 2)?;
+    assert_eq!(values(x.masked_softmax(&mask, 0)), [0.0, 1.0]);
+    assert_eq!(values(mask.select(&x, &NdArray::scalar(7.0))), [7.0, 1.0]);
+    Ok(())
+}
+
+#[test]
+fn at_ties_and_kinks_the_gradient_is_as_stated() -> Result<()> {
+    let grad = |x: &[f64], f: fn(&NdArray) -> Result<NdArray>| -> Result<Vec<f64>> {
+        let x = NdArray::from_slice(x, x.len())?.attach_grad(GradReq::Write)?;
+        autograd::record(|| f(&x))?.backward()?;
+        x.grad()?.to_vec()
+    };
+    assert_eq!(grad(&[0.0, 0.0], |x| x.l2_norm(&[], false))?, [0.0, 0.0]);
+    assert_eq!(grad(&[0.0, -2.0], |x| x.l1_norm(&[], false))?, [0.0, -1.0]);
+    assert_eq!(grad(&[-1.0, 1.0, 2.0], |x| x.clip(-1.0, 1.0))?, [1.0, 1.0, 0.0]);
+    assert_eq!(grad(&[0.0], |x| x.leaky_relu(0.25))?, [0.25]);
+    let infinite = [f64::NEG_INFINITY; 2];
+    assert_eq!(grad(&infinite, |x| x.logsumexp(&[], false))?, [0.0, 0.0]);
+    assert_eq!(grad(&[1.0, 2.0], |x| ops::concat(&[x, x], 0))?, [2.0, 2.0]);
+    assert_eq!(grad(&[1.0, 2.0], |x| x.take_axis(&ints(&[1, 1, -1]), 0))?, [0.0, 3.0]);
+    Ok(())
+}
+
+#[test]
+fn extreme_values_neither_overflow_nor_vanish() -> Result<()> {
+    let x = NdArray::from_slice(&[1e4, -1e4, 0.0], 3)?;
+    assert_eq!(values(x.logsumexp(&[], false)), [1e4]);
+    assert_eq!(values(x.log_sigmoid()), [0.0, -1e4, -(2.0_f64.ln())]);
+    assert_eq!(values(x.silu()), [1e4, 0.0, 0.0]);
+    let infinite = NdArray::from_slice(&[f64::INFINITY, 1.0], 2)?;
+    assert_eq!(values(infinite.logsumexp(&[], false)), [f64::INFINITY]);
+    let none = NdArray::zeros((2, 0), DType::F64)?;
+    assert_eq!(values(none.logsumexp(&[1], false)), [f64::NEG_INFINITY; 2]);
+    assert_eq!(values(none.var_axes(&[1], 0, false)).len(), 2);
+    Ok(())
+}
+
+#[test]
+fn einsum_equals_products_sums_and_transposes() -> Result<()> {
+    let x = NdArray::arange::<f64>(6).reshape((2, 3))?;
+    let cube = NdArray::arange::<f64>(12).reshape((2, 3, 2))?;
+    let same = |found: NdArray, expected: NdArray| {
+        assert_eq!(found.dims(), expected.dims());
+        assert_eq!(found.to_f64_vec().unwrap(), expected.to_f64_vec().unwrap());
+    };
+    same(ops::einsum("ij->ji", &[&x])?, x.transpose()?);
+    same(ops::einsum("ba", &[&x])?, x.transpose()?);
+    same(ops::einsum("ij,kj", &[&x, &x])?, x.matmul(&x.transpose()?)?);
+    same(ops::einsum("ij,ij->", &[&x, &x])?, x.square()?.sum()?);
+    same(ops::einsum("ij,ij->ij", &[&x, &x])?, x.square()?);
+    same(ops::einsum("ij,ijk->ik", &[&x, &cube])?, {
+        x.expand_dims(1)?.matmul(&cube)?.squeeze(1)?
+    });
+    same(ops::einsum(",ij->ij", &[&NdArray::scalar(2.0), &x])?, (&x * 2.0)?);
+    same(ops::einsum("", &[&NdArray::scalar(2.0)])?, NdArray::scalar(2.0));
+    same(ops::einsum("ij,kl->", &[&x, &x])?, NdArray::scalar(225.0));
+    Ok(())
+}
+
+#[test]
+fn bad_input_is_told_by_name_and_changes_nothing() -> Result<()> {
+    let x = array(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], (2, 3));
+    let int = NdArray::arange::<i32>(3);
+    let cases: Vec<(&str, Result<NdArray>)> = vec![
+        ("Setting", ops::concat(&[], 0)),
+        ("DTypeMismatch", ops::concat(&[&x, &int], 0)),
+        ("OperandShape", ops::concat(&[&x, &x.row(0)?], 0)),
+        ("OperandShape", ops::stack(&[&x, &x.transpose()?], 0)),
+        ("Axis", ops::stack(&[&x], 4)),
+        ("Setting", x.split(2, 1).map(|mut parts| parts.remove(0))),
+        ("Setting", x.split(0, 1).map(|mut parts| parts.remove(0))),
+        ("Setting", x.split_at(&[2, 1], 1).map(|mut parts| parts.remove(0))),
+        ("Index", x.take_axis(&ints(&[0, 3]), 1)),
+        ("Index", x.take_axis(&ints(&[-4]), 1)),
+        ("Index", x.take_axis(&array(&[f32::NAN], 1), 0)),
+        ("Label", ints(&[0, 5]).one_hot(5, DType::F32)),
+        ("Label", x.pick(&ints(&[0, -1]), 1)),
+        ("LabelShape", x.pick(&ints(&[0]), 1)),
+        ("Broadcast", x.gt(&x)?.select(&x, &int.cast(DType::F32)?.slice(s![..2])?)),
+        ("DTypeMismatch", x.gt(&x)?.select(&x, &int)),
+        ("Broadcast", x.masked_softmax(&NdArray::ones((4, 2, 3), DType::Bool)?, -1)),
+        ("Empty", NdArray::zeros((2, 0), DType::F32)?.argmax(1, false)),
+        ("NoArithmetic", int.gelu()),
+        ("NoArithmetic", int.cumsum(0)),
+        ("Axis", x.diagonal(1, -1)),
+        ("TooLarge", x.tile(&[usize::MAX, 2])),
+        ("TooLarge", x.repeat(usize::MAX, 0)),
+        ("Setting", x.pad(&[(1, 1)], Pad::Edge)),
+        ("Setting", x.pad(&[(0, 0), (3, 0)], Pad::Reflect)),
+        ("OperandShape", x.scatter_add(&ints(&[0, 1]).reshape((2, 1))?, &x, 1)),
+    ];
+    for (i, (expected, result)) in cases.into_iter().enumerate() {
+        assert_eq!(variant(&error(result)), expected, "case {i}");
+    }
+    assert_eq!(variant(&error(x.topk(4, 1, Order::Ascending))), "Setting");
+    Ok(())
+}
