@@ -71,9 +71,6 @@ fn write_ours(peer: &str, folder: &Path) -> Result<Descriptions, String> {
                 safetensors::write(&known, &none).map_err(fail)?,
                 &known,
             )?;
-            let tied = nets::tied(&folder.join("tied.safetensors"))?;
-            let owners = read(&tied, &Limits::default()).map_err(fail)?;
-            put("ours/tied.safetensors", tied.clone(), &owners.tensors)?;
             put("ours/none.safetensors", safetensors::write(&[], &none).map_err(fail)?, &[])?;
             put("ours/all.npz", npz::write(&tensors).map_err(fail)?, &tensors)?;
             put("ours/none.npz", npz::write(&[]).map_err(fail)?, &[])?;
