@@ -359,3 +359,97 @@ fn a_conversion_renames_by_rules_and_casts() {
     hint: `--help` tells what can be said here
     ");
 }
+
+#[test]
+fn a_conversion_says_what_can_be_said_to_it() {
+    assert_snapshot!(page(&gluonic(&["convert", "--help"])), @r"
+    ");
+    let folder = files();
+    for memory in ["1", "64K", "2M", "1G", "16MiB"] {
+        let args = ["convert", "net.params", "out.npz", "--memory", memory];
+        assert_eq!(gluonic_in(folder.path(), &args).status.code(), Some(0), "{memory}");
+    }
+    for memory in ["0", "many", "64T", "-1", "1.5G", "99999999999G"] {
+        let args = ["convert", "net.params", "out.npz", "--memory", memory];
+        let output = gluonic_in(folder.path(), &args);
+        assert_eq!(output.status.code(), Some(2), "{memory}");
+    }
+    let wrong = ["convert", "net.params", "out.npz", "--memory", "64T"];
+    assert_snapshot!(page(&gluonic_in(folder.path(), &wrong)), @r"
+    status Some(2)
+    --- stdout
+    --- stderr
+    error: invalid value '64T' for '--memory <SIZE>': expected a number of bytes of 1 or more, alone or with K, M or G, such as 64M
+    hint: `--help` tells what can be said here
+    ");
+}
+
+/// The most memory that a process had, in bytes, looked at until it ends.
+#[cfg(target_os = "linux")]
+fn peak_of(mut child: std::process::Child) -> u64 {
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        if let Some(kib) = line.and_then(|line| line.trim().strip_suffix(" kB")) {
+            peak = peak.max(kib.trim().parse::<u64>().unwrap() << 10);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", page(&output));
+    peak
+}
+
+/// A file of 256 MiB, of which one tensor has 192, is turned, cast and copied within 16 MiB.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_conversion_keeps_to_its_memory_whatever_the_size_of_a_tensor() {
+    use std::io::Write;
+    const MEMORY: u64 = 16 << 20;
+    /// The program itself, its threads, and what it buffers on the way to the disk.
+    const BESIDE: u64 = 24 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let header = r#"{"turned":{"dtype":"F32","shape":[6144,8192],"data_offsets":[0,201326592]},
+        "cast":{"dtype":"F32","shape":[4096,2048],"data_offsets":[201326592,234881024]},
+        "copied":{"dtype":"I64","shape":[4194304],"data_offsets":[234881024,268435456]}}"#;
+    let mut file = std::fs::File::create(folder.path().join("a.safetensors")).unwrap();
+    file.write_all(&(header.len() as u64).to_le_bytes()).unwrap();
+    file.write_all(header.as_bytes()).unwrap();
+    let mut piece: Vec<u8> = vec![0; 1 << 20];
+    for i in 0..256_usize {
+        piece.iter_mut().enumerate().for_each(|(j, byte)| *byte = ((i + j) * 31 % 117) as u8);
+        file.write_all(&piece).unwrap();
+    }
+    drop(file);
+    let rules = "[[rule]]\nfrom = \"turned\"\nto = \"turned\"\ntranspose = true\n";
+    std::fs::write(folder.path().join("rules.toml"), rules).unwrap();
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gluonic"));
+        command.current_dir(folder.path()).args(args);
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        peak_of(command.spawn().unwrap())
+    };
+    let base = run(&["show", "a.safetensors"]);
+    let convert = |to, memory| {
+        let mut args = vec!["convert", "a.safetensors", to, "--rename", "rules.toml"];
+        args.extend(["--cast", "float16", "--memory", memory]);
+        run(&args)
+    };
+    let peak = convert("b.safetensors", "16M");
+    let mib = |bytes: u64| bytes >> 20;
+    println!("peak {} MiB of {} + {} MiB; `show` alone {} MiB", mib(peak), mib(MEMORY), mib(BESIDE), mib(base));
+    assert!(peak > 0 && peak <= MEMORY + BESIDE, "{} MiB", mib(peak));
+    let checked = run(&["check", "b.safetensors"]);
+    assert!(checked <= MEMORY + BESIDE, "{} MiB", mib(checked));
+    convert("c.safetensors", "1G");
+    let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    assert!(read("b.safetensors") == read("c.safetensors"));
+}
+
+#[test]
+#[cfg(not(target_os = "linux"))]
+fn a_conversion_keeps_to_its_memory_whatever_the_size_of_a_tensor() {
+    println!("skipped: the most memory of a process is only looked at on Linux");
+}

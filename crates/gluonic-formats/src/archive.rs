@@ -56,6 +56,9 @@ pub struct Header<'a> {
     pub metadata: IndexMap<String, String>,
     /// As [`Archive::ties`], as places in `entries`.
     pub ties: Vec<Vec<usize>>,
+    /// What the file says about some of its bytes, in the order of these. [`read`] and
+    /// [`read_each`] check it; whoever reads an entry's range himself must do so too.
+    pub checksums: Vec<Checksum<'a>>,
     /// Whether the file names its tensors. If not, they are called `0`, `1`, `2`, and so on.
     pub named: bool,
     /// The format it was read from.
@@ -66,16 +69,17 @@ impl Header<'_> {
     /// The same, owning all names, so that the file's bytes can go.
     #[must_use]
     pub fn into_owned(self) -> Header<'static> {
-        let Header { entries, metadata, ties, named, format } = self;
+        let Header { entries, metadata, ties, checksums, named, format } = self;
         let entries = entries.into_iter().map(|entry| TensorEntry {
             name: Cow::Owned(entry.name.into_owned()),
             dtype: entry.dtype,
             shape: entry.shape,
             range: entry.range,
             storage: entry.storage,
-            checksum: entry.checksum.map(Checksum::into_owned),
         });
-        Header { entries: entries.collect(), metadata, ties, named, format }
+        let entries = entries.collect();
+        let checksums = checksums.into_iter().map(Checksum::into_owned).collect();
+        Header { entries, metadata, ties, checksums, named, format }
     }
 }
 
@@ -92,9 +96,6 @@ pub struct TensorEntry<'a> {
     pub range: Range<usize>,
     /// Which elements stand there.
     pub storage: Storage,
-    /// What the file says about these bytes. The readers check it; whoever reads the range himself
-    /// must do so too.
-    pub checksum: Option<Checksum<'a>>,
 }
 
 /// Which elements of a tensor a file stores.

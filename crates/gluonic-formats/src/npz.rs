@@ -102,13 +102,11 @@ pub fn read_header<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Header<'a>, E
         let mut entry = npy::entry(FORMAT, name, &head, start, len, limits, &mut budget)?;
         if member.deflated {
             (entry.range, entry.storage) = (member.range.clone(), Storage::Encoded);
-        } else {
-            entry.checksum = zip.checksum(member);
         }
         entries.push(entry);
     }
-    let (metadata, ties) = (IndexMap::new(), Vec::new());
-    Ok(Header { entries, metadata, ties, named: true, format: FORMAT })
+    let (metadata, ties, checksums) = (IndexMap::new(), Vec::new(), zip.checksums(&mut budget)?);
+    Ok(Header { entries, metadata, ties, checksums, named: true, format: FORMAT })
 }
 
 fn check_count(zip: &Zip<'_>, limits: &Limits, budget: &mut Budget) -> Result<usize, Error> {

@@ -63,7 +63,7 @@ const LONGEST_ARRAY: usize = 1024;
 /// # Source
 /// The format description in ggml's repository, `docs/gguf.md`; `ggml/src/gguf.cpp`.
 pub fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Archive<'a>, Error> {
-    let Header { entries, metadata, ties, named, format } =
+    let Header { entries, metadata, ties, named, format, .. } =
         read_header(bytes, bytes.len() as u64, limits)?;
     let tensors = entries.into_iter().map(|entry| {
         let data = bytes.get(entry.range).unwrap_or_default();
@@ -91,7 +91,8 @@ pub fn read_header<'a>(
     let (n_tensors, metadata) = reader.metadata()?;
     let entries = reader.entries(n_tensors, metadata.alignment, file_len)?;
     let metadata = reader.texts(&metadata)?;
-    Ok(Header { entries, metadata, ties: Vec::new(), named: true, format: FORMAT })
+    let (ties, checksums) = (Vec::new(), Vec::new());
+    Ok(Header { entries, metadata, ties, checksums, named: true, format: FORMAT })
 }
 
 /// Reads the metadata, with its types.
@@ -212,8 +213,8 @@ impl<'r, 'a> Reader<'r, 'a> {
         }
         let start = Limits::check(FORMAT, "a tensor's place", usize::MAX, offset)?;
         let range = start..start.saturating_add(len);
-        let (name, storage) = (name.into(), Storage::Dense);
-        Ok(TensorEntry { name, dtype, shape, range, storage, checksum: None })
+        let storage = Storage::Dense;
+        Ok(TensorEntry { name: name.into(), dtype, shape, range, storage })
     }
 
     fn texts(&mut self, metadata: &Metadata<'_>) -> Result<IndexMap<String, String>, Error> {

@@ -201,11 +201,10 @@ pub fn read_header<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Header<'a>, E
         shape: record.shape,
         range: record.range,
         storage: record.storage,
-        checksum: None,
     });
     let metadata = indexmap::IndexMap::default();
-    let (entries, ties) = (entries.collect(), Vec::new());
-    Ok(Header { entries, metadata, ties, named: list.named, format: FORMAT })
+    let (entries, ties, checksums) = (entries.collect(), Vec::new(), Vec::new());
+    Ok(Header { entries, metadata, ties, checksums, named: list.named, format: FORMAT })
 }
 
 fn read_within<'a>(

@@ -88,6 +88,7 @@ pub fn read_header<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Header<'a>, E
         entries: vec![entry],
         metadata: IndexMap::new(),
         ties: Vec::new(),
+        checksums: Vec::new(),
         named: false,
         format: Format::Npy,
     })
@@ -192,8 +193,7 @@ pub(crate) fn entry<'a>(
     let as_it_is = reordered(&header).is_none() && !swapped(&header);
     let storage = if as_it_is { Storage::Dense } else { Storage::Encoded };
     let range = start + header.len..start + len;
-    let (dtype, shape) = (header.dtype, header.shape);
-    Ok(TensorEntry { name, dtype, shape, range, storage, checksum: None })
+    Ok(TensorEntry { name, dtype: header.dtype, shape: header.shape, range, storage })
 }
 
 /// Checks that as many bytes follow the header as the shape demands.

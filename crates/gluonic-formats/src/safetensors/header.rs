@@ -206,8 +206,7 @@ impl<'a> Visitor<'a> for EntrySeed<'_, '_, 'a> {
         };
         let range = state.keep(range_of(state, offsets))?;
         let name = state.key.clone().unwrap_or_default();
-        let storage = Storage::Dense;
-        Ok(TensorEntry { name, dtype, shape, range, storage, checksum: None })
+        Ok(TensorEntry { name, dtype, shape, range, storage: Storage::Dense })
     }
 }
 

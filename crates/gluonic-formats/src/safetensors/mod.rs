@@ -87,7 +87,8 @@ pub fn read_header<'a>(
         entry.range.start = entry.range.start.saturating_add(data_start);
         entry.range.end = entry.range.end.saturating_add(data_start);
     }
-    Ok(Header { entries, metadata, ties: Vec::new(), named: true, format })
+    let (ties, checksums) = (Vec::new(), Vec::new());
+    Ok(Header { entries, metadata, ties, checksums, named: true, format })
 }
 
 /// Reads a file.
@@ -122,7 +123,7 @@ pub fn read_header<'a>(
 /// # Source
 /// The format description in the README of huggingface/safetensors.
 pub fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Archive<'a>, Error> {
-    let Header { entries, metadata, ties, named, format } =
+    let Header { entries, metadata, ties, named, format, .. } =
         read_header(bytes, bytes.len() as u64, limits)?;
     let tensors = entries.into_iter().map(|entry| {
         let data = bytes.get(entry.range).unwrap_or_default();

@@ -212,22 +212,21 @@ impl<'f, 'p> Found<'f, 'p> {
         Ok(Archive { tensors, metadata, ties: self.ties, named, format: self.format })
     }
 
-    fn header<'a>(self, storages: &Storages<'_, 'a>) -> Result<Header<'a>, Error> {
+    fn header<'a>(self, storages: &Storages<'_, '_>) -> Result<Header<'a>, Error> {
         let named = self.flat.tensors.iter().zip(self.parts());
         let entries = named.map(|((name, _), (tensor, storage))| {
-            let place = storages.place(name, tensor, storage)?;
-            let as_it_is = place.as_it_is;
+            let (range, as_it_is) = storages.place(name, tensor, storage)?;
             Ok(TensorEntry {
                 name: name.clone().into(),
                 dtype: tensor.dtype,
                 shape: tensor.shape.to_vec(),
-                range: place.range,
+                range,
                 storage: if as_it_is { Storage::Dense } else { Storage::Encoded },
-                checksum: place.checksum,
             })
         });
         let entries = collect(entries)?;
         let Flat { metadata, named, .. } = self.flat;
-        Ok(Header { entries, metadata, ties: self.ties, named, format: self.format })
+        let (ties, checksums) = (self.ties, Vec::new());
+        Ok(Header { entries, metadata, ties, checksums, named, format: self.format })
     }
 }

@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::HashMap, ops::Range};
 
 use super::value::{Storage, Tensor};
 use crate::{
-    Checksum, Error, Format,
+    Error, Format,
     limits::{Budget, byte_len},
     npy::number_size,
     strided::{View, swap_bytes},
@@ -28,15 +28,6 @@ struct Stored<'s, 'a> {
     uses: usize,
     /// Its bytes, once they were needed.
     data: Option<Cow<'a, [u8]>>,
-}
-
-/// Where in the file a tensor stands.
-pub(super) struct Place<'a> {
-    /// Its own place, or that of its storage.
-    pub(super) range: Range<usize>,
-    /// Whether it stands there element by element.
-    pub(super) as_it_is: bool,
-    pub(super) checksum: Option<Checksum<'a>>,
 }
 
 impl<'s, 'a> Storages<'s, 'a> {
@@ -74,23 +65,22 @@ impl<'s, 'a> Storages<'s, 'a> {
         }
     }
 
-    /// Where in the file a tensor stands.
+    /// Where in the file a tensor stands, and whether it does so element by element; else where
+    /// its storage stands.
     pub(super) fn place(
         &self,
         name: &str,
         tensor: &Tensor,
         storage: &Storage<'_>,
-    ) -> Result<Place<'a>, Error> {
+    ) -> Result<(Range<usize>, bool), Error> {
         let stored = self.stored(storage.key)?;
         let range = check(name, tensor, storage, stored.len)?;
         let deflated = stored.member.is_some_and(|member| member.deflated);
         if view_of(tensor).is_contiguous() && !deflated && !self.swaps(tensor) {
             let start = stored.range.start;
-            let range = start + range.start..start + range.end;
-            let checksum = self.zip.zip(stored.member).and_then(|(zip, m)| zip.checksum(m));
-            Ok(Place { range, as_it_is: true, checksum })
+            Ok((start + range.start..start + range.end, true))
         } else {
-            Ok(Place { range: stored.range.clone(), as_it_is: false, checksum: None })
+            Ok((stored.range.clone(), false))
         }
     }
 

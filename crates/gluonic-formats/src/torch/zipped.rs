@@ -53,7 +53,8 @@ pub(super) fn read_header<'a>(
     let text = zip.bytes(member, budget)?;
     let pickle = machine::run(FORMAT, &mut Cursor::new(FORMAT, &text), limits, budget)?;
     let found = Found::new(FORMAT, &pickle, limits, budget)?;
-    found.header(&find_storages(bytes, &zip, folder, budget)?)
+    let header = found.header(&find_storages(bytes, &zip, folder, budget)?)?;
+    Ok(Header { checksums: zip.checksums(budget)?, ..header })
 }
 
 /// The folder, with its `/`, and the pickle in it. The folder is named after the file.

@@ -86,8 +86,18 @@ impl<'a> Zip<'a> {
         Ok(bytes)
     }
 
-    /// What the file says about the member's bytes.
-    pub(crate) fn checksum(&self, member: &Member<'a>) -> Option<Checksum<'a>> {
+    /// What the file says about the bytes of members that are not compressed, in their order.
+    pub(crate) fn checksums(&self, budget: &mut Budget) -> Result<Vec<Checksum<'a>>, Error> {
+        budget.spend(self.members.len().saturating_mul(size_of::<Checksum<'static>>()))?;
+        let mut checksums = Vec::with_capacity(self.members.len());
+        let stored = self.members.iter().filter(|member| !member.deflated);
+        checksums.extend(stored.filter_map(|member| self.checksum(member)));
+        checksums.sort_unstable_by_key(|checksum: &Checksum<'_>| checksum.range.start);
+        Ok(checksums)
+    }
+
+    /// What the file says about the member's bytes, once they are not compressed.
+    fn checksum(&self, member: &Member<'a>) -> Option<Checksum<'a>> {
         // PyTorch writes zero if told not to compute checksums (`set_crc32_options(False)`).
         let not_computed = self.format == Format::TorchZip && member.crc == 0;
         let (range, crc32) = (member.range.clone(), member.crc);

@@ -50,7 +50,7 @@ pub(super) struct OpenFile {
 struct Place {
     start: u64,
     storage: Storage,
-    /// Its number among the checksums.
+    /// The number of the checksum that it stands in.
     checksum: Option<usize>,
 }
 
@@ -109,20 +109,19 @@ impl OpenFile {
     }
 
     fn with(file: Opened, mut header: Header<'static>) -> Kind {
-        let mut checksums = Vec::new();
-        let mut numbers: HashMap<usize, usize> = HashMap::new();
-        let places = header.entries.iter_mut().map(|entry| Place {
+        let checksums = std::mem::take(&mut header.checksums);
+        let of = |start: usize| {
+            let next = checksums.partition_point(|checksum| checksum.range.start <= start);
+            next.checked_sub(1).filter(|last| start < checksums[*last].range.end)
+        };
+        let places = header.entries.iter().map(|entry| Place {
             start: entry.range.start as u64,
             storage: entry.storage,
-            // Several tensors may stand in the bytes of one checksum.
-            checksum: entry.checksum.take().map(|checksum| {
-                *numbers.entry(checksum.range.start).or_insert_with(|| {
-                    checksums.push((checksum, Mutex::new(false)));
-                    checksums.len() - 1
-                })
-            }),
+            checksum: of(entry.range.start),
         });
         let places = places.collect();
+        let checksums = checksums.into_iter().map(|checksum| (checksum, Mutex::default()));
+        let checksums = checksums.collect();
         Kind::Tensors(OpenFile { file, places, checksums }, header)
     }
 
@@ -390,6 +389,10 @@ impl Values for OpenValues<'_> {
         let mut wanted: Vec<usize> =
             positions.iter().copied().filter(|position| self.is_encoded(*position)).collect();
         let mut held = lock(&self.held);
+        let others = held.iter().filter(|(position, _)| !wanted.contains(position));
+        if others.map(|(_, raw)| raw.data().len()).sum::<usize>() > TOGETHER {
+            held.retain(|position, _| wanted.contains(position));
+        }
         if wanted.iter().all(|position| held.contains_key(position)) {
             return Ok(());
         }

@@ -19,10 +19,10 @@ pub struct Map(memmap2::Mmap);
 impl Map {
     /// Maps a file. The map stays as it is when the file is saved over or removed.
     ///
-    /// [`Opened::read_at`](super::Opened::read_at) is the default, and right unless a file is so large that reading all
-    /// of it costs too much: if another program truncates a mapped file, the first access behind
-    /// its new end kills the process by a signal (`SIGBUS` on Unix), and if another program writes
-    /// into it, the bytes change. No program can guard against that.
+    /// [`Opened::read_at`](super::Opened::read_at) is the default; a map is for readers that jump
+    /// about in a file too large to be read whole. If another program truncates a mapped file, the
+    /// first access behind its new end kills the process by a signal (`SIGBUS` on Unix), and if
+    /// another program writes into it, the bytes change. No program can guard against that.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be opened, or is no regular file.
