@@ -363,8 +363,7 @@ mod tests {
                 assert_eq!((&*name, n), ("a", found), "{format}");
             }
             let mut fails = |_: usize, _: &mut dyn Write| Err(std::io::Error::other("gone"));
-            let written =
-                write_from(&mut Vec::new(), format, &specs, &IndexMap::new(), &mut fails);
+            let written = write_from(&mut Vec::new(), format, &specs, &IndexMap::new(), &mut fails);
             assert!(matches!(written, Err(Error::Write { .. })), "{format}");
         }
     }
@@ -378,7 +377,9 @@ mod tests {
             if calls == 2 { out.write_all(&[1, 2, 4]) } else { out.write_all(tensors[i].data()) }
         };
         let written = npz::write_from(&mut Vec::new(), &specs_of(&tensors), &mut data);
-        let Err(Error::Checksum { member, offset: 64, .. }) = written else { panic!("{written:?}") };
+        let Err(Error::Checksum { member, offset: 64, .. }) = written else {
+            panic!("{written:?}")
+        };
         assert_eq!(&*member, "b.npy");
     }
 

@@ -263,13 +263,12 @@ pub fn compare<N: Borrow<str> + Ord>(
     let broken = |place: &str, reason: &str| {
         Err(Error::Digest { place: place.into(), reason: reason.into() })
     };
-    let (expected_root, json) =
-        match (metadata.get(ROOT_KEY), metadata.get(TENSORS_KEY)) {
-            (None, None) => return Ok(None),
-            (Some(root), Some(json)) => (root, json),
-            (None, _) => return broken(ROOT_KEY, "it is missing"),
-            (_, None) => return broken(TENSORS_KEY, "it is missing"),
-        };
+    let (expected_root, json) = match (metadata.get(ROOT_KEY), metadata.get(TENSORS_KEY)) {
+        (None, None) => return Ok(None),
+        (Some(root), Some(json)) => (root, json),
+        (None, _) => return broken(ROOT_KEY, "it is missing"),
+        (_, None) => return broken(TENSORS_KEY, "it is missing"),
+    };
     let mut differing = parse(json)?;
     let Ok(expected_root) = expected_root.parse() else {
         return broken(ROOT_KEY, "it is no digest");

@@ -147,7 +147,10 @@ impl Checkpoint {
 
 /// How many of these elements are NaN or infinite, and the first of them.
 fn not_finite(dtype: DType, bytes: &[u8]) -> (usize, Option<usize>) {
-    fn count<const N: usize>(bytes: &[u8], bad: impl Fn([u8; N]) -> bool) -> (usize, Option<usize>) {
+    fn count<const N: usize>(
+        bytes: &[u8],
+        bad: impl Fn([u8; N]) -> bool,
+    ) -> (usize, Option<usize>) {
         let elements = bytes.as_chunks::<N>().0;
         let count = elements.iter().filter(|element| bad(**element)).count();
         let first = (count > 0).then(|| elements.iter().position(|element| bad(*element)));

@@ -10,8 +10,8 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gluonic_formats::{
-    Checksum, Crc32, Error as FormatError, Format, Header, Limits, RawTensor,
-    Storage, detect, gguf, safetensors,
+    Checksum, Crc32, Error as FormatError, Format, Header, Limits, RawTensor, Storage, detect,
+    gguf, safetensors,
 };
 use rayon::prelude::*;
 

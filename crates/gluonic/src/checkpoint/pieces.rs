@@ -88,8 +88,11 @@ impl Maker<'_> {
         self.pieces(name, *dtype, shape, &[recipe], held, &mut |made| sink(&made[0]))
     }
 
-    /// Refuses tensors of different values that rules have tied.
-    pub(super) fn check_ties(&self, output: &Output) -> Result<()> {
+    /// Refuses what needs too much memory, and tensors of different values that rules have tied.
+    pub(super) fn check(&self, output: &Output) -> Result<()> {
+        let Output { name, dtype, shape, recipe, .. } = output;
+        let (held, _) = self.held(&[recipe]);
+        self.afford(name, held.saturating_add(self.whole_bytes(*dtype, shape, &[recipe])))?;
         for tie in &output.same {
             let recipes = [&tie.recipes[0], &tie.recipes[1]];
             let held = self.hold(&output.name, &recipes)?;
@@ -115,6 +118,14 @@ impl Maker<'_> {
 
     /// Takes the sources into memory that cannot be read in parts; tells how much that takes.
     fn hold(&self, name: &str, recipes: &[&Recipe]) -> Result<u64> {
+        let (held, positions) = self.held(recipes);
+        self.afford(name, held)?;
+        self.values.hold(&positions)?;
+        Ok(held)
+    }
+
+    /// The sources that cannot be read in parts, and how much memory they take.
+    fn held(&self, recipes: &[&Recipe]) -> (u64, Vec<usize>) {
         let mut positions = Vec::new();
         for recipe in recipes {
             recipe.sources(&mut |source| positions.push(self.sources[source].0));
@@ -123,10 +134,19 @@ impl Maker<'_> {
         positions.dedup();
         positions.retain(|position| self.values.held_bytes(*position) > 0);
         let held = positions.iter().map(|position| self.values.held_bytes(*position) as u64);
-        let held = held.fold(0, u64::saturating_add);
-        self.afford(name, held)?;
-        self.values.hold(&positions)?;
-        Ok(held)
+        (held.fold(0, u64::saturating_add), positions)
+    }
+
+    /// What it takes to make these from their sources, if it cannot be done in pieces; else 0.
+    fn whole_bytes(&self, dtype: RawDType, shape: &[usize], recipes: &[&Recipe]) -> u64 {
+        if dtype.size_in_bytes().is_some() || is_plain(recipes) {
+            return 0;
+        }
+        let mut needed = byte_len(dtype, shape).unwrap_or(0) as u64 * 2;
+        for recipe in recipes {
+            recipe.sources(&mut |source| needed += self.info(source).bytes() as u64);
+        }
+        needed
     }
 
     fn afford(&self, name: &str, needed: u64) -> Result<()> {
@@ -143,11 +163,7 @@ impl Maker<'_> {
     }
 
     /// As [`Maker::make`], and tells the digest.
-    pub(super) fn digest_on_the_way(
-        &self,
-        output: &Output,
-        sink: &mut Sink<'_>,
-    ) -> Result<Digest> {
+    pub(super) fn digest_on_the_way(&self, output: &Output, sink: &mut Sink<'_>) -> Result<Digest> {
         let fail = |error| Error::user(format!("tensor `{}`", output.name), error);
         let mut hasher =
             TensorHasher::new(&output.name, output.dtype, &output.shape).map_err(fail)?;
@@ -169,7 +185,7 @@ impl Maker<'_> {
         each: &mut dyn FnMut(&[Vec<u8>]) -> Result<()>,
     ) -> Result<()> {
         // What is not taken apart is a row of elements, or of blocks of them.
-        let plain = recipes.iter().all(|recipe| matches!(recipe, Recipe::Source(_)));
+        let plain = is_plain(recipes);
         let (size, row);
         let shape = match dtype.size_in_bytes() {
             Some(bytes) if plain => {
@@ -223,11 +239,7 @@ impl Maker<'_> {
         held: u64,
         each: &mut dyn FnMut(&[Vec<u8>]) -> Result<()>,
     ) -> Result<()> {
-        let mut needed = held + byte_len(dtype, shape).unwrap_or(0) as u64 * 2;
-        for recipe in recipes {
-            recipe.sources(&mut |source| needed += self.info(source).bytes() as u64);
-        }
-        self.afford(name, needed)?;
+        self.afford(name, held.saturating_add(self.whole_bytes(dtype, shape, recipes)))?;
         let read = &mut |source: usize| -> Result<Made<'_>> {
             let info = self.info(source);
             let mut bytes = vec![0; info.bytes()];
@@ -273,6 +285,11 @@ impl Maker<'_> {
             Ok(())
         })
     }
+}
+
+/// Whether all are sources as they are.
+fn is_plain(recipes: &[&Recipe]) -> bool {
+    recipes.iter().all(|recipe| matches!(recipe, Recipe::Source(_)))
 }
 
 fn row_len(shape: &[usize]) -> usize {

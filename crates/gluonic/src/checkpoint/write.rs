@@ -60,8 +60,7 @@ pub(super) fn write_from(
                 IoError::other("a tensor could not be made")
             }
             (_, error) => {
-                failure =
-                    Some(Error::Format { path: file.to_owned(), source: Box::new(error) });
+                failure = Some(Error::Format { path: file.to_owned(), source: Box::new(error) });
                 IoError::other("the format cannot hold this")
             }
         })

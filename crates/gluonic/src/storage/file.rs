@@ -118,10 +118,7 @@ impl Opened {
         } else {
             return Ok(());
         };
-        Err(Error::Outdated {
-            what: self.path.display().to_string().into(),
-            change: change.into(),
-        })
+        Err(Error::Outdated { what: self.path.display().to_string().into(), change: change.into() })
     }
 
     /// Maps it. See [`Map::open`] for what that means.

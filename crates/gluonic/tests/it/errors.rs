@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use gluonic::autograd::{Backward, Function, apply, record};
-use gluonic::checkpoint::{Checkpointer, ExportOptions};
 use gluonic::checkpoint::rename::{RenameRules, TensorInfo};
+use gluonic::checkpoint::{Checkpointer, ExportOptions};
 use gluonic::nn::{BlockCore, Member};
 use gluonic::prelude::*;
 use gluonic::random::Law;

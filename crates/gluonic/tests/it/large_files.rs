@@ -31,11 +31,8 @@ fn bytes_of(format: Format, tensors: &[RawTensor<'_>]) -> Vec<u8> {
     bytes
 }
 
-const FORMATS: [(Format, &str); 3] = [
-    (Format::Safetensors, "safetensors"),
-    (Format::MxnetParams, "params"),
-    (Format::Npz, "npz"),
-];
+const FORMATS: [(Format, &str); 3] =
+    [(Format::Safetensors, "safetensors"), (Format::MxnetParams, "params"), (Format::Npz, "npz")];
 
 /// Small ones, neighbours and not, large ones, booleans, and some of no size.
 fn many() -> Vec<RawTensor<'static>> {
@@ -416,7 +413,7 @@ fn several_files_are_the_same_with_any_memory() -> Result<()> {
         std::fs::create_dir(&to).unwrap();
         let options = ExportOptions {
             memory,
-            max_shard_bytes: Some(3 << 20),
+            max_shard_bytes: Some(1 << 20),
             digests: true,
             ..ExportOptions::default()
         };
@@ -439,9 +436,8 @@ fn elements_that_share_bytes_are_copied_in_pieces_and_cut_whole() -> Result<()> 
     let tensors = [tensor("w", Raw::F4, &[8, 6])];
     write(&source, bytes_of(Format::Safetensors, &tensors));
     check_export(&source, &to, &tensors, None, None, Some(2));
-    let rules: RenameRules = "[[rule]]\nsplit = 'w'\naxis = 1\nsizes = [2, 4]\nto = ['a', 'b']\n"
-        .parse()
-        .unwrap();
+    let rules: RenameRules =
+        "[[rule]]\nsplit = 'w'\naxis = 1\nsizes = [2, 4]\nto = ['a', 'b']\n".parse().unwrap();
     check_export(&source, &to, &tensors, Some(&rules), None, Some(100));
     let options =
         ExportOptions { rename: Some(rules), memory: Some(30), ..ExportOptions::default() };

@@ -360,10 +360,7 @@ fn a_plan_is_refused_when_the_model_is_no_longer_what_it_was() -> Result<()> {
     cast[1].bias()?.cast(DType::F16)?;
     let before = photograph(&cast);
     let refused = error(plan.apply(&cast));
-    assert_eq!(
-        refused.to_string(),
-        "out of date: `1.bias` was float32, is float16 now"
-    );
+    assert_eq!(refused.to_string(), "out of date: `1.bias` was float32, is float16 now");
     assert_eq!(photograph(&cast), before);
 
     let grown = net();

@@ -92,10 +92,10 @@ mod suggest;
 mod text;
 
 pub use error::{RenameProblem, RenameProblemKind, RenameReport, RenameTextError};
-pub use plan::{RenamePlan, RuleMatches, TargetTensor, TensorInfo};
-pub use recipe::Recipe;
-pub(super) use recipe::Made;
-pub(super) use region::Region;
 pub(super) use plan::Same;
+pub use plan::{RenamePlan, RuleMatches, TargetTensor, TensorInfo};
+pub(super) use recipe::Made;
+pub use recipe::Recipe;
+pub(super) use region::Region;
 pub use rule::{RenameRules, Rest, Rule, Unused};
 pub use suggest::{AmbiguousKey, Evidence, SuggestedMatch, Suggestion, suggest};
