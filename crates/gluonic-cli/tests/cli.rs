@@ -399,7 +399,7 @@ fn a_conversion_keeps_to_its_memory_whatever_the_size_of_a_tensor() {
     use std::io::Write;
     const MEMORY: u64 = 16 << 20;
     /// The program itself, its threads, and what it buffers on the way to the disk.
-    const BESIDE: u64 = 24 << 20;
+    const BESIDE: u64 = 16 << 20;
     let folder = tempfile::tempdir().unwrap();
     let header = r#"{"turned":{"dtype":"F32","shape":[6144,8192],"data_offsets":[0,201326592]},
         "cast":{"dtype":"F32","shape":[4096,2048],"data_offsets":[201326592,234881024]},

@@ -36,6 +36,7 @@ mod problem;
 mod provenance;
 pub mod rename;
 mod report;
+mod runs;
 mod save;
 mod shards;
 mod source;

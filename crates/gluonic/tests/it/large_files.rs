@@ -1,4 +1,5 @@
 //! Files of any size: values are read from where they stand, and written piece by piece.
+#![allow(clippy::disallowed_methods, reason = "files are changed by another program, so to say")]
 
 use std::fs::OpenOptions;
 use std::io::{Seek, SeekFrom, Write as _};
@@ -472,4 +473,27 @@ fn tied_tensors_that_differ_are_refused_before_anything_is_written() {
         }
         assert!(!to.exists());
     }
+}
+
+/// Compressed, big-endian, strided, tied and plain ones, made by NumPy and PyTorch.
+#[test]
+fn files_of_other_libraries_are_read_alike_from_their_places_and_from_memory() -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gluonic-formats/tests/fixtures");
+    let mut n_files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let file = entry.unwrap().path();
+        let Ok(memory) = Checkpoint::from_bytes(read(&file)) else { continue };
+        let Ok(expected) = memory.digests() else { continue };
+        n_files += 1;
+        let checkpoint = Checkpoint::open(&file)?;
+        assert_eq!(checkpoint.tensors(), memory.tensors());
+        assert_eq!(checkpoint.digests()?, expected, "{}", file.display());
+        let Ok(arrays) = memory.to_arrays() else { continue };
+        for (name, array) in checkpoint.to_arrays()? {
+            assert_eq!(bits(&array), bits(&arrays[&name]), "{} {name}", file.display());
+            assert_eq!(bits(&array), bits(&checkpoint.get(&name)?));
+        }
+    }
+    assert!(n_files > 20, "{n_files}");
+    Ok(())
 }
