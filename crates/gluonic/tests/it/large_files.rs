@@ -475,12 +475,14 @@ fn tied_tensors_that_differ_are_refused_before_anything_is_written() {
     }
 }
 
-/// Compressed, big-endian, strided, tied and plain ones, made by NumPy and PyTorch.
+/// Compressed, big-endian, strided, sparse, tied and plain ones, made by NumPy, PyTorch and MXNet.
 #[test]
 fn files_of_other_libraries_are_read_alike_from_their_places_and_from_memory() -> Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gluonic-formats/tests/fixtures");
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["../gluonic-formats/tests/fixtures", "../../fixtures/params"];
+    let entries = folders.iter().flat_map(|folder| std::fs::read_dir(here.join(folder)).unwrap());
     let mut n_files = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
+    for entry in entries {
         let file = entry.unwrap().path();
         let Ok(memory) = Checkpoint::from_bytes(read(&file)) else { continue };
         let Ok(expected) = memory.digests() else { continue };
@@ -494,6 +496,6 @@ fn files_of_other_libraries_are_read_alike_from_their_places_and_from_memory() -
             assert_eq!(bits(&array), bits(&checkpoint.get(&name)?));
         }
     }
-    assert!(n_files > 20, "{n_files}");
+    assert!(n_files > 40, "{n_files}");
     Ok(())
 }
