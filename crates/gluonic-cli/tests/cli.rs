@@ -363,13 +363,32 @@ fn a_conversion_renames_by_rules_and_casts() {
 #[test]
 fn a_conversion_says_what_can_be_said_to_it() {
     assert_snapshot!(page(&gluonic(&["convert", "--help"])), @r"
+    status Some(0)
+    --- stdout
+    Write a parameter file in another format, element type or number of files
+
+    Usage: gluonic convert [OPTIONS] <FROM> <TO>
+
+    Arguments:
+      <FROM>  The file to read, of any format that can be read
+      <TO>    The file to write: `.safetensors`, `.params` or `.npz`
+
+    Options:
+          --rename <RULES>  Rename, split, join, permute or drop tensors by the rules of this TOML file
+          --cast <DTYPE>    Convert floating-point tensors to this element type, such as float16
+          --shard <SIZE>    Write several files of at most so many bytes each, and their index: 500M, 5G
+          --memory <SIZE>   Hold at most so many bytes of tensors in memory at once: 64M, 2G, in powers of 1024
+          --digests         Record the digests of all tensors in the metadata
+          --json            Print JSON
+      -h, --help            Print help
+    --- stderr
     ");
     let folder = files();
     for memory in ["1", "64K", "2M", "1G", "16MiB"] {
         let args = ["convert", "net.params", "out.npz", "--memory", memory];
         assert_eq!(gluonic_in(folder.path(), &args).status.code(), Some(0), "{memory}");
     }
-    for memory in ["0", "many", "64T", "-1", "1.5G", "99999999999G"] {
+    for memory in ["0", "many", "64T", "", "1.5G", "99999999999G"] {
         let args = ["convert", "net.params", "out.npz", "--memory", memory];
         let output = gluonic_in(folder.path(), &args);
         assert_eq!(output.status.code(), Some(2), "{memory}");
@@ -386,11 +405,11 @@ fn a_conversion_says_what_can_be_said_to_it() {
 
 /// The most memory that a process had, in bytes, looked at until it ends.
 #[cfg(target_os = "linux")]
-fn peak_of(mut child: std::process::Child) -> u64 {
-    let status = format!("/proc/{}/status", child.id());
+fn peak_of(mut child: std::process::Child, status: i32) -> u64 {
+    let place = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     while child.try_wait().unwrap().is_none() {
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let text = std::fs::read_to_string(&place).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         if let Some(kib) = line.and_then(|line| line.trim().strip_suffix(" kB")) {
             peak = peak.max(kib.trim().parse::<u64>().unwrap() << 10);
@@ -398,7 +417,7 @@ fn peak_of(mut child: std::process::Child) -> u64 {
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", page(&output));
+    assert_eq!(output.status.code(), Some(status), "{}", page(&output));
     peak
 }
 
@@ -409,7 +428,7 @@ fn a_conversion_keeps_to_its_memory_whatever_the_size_of_a_tensor() {
     use std::io::Write;
     const MEMORY: u64 = 16 << 20;
     /// The program itself, its threads, and what it buffers on the way to the disk.
-    const BESIDE: u64 = 24 << 20;
+    const BESIDE: u64 = 16 << 20;
     let folder = tempfile::tempdir().unwrap();
     let header = r#"{"turned":{"dtype":"F32","shape":[6144,8192],"data_offsets":[0,201326592]},
         "cast":{"dtype":"F32","shape":[4096,2048],"data_offsets":[201326592,234881024]},
@@ -425,23 +444,30 @@ fn a_conversion_keeps_to_its_memory_whatever_the_size_of_a_tensor() {
     drop(file);
     let rules = "[[rule]]\nfrom = \"turned\"\nto = \"turned\"\ntranspose = true\n";
     std::fs::write(folder.path().join("rules.toml"), rules).unwrap();
-    let run = |args: &[&str]| {
+    let run = |args: &[&str], status| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gluonic"));
         command.current_dir(folder.path()).args(args);
         command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-        peak_of(command.spawn().unwrap())
+        peak_of(command.spawn().unwrap(), status)
     };
-    let base = run(&["show", "a.safetensors"]);
+    let base = run(&["show", "a.safetensors"], 0);
     let convert = |to, memory| {
         let mut args = vec!["convert", "a.safetensors", to, "--rename", "rules.toml"];
         args.extend(["--cast", "float16", "--memory", memory]);
-        run(&args)
+        run(&args, 0)
     };
     let peak = convert("b.safetensors", "16M");
     let mib = |bytes: u64| bytes >> 20;
-    println!("peak {} MiB of {} + {} MiB; `show` alone {} MiB", mib(peak), mib(MEMORY), mib(BESIDE), mib(base));
+    println!(
+        "peak {} MiB of {} + {} MiB; `show` alone {} MiB",
+        mib(peak),
+        mib(MEMORY),
+        mib(BESIDE),
+        mib(base)
+    );
     assert!(peak > 0 && peak <= MEMORY + BESIDE, "{} MiB", mib(peak));
-    let checked = run(&["check", "b.safetensors"]);
+    // Some values are too large for float16.
+    let checked = run(&["check", "b.safetensors"], 1);
     assert!(checked <= MEMORY + BESIDE, "{} MiB", mib(checked));
     convert("c.safetensors", "1G");
     let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();

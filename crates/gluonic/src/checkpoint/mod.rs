@@ -40,6 +40,7 @@ mod provenance;
 pub mod rename;
 mod renamed;
 mod report;
+mod runs;
 mod save;
 mod shards;
 mod sidecar;

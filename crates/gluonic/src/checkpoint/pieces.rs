@@ -9,6 +9,7 @@ use gluonic_formats::{DType as RawDType, Digest, TensorSpec, byte_len, elem_coun
 
 use super::convert::{bytes_of, cast_bytes, dtype_of};
 use super::rename::{Made, Recipe, Region, Same, TargetTensor};
+use super::runs::Runs;
 use super::source::Values;
 use super::tensor_info::TensorInfo;
 use crate::error::{Error, Result};
@@ -88,8 +89,11 @@ impl Maker<'_> {
         self.pieces(name, *dtype, shape, &[recipe], held, &mut |made| sink(&made[0]))
     }
 
-    /// Refuses tensors of different values that rules have tied.
-    pub(super) fn check_ties(&self, output: &Output) -> Result<()> {
+    /// Refuses what needs too much memory, and tensors of different values that rules have tied.
+    pub(super) fn check(&self, output: &Output) -> Result<()> {
+        let Output { name, dtype, shape, recipe, .. } = output;
+        let (held, _) = self.held(&[recipe]);
+        self.afford(name, held.saturating_add(self.whole_bytes(*dtype, shape, &[recipe])))?;
         for tie in &output.same {
             let recipes = [&tie.recipes[0], &tie.recipes[1]];
             let held = self.hold(&output.name, &recipes)?;
@@ -115,6 +119,14 @@ impl Maker<'_> {
 
     /// Takes the sources into memory that cannot be read in parts; tells how much that takes.
     fn hold(&self, name: &str, recipes: &[&Recipe]) -> Result<u64> {
+        let (held, positions) = self.held(recipes);
+        self.afford(name, held)?;
+        self.values.hold(&positions)?;
+        Ok(held)
+    }
+
+    /// The sources that cannot be read in parts, and how much memory they take.
+    fn held(&self, recipes: &[&Recipe]) -> (u64, Vec<usize>) {
         let mut positions = Vec::new();
         for recipe in recipes {
             recipe.sources(&mut |source| positions.push(self.sources[source].0));
@@ -123,10 +135,19 @@ impl Maker<'_> {
         positions.dedup();
         positions.retain(|position| self.values.held_bytes(*position) > 0);
         let held = positions.iter().map(|position| self.values.held_bytes(*position) as u64);
-        let held = held.fold(0, u64::saturating_add);
-        self.afford(name, held)?;
-        self.values.hold(&positions)?;
-        Ok(held)
+        (held.fold(0, u64::saturating_add), positions)
+    }
+
+    /// What it takes to make these from their sources, if it cannot be done in pieces; else 0.
+    fn whole_bytes(&self, dtype: RawDType, shape: &[usize], recipes: &[&Recipe]) -> u64 {
+        if dtype.size_in_bytes().is_some() || is_plain(recipes) {
+            return 0;
+        }
+        let mut needed = byte_len(dtype, shape).unwrap_or(0) as u64 * 2;
+        for recipe in recipes {
+            recipe.sources(&mut |source| needed += self.info(source).bytes() as u64);
+        }
+        needed
     }
 
     fn afford(&self, name: &str, needed: u64) -> Result<()> {
@@ -165,7 +186,7 @@ impl Maker<'_> {
         each: &mut dyn FnMut(&[Vec<u8>]) -> Result<()>,
     ) -> Result<()> {
         // What is not taken apart is a row of elements, or of blocks of them.
-        let plain = recipes.iter().all(|recipe| matches!(recipe, Recipe::Source(_)));
+        let plain = is_plain(recipes);
         let (size, row);
         let shape = match dtype.size_in_bytes() {
             Some(bytes) if plain => {
@@ -219,11 +240,7 @@ impl Maker<'_> {
         held: u64,
         each: &mut dyn FnMut(&[Vec<u8>]) -> Result<()>,
     ) -> Result<()> {
-        let mut needed = held + byte_len(dtype, shape).unwrap_or(0) as u64 * 2;
-        for recipe in recipes {
-            recipe.sources(&mut |source| needed += self.info(source).bytes() as u64);
-        }
-        self.afford(name, needed)?;
+        self.afford(name, held.saturating_add(self.whole_bytes(dtype, shape, recipes)))?;
         let read = &mut |source: usize| -> Result<Made<'_>> {
             let info = self.info(source);
             let mut bytes = vec![0; info.bytes()];
@@ -271,6 +288,11 @@ impl Maker<'_> {
     }
 }
 
+/// Whether all are sources as they are.
+fn is_plain(recipes: &[&Recipe]) -> bool {
+    recipes.iter().all(|recipe| matches!(recipe, Recipe::Source(_)))
+}
+
 fn row_len(shape: &[usize]) -> usize {
     shape.first().copied().unwrap_or(0)
 }
@@ -306,195 +328,5 @@ fn parts(
         };
         start[next] += 1;
         start[next + 1..cut].fill(0);
-    }
-}
-
-/// The elements of a box in the order of their source.
-struct Runs {
-    /// Where the box starts in the source.
-    from: usize,
-    /// Where its first element goes.
-    to: usize,
-    /// The axes of the box that are not one run: how long, how far apart in the source, and there.
-    outer: Vec<Axis>,
-    /// The axes that are one run in the source.
-    inner: Vec<Axis>,
-    /// How many elements a run has.
-    len: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Axis {
-    len: usize,
-    from: usize,
-    to: usize,
-}
-
-/// Neighbouring elements of a source, of which some belong to a box.
-struct Span {
-    from: usize,
-    len: usize,
-    /// Where the first run goes.
-    to: usize,
-    /// The runs in it: how many, how far apart in the source, and in the output.
-    runs: Axis,
-    /// Which elements of a run it has.
-    part: std::ops::Range<usize>,
-}
-
-impl Runs {
-    fn of(shape: &[usize], region: &Region) -> Runs {
-        let mut stride = 1;
-        let mut from = 0;
-        let mut axes: Vec<Axis> = Vec::with_capacity(shape.len()); // From the last on.
-        for axis in (0..shape.len()).rev() {
-            from += region.start[axis] * stride;
-            let this = Axis { len: region.len[axis], from: stride, to: region.steps[axis] };
-            stride *= shape[axis];
-            match axes.last_mut() {
-                _ if this.len == 1 => {}
-                Some(last)
-                    if this.from == last.from * last.len && this.to == last.to * last.len =>
-                {
-                    last.len *= this.len;
-                }
-                _ => axes.push(this),
-            }
-        }
-        let mut len = 1;
-        let mut n_inner = 0;
-        while let Some(axis) = axes.get(n_inner).filter(|axis| axis.from == len) {
-            len *= axis.len;
-            n_inner += 1;
-        }
-        let mut outer = axes.split_off(n_inner);
-        outer.reverse();
-        axes.reverse();
-        Runs { from, to: region.to, outer, inner: axes, len }
-    }
-
-    /// Whether the elements of each run are a run in the output too, and long enough to be read by
-    /// themselves.
-    fn stay_together(&self, long: usize) -> bool {
-        (self.outer.is_empty() || self.len >= long)
-            && match self.inner.as_slice() {
-                [] => true,
-                [one] => one.to == 1,
-                _ => false,
-            }
-    }
-
-    /// Calls `visit` for each run: where it is in the source, where it goes, how long it is.
-    fn each(&self, visit: &mut dyn FnMut(usize, usize, usize) -> Result<()>) -> Result<()> {
-        odometer(&self.outer, self.from, self.to, &mut |from, to| visit(from, to, self.len))
-    }
-
-    /// Calls `visit` with spans of at most `most` elements, of several runs if no more than `gap`
-    /// elements lie between them.
-    fn each_span(
-        &self,
-        most: usize,
-        gap: usize,
-        visit: &mut dyn FnMut(Span) -> Result<()>,
-    ) -> Result<()> {
-        let one = Axis { len: 1, from: 0, to: 0 };
-        let (rest, last) = match self.outer.split_last() {
-            Some((last, rest)) if last.from - self.len <= gap && last.from <= most => (rest, *last),
-            _ => (self.outer.as_slice(), one),
-        };
-        // How many runs a span has; if not even one, a span has a part of one.
-        let n_runs = if last.from == 0 { 1 } else { 1 + (most - self.len.min(most)) / last.from };
-        let part = if n_runs > 1 { self.len } else { self.len.min(most) };
-        odometer(rest, self.from, self.to, &mut |from, to| {
-            for first in (0..last.len).step_by(n_runs) {
-                let n = n_runs.min(last.len - first);
-                for start in (0..self.len).step_by(part) {
-                    let part = start..self.len.min(start + part);
-                    visit(Span {
-                        from: from + first * last.from + start,
-                        len: (n - 1) * last.from + part.len(),
-                        to: to + first * last.to,
-                        runs: Axis { len: n, ..last },
-                        part,
-                    })?;
-                }
-            }
-            Ok(())
-        })
-    }
-
-    /// Puts the elements of a span, of `size` bytes, into their places.
-    fn scatter(&self, span: &Span, bytes: &[u8], size: usize, out: &mut [u8]) {
-        for run in 0..span.runs.len {
-            let (from, to) = (run * span.runs.from, span.to + run * span.runs.to);
-            let bytes = &bytes[from * size..][..span.part.len() * size];
-            match self.inner.as_slice() {
-                [] => out[to * size..][..size].copy_from_slice(bytes),
-                [one] if one.to == 1 => {
-                    out[(to + span.part.start) * size..][..bytes.len()].copy_from_slice(bytes);
-                }
-                [one] => strided(bytes, size, to + span.part.start * one.to, one.to, out),
-                axes => {
-                    for (place, bytes) in span.part.clone().zip(bytes.chunks_exact(size)) {
-                        let mut left = place;
-                        let to = axes.iter().rev().fold(to, |to, axis| {
-                            let here = left % axis.len;
-                            left /= axis.len;
-                            to + here * axis.to
-                        });
-                        out[to * size..][..size].copy_from_slice(bytes);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Puts elements into every `step`th place.
-fn strided(bytes: &[u8], size: usize, to: usize, step: usize, out: &mut [u8]) {
-    fn fixed<const N: usize>(bytes: &[u8], out: &mut [u8], step: usize) {
-        let places = out.chunks_mut(step * N);
-        for (element, place) in bytes.as_chunks::<N>().0.iter().zip(places) {
-            place[..N].copy_from_slice(element);
-        }
-    }
-    let out = &mut out[to * size..];
-    match size {
-        1 => fixed::<1>(bytes, out, step),
-        2 => fixed::<2>(bytes, out, step),
-        4 => fixed::<4>(bytes, out, step),
-        8 => fixed::<8>(bytes, out, step),
-        _ => {
-            let places = out.chunks_mut(step * size);
-            for (element, place) in bytes.chunks_exact(size).zip(places) {
-                place[..size].copy_from_slice(element);
-            }
-        }
-    }
-}
-
-/// Goes through all indices of these axes, the last one fastest.
-fn odometer(
-    axes: &[Axis],
-    mut from: usize,
-    mut to: usize,
-    visit: &mut dyn FnMut(usize, usize) -> Result<()>,
-) -> Result<()> {
-    let mut index = vec![0; axes.len()];
-    loop {
-        visit(from, to)?;
-        let mut axis = axes.len();
-        loop {
-            let Some(next) = axis.checked_sub(1) else { return Ok(()) };
-            axis = next;
-            let Axis { len, from: step, to: put } = axes[axis];
-            index[axis] += 1;
-            if index[axis] < len {
-                (from, to) = (from + step, to + put);
-                break;
-            }
-            index[axis] = 0;
-            (from, to) = (from - step * (len - 1), to - put * (len - 1));
-        }
     }
 }
