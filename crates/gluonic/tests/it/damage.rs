@@ -158,7 +158,7 @@ fn a_record_of_another_state_of_the_file_is_told_from_damage() {
     wider.save_parameters(&other).unwrap();
     std::fs::copy(&other, &file).unwrap();
     assert_snapshot!(told(&file), @r"
-    the record of digests `/net.params.digests.json` is of another state of its file: it is of a file of 1348 bytes, this one has 320
+    the record of digests `/net.params.digests.json` is of another state of its file: it is of a file of 1374 bytes, this one has 350
     hint: save the file with digests again, or remove the record
     ");
     let report = Checkpoint::open(&file).unwrap().check().unwrap();
