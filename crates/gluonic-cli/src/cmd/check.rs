@@ -50,11 +50,8 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitStatus> {
 fn findings(report: &CheckReport) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Record::Unusable { file, stale, reason } = &report.record {
-        let file = file.display();
-        let what = match stale {
-            true => format!("the record `{file}` is of another state of the file: {reason}"),
-            false => format!("the record `{file}` cannot be used: {reason}"),
-        };
+        let problem = if *stale { "is of another state of the file" } else { "cannot be used" };
+        let what = format!("the record `{}` {problem}: {reason}", file.display());
         findings.push(Finding { tensor: None, what });
     }
     for damage in report.damage.iter().flatten() {

@@ -131,7 +131,8 @@ impl Checkpoint {
     }
 
     /// The tensors that are not what the record says, in the metadata or beside the file; `None` if
-    /// there is no record.
+    /// there is no record. Other metadata than the record are `__metadata__`, and bytes of a file
+    /// that are in no tensor `__file__`.
     ///
     /// # Errors
     /// [`Error::Format`] if the record in the metadata is damaged; [`Error::Record`] if the one

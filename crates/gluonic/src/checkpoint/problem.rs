@@ -182,10 +182,12 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Problem::Missing { key, .. } => write!(f, "`{key}` is missing in the file"),
-            Problem::Extra { key, sources, .. } => match sources.is_empty() {
-                true => write!(f, "`{key}` is not in the model"),
-                false => write!(f, "`{key}`, from {}, is not in the model", list(sources)),
-            },
+            Problem::Extra { key, sources, .. } if sources.is_empty() => {
+                write!(f, "`{key}` is not in the model")
+            }
+            Problem::Extra { key, sources, .. } => {
+                write!(f, "`{key}`, from {}, is not in the model", list(sources))
+            }
             Problem::Shape { key, expected, found, sources } => {
                 write!(f, "`{key}` has shape {expected}, found {found}")?;
                 write_sources(f, sources)

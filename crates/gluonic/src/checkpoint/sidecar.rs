@@ -1,22 +1,22 @@
 //! The record of a file's digests in a file beside it, for formats that have no room for it.
 //!
-//! `net.params` has `net.params.digests.json`: the number of the file's bytes, the root, and the
-//! digest of each tensor. It is written after the file, so a crash in between leaves a record that
-//! is of the file before. Such a one is told from damage: see [`Sidecar::judge`].
+//! `net.params` has `net.params.digests.json`: the number of the file's bytes, a digest of them, the
+//! root, and the digest of each tensor. It is written after the file, so a crash in between leaves a
+//! record that is of the file before. Such a one is told from damage: see [`Sidecar::judge`].
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use gluonic_formats::digest::{self, Damage};
-use gluonic_formats::{Digest, Format, TensorSpec};
+use gluonic_formats::digest::{self, Damage, TensorHasher};
+use gluonic_formats::{DType, Digest, Format, TensorSpec};
 use indexmap::IndexMap;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::pieces::Sink;
 use super::tensor_info::TensorInfo;
 use super::write::write_from;
 use crate::error::{Error, Result};
-use crate::storage;
+use crate::storage::{self, Opened};
 
 /// What follows the file's name.
 const SUFFIX: &str = ".digests.json";
@@ -24,10 +24,17 @@ const SUFFIX: &str = ".digests.json";
 /// The key of the number of bytes.
 const BYTES_KEY: &str = "gluonic.bytes";
 
+/// The key of the digest of the file's bytes, as of a tensor of bytes.
+const FILE_KEY: &str = "gluonic.file";
+
+/// What [`Damage`] calls the bytes of a file that are in no tensor.
+const FILE: &str = "__file__";
+
 /// A record that was found beside a file.
 #[derive(Clone, Debug)]
 pub(super) struct Sidecar {
     pub(super) path: PathBuf,
+    file: PathBuf,
     /// The file's length when it was opened.
     bytes: u64,
     /// The text, or why there is none.
@@ -80,14 +87,14 @@ pub(super) fn write_recorded(
         }
         return write_from(file, format, tensors, metadata, data);
     }
-    let record = digests.map(digest::record);
     let path = path_of(file);
-    if record.is_some() {
+    if digests.is_some() {
         storage::check_small(&path)?;
     }
     write_from(file, format, tensors, metadata, data)?;
-    if let Some(record) = record {
-        let text = text_of(&record, storage::len(file)?)?;
+    if let Some(digests) = digests {
+        let (bytes, whole) = digest_of(file)?;
+        let text = text_of(digests, bytes, whole);
         return storage::write_atomically(&path, |out: &mut dyn std::io::Write| {
             out.write_all(text.as_bytes())
         });
@@ -102,30 +109,51 @@ pub(super) fn write_recorded(
     Ok(())
 }
 
-fn text_of(record: &IndexMap<String, String>, bytes: u64) -> Result<String> {
-    let digests = &record[digest::TENSORS_KEY];
-    let digests: Value = serde_json::from_str(digests)
-        .map_err(|error| Error::user("writing the record of digests", error))?;
-    let text = json!({
-        BYTES_KEY: bytes,
-        digest::ROOT_KEY: record[digest::ROOT_KEY],
-        digest::TENSORS_KEY: digests,
-    });
-    Ok(format!("{text:#}\n"))
+/// The number of a file's bytes, and their digest as of a tensor of bytes.
+fn digest_of(file: &Path) -> Result<(u64, Digest)> {
+    /// The bytes that are read at once.
+    const PIECE: usize = 1 << 20;
+    let open = Opened::open(file)?;
+    let fail = |error| Error::user("the digest of a file", error);
+    let len = usize::try_from(open.len()).unwrap_or(usize::MAX);
+    let mut hasher = TensorHasher::new(FILE, DType::U8, &[len]).map_err(fail)?;
+    let mut buffer = vec![0; len.min(PIECE)];
+    for start in (0..len).step_by(PIECE) {
+        let piece = &mut buffer[..PIECE.min(len - start)];
+        open.read_at(piece, start as u64)?;
+        hasher.update(piece);
+    }
+    Ok((open.len(), hasher.finish().map_err(fail)?))
 }
 
-/// The number of bytes, and the record as it would stand among the metadata.
-fn parse(text: &[u8]) -> Result<(u64, IndexMap<String, String>), Box<str>> {
+fn text_of(digests: &BTreeMap<&str, Digest>, bytes: u64, whole: Digest) -> String {
+    let mut record = IndexMap::from([
+        (BYTES_KEY.to_owned(), bytes.to_string()),
+        (FILE_KEY.to_owned(), whole.to_string()),
+    ]);
+    digest::add_record(&mut record, digests);
+    let mut text: Map<String, Value> =
+        record.into_iter().map(|(key, value)| (key, value.into())).collect();
+    // For people, an object rather than the text of one.
+    let names =
+        digests.iter().map(|(name, digest)| ((*name).to_owned(), digest.to_string().into()));
+    text.insert(digest::TENSORS_KEY.to_owned(), Value::Object(names.collect()));
+    format!("{:#}\n", Value::Object(text))
+}
+
+/// The record as it would stand among the metadata.
+fn parse(text: &[u8]) -> Result<IndexMap<String, String>, Box<str>> {
     let map: Map<String, Value> = serde_json::from_slice(text)
         .map_err(|error| format!("it is no JSON object: {error}").into_boxed_str())?;
-    let missing = |key: &str| format!("it has no `{key}`").into_boxed_str();
-    let bytes = map.get(BYTES_KEY).and_then(Value::as_u64).ok_or_else(|| missing(BYTES_KEY))?;
-    let root = map.get(digest::ROOT_KEY).and_then(Value::as_str);
-    let root = root.ok_or_else(|| missing(digest::ROOT_KEY))?.to_owned();
-    let digests = map.get(digest::TENSORS_KEY).filter(|digests| digests.is_object());
-    let digests = digests.ok_or_else(|| missing(digest::TENSORS_KEY))?.to_string();
-    let record = [(digest::ROOT_KEY.to_owned(), root), (digest::TENSORS_KEY.to_owned(), digests)];
-    Ok((bytes, IndexMap::from(record)))
+    let keys = [BYTES_KEY, FILE_KEY, digest::ROOT_KEY, digest::TENSORS_KEY, digest::METADATA_KEY];
+    if let Some(missing) = keys.into_iter().find(|key| !map.contains_key(*key)) {
+        return Err(format!("it has no `{missing}`").into());
+    }
+    let texts = map.into_iter().map(|(key, value)| match value {
+        Value::String(text) => (key, text),
+        other => (key, other.to_string()),
+    });
+    Ok(texts.collect())
 }
 
 impl Sidecar {
@@ -146,7 +174,7 @@ impl Sidecar {
             Err(Error::Io { source, .. }) => Err(source.to_string().into()),
             Err(error) => Err(error.to_string().into()),
         };
-        Some(Sidecar { path, bytes, text })
+        Some(Sidecar { path, file: file.to_owned(), bytes, text })
     }
 
     /// Compares the record with what the file holds: these tensors, of these digests.
@@ -155,21 +183,44 @@ impl Sidecar {
     /// was: damage leaves the others as they were, a training does not.
     pub(super) fn judge(&self, tensors: &[TensorInfo], own: &BTreeMap<&str, Digest>) -> Verdict {
         let parsed = self.text.as_ref().map_err(Clone::clone).and_then(|text| parse(text));
-        let (bytes, metadata) = match parsed {
+        let metadata = match parsed {
             Ok(record) => record,
             Err(reason) => return Verdict::Broken(reason),
         };
+        let bytes = metadata.get(BYTES_KEY).and_then(|text| text.parse::<u64>().ok());
+        let whole = metadata.get(FILE_KEY).and_then(|text| text.parse::<Digest>().ok());
         let with_values = tensors.iter().filter(|tensor| tensor.bytes() > 0);
         let names: HashSet<&str> = with_values.map(|tensor| &*tensor.name).collect();
-        let damage = match digest::compare(&metadata, own) {
+        let mut damage = match digest::compare(&metadata, own) {
             Ok(damage) => damage.unwrap_or_default(),
             Err(error) => return Verdict::Broken(error.to_string().into()),
         };
-        if bytes != self.bytes && !damage.is_empty() {
+        let (Some(bytes), Some(whole)) = (bytes, whole) else {
+            return Verdict::Broken("it has no length or no digest of the file".into());
+        };
+        if damage.iter().any(|damage| damage.name == digest::METADATA) {
+            return Verdict::Broken("it is not what was written".into());
+        }
+        if bytes != self.bytes {
             let found = self.bytes;
-            return Verdict::Stale(
-                format!("it is of a file of {bytes} bytes, this one has {found}").into(),
-            );
+            // Another program may have written the same tensors in another way.
+            return if damage.is_empty() {
+                Verdict::Damage(damage)
+            } else {
+                let reason = format!("it is of a file of {bytes} bytes, this one has {found}");
+                Verdict::Stale(reason.into())
+            };
+        }
+        if damage.is_empty() {
+            match digest_of(&self.file) {
+                Ok((_, found)) if found == whole => {}
+                Ok((_, found)) => damage.push(Damage {
+                    name: FILE.to_owned(),
+                    expected: Some(whole),
+                    found: Some(found),
+                }),
+                Err(error) => return Verdict::Broken(error.to_string().into()),
+            }
         }
         let differing = damage.iter().filter(|damage| names.contains(&*damage.name)).count();
         if names.len() > 1 && differing == names.len() {

@@ -19,6 +19,6 @@ pub use file::{Opened, read};
 pub use folder::{publish_folder, retire_folder, sweep};
 pub use links::leads_out;
 pub use map::Map;
-pub use small::{check_small, len, read_small, remove};
+pub use small::{check_small, read_small, remove};
 pub use temporary::is_temporary;
 pub use vfs::{Handle, Kind, Lock, Metadata, Vfs};

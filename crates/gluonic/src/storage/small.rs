@@ -63,11 +63,3 @@ pub fn remove(path: &Path) -> Result<()> {
     let removed = Disk.remove_file(path).and_then(|()| Disk.sync_folder(folder_of(path)));
     removed.map_err(|error| Error::io("remove", path, error))
 }
-
-/// The length of a regular file.
-///
-/// # Errors
-/// [`Error::Io`] if it cannot be opened.
-pub fn len(path: &Path) -> Result<u64> {
-    open_regular(path).map(|(_, len)| len).map_err(|error| Error::io("read", path, error))
-}

@@ -99,7 +99,7 @@ fn every_bit_flip_of_a_record_beside_a_file_is_told_from_damage_of_the_file() {
         let found = Checkpoint::open(&file).unwrap().verify();
         match found {
             Err(Error::Record { stale: false, .. }) => {}
-            // White space, or the length of the file, which matters only beside damage.
+            // White space.
             Ok(Some(damage)) => assert_eq!(damage, [], "bit {bit}"),
             found => panic!("bit {bit}: {found:?}"),
         }
@@ -144,7 +144,9 @@ fn a_record_of_another_state_of_the_file_is_told_from_damage() {
     let (file, other) = (folder.path().join("net.params"), folder.path().join("other.params"));
     net(1).save_parameters_with(&file, &RECORDED).unwrap();
     // Another program writes the file again: trained, or of other sizes.
-    net(2).save_parameters(&other).unwrap();
+    let trained = net(2);
+    trained.named_parameters().iter().for_each(|(_, p)| p.data().unwrap().add_assign(1.0).unwrap());
+    trained.save_parameters(&other).unwrap();
     std::fs::copy(&other, &file).unwrap();
     assert_snapshot!(told(&file), @r"
     the record of digests `/net.params.digests.json` is of another state of its file: every tensor has other values than it tells of
@@ -156,7 +158,7 @@ fn a_record_of_another_state_of_the_file_is_told_from_damage() {
     wider.save_parameters(&other).unwrap();
     std::fs::copy(&other, &file).unwrap();
     assert_snapshot!(told(&file), @r"
-    the record of digests `/net.params.digests.json` is of another state of its file: it is of a file of 1348 bytes, this one has 320
+    the record of digests `/net.params.digests.json` is of another state of its file: it is of a file of 1374 bytes, this one has 350
     hint: save the file with digests again, or remove the record
     ");
     let report = Checkpoint::open(&file).unwrap().check().unwrap();
@@ -181,7 +183,7 @@ fn a_record_that_is_none_or_huge_or_a_link_or_a_pipe_is_never_followed_and_never
         ("deep", deep.as_bytes()),
         ("a list", b"[]"),
         ("without length", b"{\"gluonic.digest\": \"\", \"gluonic.digests\": {}}"),
-        ("a negative length", b"{\"gluonic.bytes\": -1}"),
+        ("without digests", b"{\"gluonic.bytes\": \"1\"}"),
     ] {
         std::fs::write(&record, text).unwrap();
         let checkpoint = Checkpoint::open(&file).unwrap();

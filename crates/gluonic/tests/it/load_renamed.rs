@@ -67,11 +67,11 @@ fn a_plan_through_rules_says_which_tensors_make_which_parameter() -> Result<()> 
     `<state>` for 4 of 4 parameters, 14 of 14 elements, 56 B to read
     by rules: 5 tensors become 4, 1 dropped
       rule 5 takes no key: never.{i} -> {i}.never
-    key       shape   bytes
+    key        shape  bytes
     0.weight  (2, 3)   24 B  copy, concat of transposed `in.left`, transposed `in.right` (axis 0)
-    0.bias    (2,)      8 B  copy, slice of `biases` (axis 0, 0..2)
+    0.bias      (2,)    8 B  copy, slice of `biases` (axis 0, 0..2)
     1.weight  (2, 2)   16 B  copy, rename of `out.kernel`
-    1.bias    (2,)      8 B  copy, slice of `biases` (axis 0, 2..4)
+    1.bias      (2,)    8 B  copy, slice of `biases` (axis 0, 2..4)
     ");
     let json = serde_json::to_value(&plan).unwrap();
     assert_eq!(json["steps"][1]["making"]["sources"][0], "biases");
@@ -114,7 +114,7 @@ fn a_rule_that_does_not_fit_is_a_problem_of_the_plan() -> Result<()> {
     assert_snapshot!(plan, @r"
     `<state>`: the rename rules do not fit it
     problems: 1
-      rule 1, `0.weight`: expected axis -2 to 1, found 7
+      rule 1, `0.weight`: expected a tensor with an axis 7, found shape (1, 3)
     ");
     assert!(matches!(plan.apply(&net), Err(Error::Load(_))));
     assert_eq!(photograph(&net), before);
@@ -177,7 +177,7 @@ fn aliases_are_keys_for_rules_and_stay_aliases() -> Result<()> {
     let renamed = Checkpoint::open(&file)?
         .renamed(&rules("[[rule]]\nfrom = \"{i}.{p}\"\nto = \"fc{i}.{p}\""))?;
     let names: Vec<Vec<&str>> = renamed.tensors().iter().map(|t| t.names().collect()).collect();
-    assert_eq!(names, [["fc0.weight", "fc1.weight"], ["fc0.bias", "fc1.bias"]]);
+    assert_eq!(names, [["fc0.bias", "fc1.bias"], ["fc0.weight", "fc1.weight"]]);
     // What is untouched still tells where it is from.
     let policy = by("[[rule]]\nfrom = \"{i}.{p}\"\nto = \"{i}.{p}\"");
     let other = Sequential::new();
@@ -279,6 +279,10 @@ fn what_pytorch_ties_is_one_tensor_with_aliases_and_views_that_overlap_are_not()
         // The ones after the alias are still their own values.
         assert_eq!(checkpoint.get("head.column")?.to_vec::<f32>()?, [1.0, 5.0, 9.0]);
         let file = folder.path().join("a.safetensors");
+        // Which safetensors cannot hold.
+        let complex = checkpoint.tensors().iter().filter(|t| t.dtype.name() == "complex128");
+        let drop = complex.map(|t| format!("[[rule]]\ndrop = {:?}\n", t.name));
+        let checkpoint = checkpoint.renamed(&rules(&drop.collect::<String>()))?;
         let report = checkpoint.export(&file, &ExportOptions::default())?;
         let copy = Checkpoint::open(&file)?;
         assert_eq!(report.tensors, checkpoint.tensors().len());

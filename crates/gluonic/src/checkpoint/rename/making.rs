@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use indexmap::IndexSet;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::plan::RenamePlan;
@@ -34,49 +35,37 @@ impl RenamePlan {
             let text = format!("rename of `{}`", name(source)).into();
             return Some(Making { sources: [name(source).clone()].into(), text });
         }
-        let mut sources: Vec<usize> = Vec::new();
+        let mut sources = IndexSet::new();
         target.recipe.sources(&mut |source| {
-            if !sources.contains(&source) {
-                sources.push(source);
-            }
+            sources.insert(source);
         });
-        let mut text = String::new();
-        write(&mut text, &target.recipe, &|source| name(source));
+        let text = words(&target.recipe, &|source| name(source)).into();
         let sources = sources.into_iter().map(|source| name(source).clone()).collect();
-        Some(Making { sources, text: text.into() })
+        Some(Making { sources, text })
     }
 }
 
-/// A recipe in words, at most about as long as a line.
-fn write<'n>(text: &mut String, recipe: &Recipe, name: &impl Fn(usize) -> &'n str) {
+/// A recipe in words.
+fn words<'n>(recipe: &Recipe, name: &impl Fn(usize) -> &'n str) -> String {
+    /// The parts that are told of one by one.
     const SHOWN: usize = 8;
     match recipe {
-        Recipe::Source(source) => {
-            text.push_str(&format!("`{}`", name(*source)));
-        }
+        Recipe::Source(source) => format!("`{}`", name(*source)),
         Recipe::Slice { of, axis, start, len } => {
-            text.push_str("slice of ");
-            write(text, of, name);
-            text.push_str(&format!(" (axis {axis}, {start}..{})", start + len));
+            format!("slice of {} (axis {axis}, {start}..{})", words(of, name), start + len)
         }
         Recipe::Concat { parts, axis } => {
-            text.push_str("concat of ");
-            for (i, part) in parts.iter().take(SHOWN).enumerate() {
-                text.push_str(if i > 0 { ", " } else { "" });
-                write(text, part, name);
-            }
+            let shown = parts.iter().take(SHOWN).map(|part| words(part, name));
+            let mut list = shown.collect::<Vec<_>>().join(", ");
             if parts.len() > SHOWN {
-                text.push_str(&format!(" and {} more", parts.len() - SHOWN));
+                list = format!("{list} and {} more", parts.len() - SHOWN);
             }
-            text.push_str(&format!(" (axis {axis})"));
+            format!("concat of {list} (axis {axis})")
         }
-        Recipe::Permute { of, axes } => {
-            match axes.as_slice() {
-                [1, 0] => text.push_str("transposed "),
-                axes => text.push_str(&format!("permuted {axes:?} ")),
-            }
-            write(text, of, name);
-        }
+        Recipe::Permute { of, axes } => match axes.as_slice() {
+            [1, 0] => format!("transposed {}", words(of, name)),
+            axes => format!("permuted {axes:?} {}", words(of, name)),
+        },
     }
 }
 

@@ -245,12 +245,11 @@ impl RenamePlan {
     /// How many tensors become how many.
     pub(in crate::checkpoint) fn summary(&self) -> String {
         let verb = if self.sources.len() == 1 { "tensor becomes" } else { "tensors become" };
-        let mut text = format!("{} {verb} {}", self.sources.len(), self.targets.len());
-        let dropped = self.dropped().count();
-        if dropped > 0 {
-            text.push_str(&format!(", {dropped} dropped"));
+        let text = format!("{} {verb} {}", self.sources.len(), self.targets.len());
+        match self.dropped().count() {
+            0 => text,
+            dropped => format!("{text}, {dropped} dropped"),
         }
-        text
     }
 
     /// The sources of which nothing is used.
