@@ -116,7 +116,8 @@ fn arrays(file: &Path) -> Result<Vec<(Box<str>, Vec<u32>)>, String> {
     let loaded = Checkpoint::open(file).and_then(|checkpoint| checkpoint.to_arrays());
     let loaded = loaded.map_err(|err| err.to_string())?;
     let time = start.elapsed().as_secs_f64();
-    println!("{time:7.2} s  {} arrays of {}", loaded.len(), file.display());
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    println!("{time:7.2} s  {} arrays of {name}", loaded.len());
     let bits = |array: &gluonic::NdArray| -> gluonic::Result<Vec<u32>> {
         Ok(array
             .cast(gluonic::DType::F32)?
