@@ -86,11 +86,6 @@ impl Target {
         TARGETS.iter().find(|target| target.name == name)
     }
 
-    /// Whether it reads a file, and not a text that somebody types.
-    pub fn is_reader(&self) -> bool {
-        matches!(self.check, Check::Reader(_) | Check::ShardIndex)
-    }
-
     /// Tries the bytes.
     ///
     /// # Panics

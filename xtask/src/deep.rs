@@ -14,11 +14,9 @@ use crate::{Answer, minilm, no_arguments, test};
 
 const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// What is demanded of `cargo xtask fuzz`: of each reader of files so many inputs, for which two
-/// cores need some minutes in all, and a busy machine may take longer; of the languages, whose inputs
-/// take long to compile, some time.
-const FUZZ: [(&str, &str); 2] =
-    [("readers", "--executions 2000000 --seconds 900"), ("languages", "--seconds 60")];
+/// What is demanded of each target of `cargo xtask fuzz`. Two quiet cores need some five minutes for
+/// all of them; a busy machine has time.
+const FUZZ: [&str; 4] = ["--executions", "2000000", "--seconds", "600"];
 
 /// How many cases each random test tries, eight times what `cargo xtask test` has time for.
 const CASES: u32 = 2048;
@@ -47,10 +45,7 @@ pub(crate) fn run(args: &[String]) -> Answer {
     if steps.has_tool("deny", "deny", works(cargo(["deny", "--version"]))) {
         steps.run("deny", Counting::One, LIMIT, &mut cargo(["deny", "check"]));
     }
-    for (targets, demand) in FUZZ {
-        let mut fuzz = cargo(["xtask", "fuzz", "--target", targets]);
-        steps.run(&format!("fuzz {targets}"), Counting::One, LIMIT, fuzz.args(demand.split(' ')));
-    }
+    steps.run("fuzz", Counting::One, LIMIT, cargo(["xtask", "fuzz"]).args(FUZZ));
     miri(&mut steps);
     thread_sanitizer(&mut steps);
     let mut package = cargo(["package", "--workspace", "--exclude", "xtask"]);

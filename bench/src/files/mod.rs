@@ -104,7 +104,7 @@ pub fn run(args: impl Iterator<Item = String>) -> Result<(), String> {
         ("20kx1k", Values { tensors: 20_000, elements: 1_000 }),
     ];
     for (case, values) in cases {
-        if case.contains(&options.case) {
+        if options.case.is_empty() || options.case == case {
             for folder in folders(&options)? {
                 compare(case, values, &folder, &options)
                     .map_err(|why| format!("{case} in `{}`: {why}", folder.display()))?;
@@ -223,7 +223,8 @@ fn race(case: &str, folder: &Path, rounds: usize, entries: &mut [Entry]) -> Resu
                 let entry = &mut before[i];
                 let later = |other: &Entry| saves(other) && other.ending == entry.ending;
                 if saves(entry) && !after.iter().any(later) {
-                    (entry.run)(Task::Save, &file(entry))?;
+                    let file = file(entry);
+                    (entry.run)(Task::Save, &file)?;
                 }
             }
         }

@@ -127,7 +127,8 @@ impl Bench<'_> {
         self.save.prepare(self.folder)?;
         let code = self.strace(&["-o", "/dev/null", "-e", inject])?;
         let outcome = match code {
-            Some(status::SAVED | status::UNCERTAIN) => Outcome::Done,
+            Some(status::SAVED) => Outcome::Done,
+            Some(status::UNCERTAIN) => self.save.uncertain(),
             Some(status::FAILED) => Outcome::Failed,
             _ => Outcome::Unknown,
         };

