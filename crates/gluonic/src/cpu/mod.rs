@@ -12,6 +12,7 @@ pub(crate) mod gather;
 pub(crate) mod gemm;
 pub(crate) mod order;
 pub(crate) mod reduce;
+pub(crate) mod rnn;
 pub(crate) mod softmax;
 pub(crate) mod update;
 

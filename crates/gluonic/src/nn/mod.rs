@@ -15,6 +15,7 @@ mod block;
 mod core;
 mod dense;
 mod dropout;
+pub mod rnn;
 mod scope;
 mod sequential;
 mod shape;

@@ -21,6 +21,7 @@ mod operators;
 mod order;
 mod random;
 mod reduce;
+pub(crate) mod rnn;
 mod scan;
 mod select;
 mod shape;
