@@ -15,6 +15,7 @@ pub(crate) mod norm;
 pub(crate) mod order;
 pub(crate) mod pool;
 pub(crate) mod reduce;
+pub(crate) mod rnn;
 pub(crate) mod softmax;
 pub(crate) mod update;
 pub(crate) mod window;

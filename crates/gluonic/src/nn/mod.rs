@@ -23,6 +23,7 @@ mod lambda;
 mod layout;
 mod norm;
 mod pool;
+pub mod rnn;
 mod scope;
 mod sequential;
 mod shape;

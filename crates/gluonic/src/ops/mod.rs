@@ -28,6 +28,7 @@ mod order;
 mod pool;
 mod random;
 mod reduce;
+pub(crate) mod rnn;
 mod scan;
 mod select;
 mod shape;

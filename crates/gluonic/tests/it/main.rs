@@ -43,6 +43,7 @@ mod random_arrays;
 mod rename;
 mod rename_suggest;
 mod repeats;
+mod rnn;
 mod select;
 mod select_language;
 mod select_model;
