@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use gluonic_formats::sharded::plan_shards;
 use gluonic_formats::{Digest, Format, TensorSpec, digest};
 use indexmap::IndexMap;
 
@@ -14,6 +13,7 @@ use super::file::Checkpoint;
 use super::pieces::{Maker, Output, Sink};
 use super::provenance::PROVENANCE;
 use super::rename::RenameRules;
+use super::shards::write_shards;
 use super::sidecar::write_recorded;
 use super::source::{FileBytes, Values};
 use super::tensor_info::TensorInfo;
@@ -21,7 +21,6 @@ use super::tie::{ALIASES, aliases_of};
 use super::write::format_of;
 use crate::array::DType;
 use crate::error::{Error, Result};
-use crate::storage;
 
 /// How a checkpoint is written.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -219,47 +218,4 @@ impl Checkpoint {
         }
         Ok((maker, outputs, cast))
     }
-}
-
-/// Writes tensors to several files, and then their index; to one file if that is enough.
-fn write_shards(
-    file: &Path,
-    format: Format,
-    tensors: &[TensorSpec<'_>],
-    mut metadata: IndexMap<String, String>,
-    digests: Option<&BTreeMap<&str, Digest>>,
-    most: u64,
-    data: &mut dyn FnMut(usize, &mut Sink<'_>) -> Result<()>,
-) -> Result<Vec<PathBuf>> {
-    let fail = FileBytes::fail;
-    let name = file.file_name().and_then(|name| name.to_str());
-    let name = name.ok_or_else(|| Error::Suffix { path: file.to_owned() })?;
-    let size = |spec: &TensorSpec<'_>| spec.byte_len().map_err(fail(file));
-    let sizes = tensors.iter().map(|spec| Ok((spec.name, size(spec)? as u64)));
-    let sizes = sizes.collect::<Result<Vec<_>>>()?;
-    let mut plan = plan_shards(&sizes, most, name).map_err(fail(file))?;
-    if let [_] = plan.shards.as_slice() {
-        write_recorded(file, format, tensors, &mut metadata, digests, data)?;
-        return Ok(vec![file.to_owned()]);
-    }
-    let mut files = Vec::new();
-    for shard in &plan.shards {
-        let path = file.with_file_name(&shard.file);
-        let own: Vec<_> = shard.tensors.iter().map(|i| tensors[*i]).collect();
-        let data = &mut |i: usize, sink: &mut Sink<'_>| data(shard.tensors[i], sink);
-        write_recorded(&path, format, &own, &mut IndexMap::new(), None, data)?;
-        files.push(path);
-    }
-    plan.index.metadata.extend(metadata);
-    if let Some(digests) = digests {
-        digest::add_record(&mut plan.index.metadata, digests);
-    }
-    // Last, so that whoever finds an index finds its files.
-    let path = file.with_file_name(format!("{name}.index.json"));
-    let text = plan.index.to_json().map_err(fail(&path))?;
-    storage::write_atomically(&path, |out: &mut dyn std::io::Write| {
-        out.write_all(text.as_bytes())
-    })?;
-    files.push(path);
-    Ok(files)
 }

@@ -1,16 +1,23 @@
-//! A model in several files, opened by its index.
+//! A model in several files: opened by its index, and written.
 
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
-use gluonic_formats::{Error as FormatError, Format, Limits, RawTensor, ShardIndex};
+use gluonic_formats::sharded::plan_shards;
+use gluonic_formats::{
+    Digest, Error as FormatError, Format, Limits, RawTensor, ShardIndex, TensorSpec, digest,
+};
+use indexmap::IndexMap;
 
 use super::file::Checkpoint;
 use super::once::once;
 use super::opened::{Kind, OpenFile, OpenValues};
+use super::pieces::Sink;
+use super::sidecar::write_recorded;
 use super::source::{FileBytes, Source, Values};
 use super::tensor_info::TensorInfo;
 use crate::array::NdArray;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::storage;
 
 /// The files of a model, and where each of its tensors stands.
@@ -69,6 +76,79 @@ fn check_links(file: &Path, folder: &Path, index: &ShardIndex<'_>) -> Result<()>
         }
     }
     Ok(())
+}
+
+/// Writes tensors, whose bytes `data` hands over, to several files, and then their index; to one file
+/// if that is enough.
+///
+/// A model that is there already stays whole until the new index takes the place of the old one:
+/// none of its files is written over, but removed afterwards.
+pub(super) fn write_shards(
+    file: &Path,
+    format: Format,
+    tensors: &[TensorSpec<'_>],
+    mut metadata: IndexMap<String, String>,
+    digests: Option<&BTreeMap<&str, Digest>>,
+    most: u64,
+    data: &mut dyn FnMut(usize, &mut Sink<'_>) -> Result<()>,
+) -> Result<Vec<PathBuf>> {
+    let fail = FileBytes::fail;
+    let name = file.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| Error::Suffix { path: file.to_owned() })?;
+    let size = |spec: &TensorSpec<'_>| spec.byte_len().map_err(fail(file));
+    let sizes = tensors.iter().map(|spec| Ok((spec.name, size(spec)? as u64)));
+    let sizes = sizes.collect::<Result<Vec<_>>>()?;
+    let mut plan = plan_shards(&sizes, most, name).map_err(fail(file))?;
+    if let [_] = plan.shards.as_slice() {
+        write_recorded(file, format, tensors, &mut metadata, digests, data)?;
+        return Ok(vec![file.to_owned()]);
+    }
+    let index = file.with_file_name(format!("{name}.index.json"));
+    let old = files_of(&index);
+    let mut number = 0;
+    while plan.shards.iter().any(|shard| old.contains(&shard.file)) {
+        number += 1;
+        plan = plan_shards(&sizes, most, &numbered(name, number)).map_err(fail(file))?;
+    }
+    let mut files = Vec::new();
+    for shard in &plan.shards {
+        let path = file.with_file_name(&shard.file);
+        let own: Vec<_> = shard.tensors.iter().map(|i| tensors[*i]).collect();
+        let data = &mut |i: usize, sink: &mut Sink<'_>| data(shard.tensors[i], sink);
+        write_recorded(&path, format, &own, &mut IndexMap::new(), None, data)?;
+        files.push(path);
+    }
+    plan.index.metadata.extend(metadata);
+    if let Some(digests) = digests {
+        digest::add_record(&mut plan.index.metadata, digests);
+    }
+    // Last, so that whoever finds an index finds its files.
+    let text = plan.index.to_json().map_err(fail(&index))?;
+    storage::write_atomically(&index, |out: &mut dyn std::io::Write| {
+        out.write_all(text.as_bytes())
+    })?;
+    for name in old {
+        if let Err(error) = storage::remove(&file.with_file_name(name)) {
+            log::warn!("a file that no index names any more is left: {error}");
+        }
+    }
+    files.push(index);
+    Ok(files)
+}
+
+/// The files that an index names, if there is one that can be read.
+fn files_of(index: &Path) -> BTreeSet<String> {
+    let text = storage::read(index).unwrap_or_default();
+    let index = ShardIndex::read(&text, &Limits::default());
+    index.map(|index| index.files().map(str::to_owned).collect()).unwrap_or_default()
+}
+
+/// Another name that files of a model can begin with: `model.1.safetensors`.
+fn numbered(name: &str, number: usize) -> String {
+    match name.rsplit_once('.') {
+        Some((stem, suffix)) => format!("{stem}.{number}.{suffix}"),
+        None => format!("{name}.{number}"),
+    }
 }
 
 impl Source for Shards {
