@@ -123,7 +123,7 @@ impl Checkpoint {
         };
         let tensors = header.entries.iter().map(TensorInfo::of).collect();
         let (format, metadata) = (Some(header.format), header.metadata);
-        Ok(Self::read(file.to_owned(), format, metadata, tensors, Box::new(open)))
+        Ok(Self::read(file.to_owned(), format, metadata, tensors, open))
     }
 
     /// Opens bytes that are in memory, or mapped to it. They are not copied.
