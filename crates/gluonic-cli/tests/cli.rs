@@ -453,7 +453,7 @@ fn a_conversion_keeps_to_its_memory_whatever_the_size_of_a_tensor() {
     };
     let peak = convert("b.safetensors", "16M");
     let mib = |bytes: u64| bytes >> 20;
-    println!(
+    eprintln!(
         "peak {} MiB of {} + {} MiB; `show` alone {} MiB",
         mib(peak),
         mib(MEMORY),
@@ -472,5 +472,5 @@ fn a_conversion_keeps_to_its_memory_whatever_the_size_of_a_tensor() {
 #[test]
 #[cfg(not(target_os = "linux"))]
 fn a_conversion_keeps_to_its_memory_whatever_the_size_of_a_tensor() {
-    println!("skipped: the most memory of a process is only looked at on Linux");
+    eprintln!("skipped: the most memory of a process is only looked at on Linux");
 }

@@ -111,7 +111,7 @@ impl fmt::Display for FileKind {
 }
 
 /// Tells the format from the bytes, of which the first few thousand are enough for everything
-/// but zip files, whose list of members stands at the end.
+/// but zip files, whose list of members stands at the end, and indexes with long metadata.
 ///
 /// # Errors
 /// * [`Error::Empty`] for no bytes.
@@ -244,11 +244,11 @@ fn file_kind(bytes: &[u8]) -> Option<FileKind> {
     }
 }
 
-/// Whether a JSON document has the key of an index near its beginning; the metadata that may
-/// stand before it is short.
+/// Whether a JSON document has the key of an index. The metadata before it may be long: with the
+/// digests of all tensors, say.
 fn is_shard_index(bytes: &[u8]) -> bool {
     const KEY: &[u8] = b"\"weight_map\"";
-    bytes.get(..4096).unwrap_or(bytes).windows(KEY.len()).any(|window| window == KEY)
+    bytes.windows(KEY.len()).any(|window| window == KEY)
 }
 
 #[cfg(test)]

@@ -71,6 +71,9 @@ pub struct NotFinite {
     pub first: usize,
 }
 
+/// Gets how many values of a tensor are NaN or infinite, and the first of them.
+type Look<'l> = dyn FnMut(&TensorInfo, usize, Option<usize>) + 'l;
+
 impl Checkpoint {
     /// Looks at all data: whether it is what the record says, and whether it holds numbers.
     ///
@@ -92,7 +95,7 @@ impl Checkpoint {
     /// ```
     pub fn check(&self) -> Result<CheckReport> {
         let mut not_finite = Vec::new();
-        let own = self.own_digests(&mut |info, (count, first)| {
+        let own = self.own_digests(&mut |info, count, first| {
             if let Some(first) = first {
                 not_finite.push(NotFinite { name: info.name.clone(), count, first });
             }
@@ -116,7 +119,7 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Format`] if the data breaks the format's rules.
     pub fn digests(&self) -> Result<BTreeMap<Box<str>, Digest>> {
-        let own = self.own_digests(&mut |_, _| {})?;
+        let own = self.own_digests(&mut |_, _, _| {})?;
         Ok(self.with_aliases(&own).into_iter().map(|(name, d)| (name.into(), d)).collect())
     }
 
@@ -138,15 +141,11 @@ impl Checkpoint {
     /// [`Error::Format`] if the record in the metadata is damaged; [`Error::Record`] if the one
     /// beside the file is, or is of another state of the file; else as [`Checkpoint::digests`].
     pub fn verify(&self) -> Result<Option<Vec<Damage>>> {
-        self.compare(&self.own_digests(&mut |_, _| {})?)
+        self.compare(&self.own_digests(&mut |_, _, _| {})?)
     }
 
-    /// The digest of each tensor by its own name. `look` gets how many of its values are no finite
-    /// numbers, and the first of them.
-    fn own_digests(
-        &self,
-        look: &mut dyn FnMut(&TensorInfo, (usize, Option<usize>)),
-    ) -> Result<BTreeMap<&str, Digest>> {
+    /// The digest of each tensor by its own name.
+    fn own_digests(&self, look: &mut Look<'_>) -> Result<BTreeMap<&str, Digest>> {
         let values = self.open_values()?;
         let maker = Maker::of(&*values, self.tensors(), u64::MAX);
         let mut digests = BTreeMap::new();
@@ -166,7 +165,7 @@ impl Checkpoint {
                 Ok(())
             })?;
             digests.insert(&*info.name, hasher.finish().map_err(&fail)?);
-            look(info, (count, first));
+            look(info, count, first);
         }
         Ok(digests)
     }

@@ -98,7 +98,7 @@ impl Checkpoint {
             Kind::Tensors(open, header) => (open, header),
         };
         let len = open.len();
-        let mut new = Self::of_header(file.to_owned(), header, Box::new(open));
+        let mut new = Self::of_header(file.to_owned(), header, open);
         let sidecar = |format| Sidecar::find(file, format, len, new.tensors());
         new.inner().sidecar = new.format().and_then(sidecar);
         Ok(new)

@@ -57,7 +57,7 @@ struct Place {
 /// What a file turned out to be.
 pub(super) enum Kind {
     /// One with tensors.
-    Tensors(OpenFile, Header<'static>),
+    Tensors(Box<OpenFile>, Header<'static>),
     /// The index of several files.
     Index(Vec<u8>),
 }
@@ -122,7 +122,7 @@ impl OpenFile {
         let places = places.collect();
         let checksums = checksums.into_iter().map(|checksum| (checksum, Mutex::default()));
         let checksums = checksums.collect();
-        Kind::Tensors(OpenFile { file, places, checksums }, header)
+        Kind::Tensors(Box::new(OpenFile { file, places, checksums }), header)
     }
 
     /// How many bytes it has.

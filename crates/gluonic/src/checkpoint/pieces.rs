@@ -297,13 +297,12 @@ fn row_len(shape: &[usize]) -> usize {
     shape.first().copied().unwrap_or(0)
 }
 
+/// Takes where a box starts along each axis, and how long it is.
+type Part<'p> = dyn FnMut(&[usize], &[usize]) -> Result<()> + 'p;
+
 /// Takes a shape apart into boxes of at most `most` elements, each of which is one run of its
-/// row-major elements, and calls `each` with where they start and how long they are.
-fn parts(
-    shape: &[usize],
-    most: usize,
-    each: &mut dyn FnMut(&[usize], &[usize]) -> Result<()>,
-) -> Result<()> {
+/// row-major elements, and hands them to `each`.
+fn parts(shape: &[usize], most: usize, each: &mut Part<'_>) -> Result<()> {
     if shape.contains(&0) {
         return Ok(());
     }

@@ -102,7 +102,8 @@ impl Runs {
             _ => (self.outer.as_slice(), one),
         };
         // How many runs a span has; if not even one, a span has a part of one.
-        let n_runs = if last.from == 0 { 1 } else { 1 + (most - self.len.min(most)) / last.from };
+        let more = (most - self.len.min(most)).checked_div(last.from);
+        let n_runs = 1 + more.unwrap_or(0);
         let part = if n_runs > 1 { self.len } else { self.len.min(most) };
         odometer(rest, self.from, self.to, &mut |from, to| {
             for first in (0..last.len).step_by(n_runs) {

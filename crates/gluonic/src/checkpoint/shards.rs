@@ -39,7 +39,7 @@ pub(super) fn open(file: &Path, index: &[u8]) -> Result<Checkpoint> {
         let path = folder.join(name);
         match OpenFile::open(&path)? {
             Kind::Tensors(open, header) => {
-                files.push(open);
+                files.push(*open);
                 headers.push((name, header));
             }
             Kind::Index(_) => return Err(FileBytes::fail(&path)(FormatError::Index)),
@@ -208,7 +208,7 @@ impl Values for OpenShards<'_> {
     }
 
     fn hold(&self, positions: &[usize]) -> Result<()> {
-        let by_file = self.files.iter().zip(self.by_file(positions));
-        by_file.map(|(file, (_, positions))| file.hold(&positions)).collect()
+        let mut by_file = self.files.iter().zip(self.by_file(positions));
+        by_file.try_for_each(|(file, (_, positions))| file.hold(&positions))
     }
 }

@@ -224,10 +224,10 @@ fn expected(
             Some((array, cast)) => {
                 let array = array.cast(cast).unwrap();
                 let data: Vec<u8> = match cast {
-                    DType::F16 => bytes(array.to_vec::<half::f16>(), |x| x.to_le_bytes()),
-                    DType::BF16 => bytes(array.to_vec::<half::bf16>(), |x| x.to_le_bytes()),
-                    DType::F32 => bytes(array.to_vec::<f32>(), |x| x.to_le_bytes()),
-                    _ => bytes(array.to_vec::<f64>(), |x| x.to_le_bytes()),
+                    DType::F16 => bytes(array.to_vec::<half::f16>(), half::f16::to_le_bytes),
+                    DType::BF16 => bytes(array.to_vec::<half::bf16>(), half::bf16::to_le_bytes),
+                    DType::F32 => bytes(array.to_vec::<f32>(), f32::to_le_bytes),
+                    _ => bytes(array.to_vec::<f64>(), f64::to_le_bytes),
                 };
                 let dtype = Raw::from_name(cast.name()).unwrap();
                 RawTensor::new(tensor.name().to_owned(), dtype, tensor.shape().to_vec(), data)
@@ -424,7 +424,7 @@ fn several_files_are_the_same_with_any_memory() -> Result<()> {
         assert_eq!(Checkpoint::open(&index)?.root()?, report.root);
         assert_eq!(Checkpoint::open(&index)?.verify()?, Some(vec![]));
         assert_eq!(Checkpoint::open(&index)?.to_arrays()?.len(), many().len());
-        Ok((index, report.files.iter().map(|file| read(file)).collect()))
+        Ok((index, report.files.iter().map(read).collect()))
     };
     assert!(export("tiny", Some(64))?.1 == export("default", None)?.1);
     Ok(())
