@@ -31,7 +31,9 @@ pub(super) fn once(
         let [owner, others @ ..] = group.as_slice() else { continue };
         let names = others.iter().map(|other| tensors[*other].name.clone());
         left[*owner].aliases = names.collect();
-        others.iter().for_each(|other| stays[*other] = false);
+        for other in others {
+            stays[*other] = false;
+        }
     }
     let places: Vec<usize> = (0..tensors.len()).filter(|place| stays[*place]).collect();
     let mut stays = stays.iter();

@@ -27,8 +27,10 @@
 
 use std::time::{Duration, Instant};
 
+use gluonic::checkpoint::ExportOptions;
 use gluonic::prelude::*;
 use gluonic_formats::{DType as Raw, RawTensor, npz, safetensors};
+use indexmap::IndexMap;
 
 use crate::support::{error, write};
 
@@ -84,8 +86,7 @@ fn code_in_a_pickle_is_never_run() {
     let mark = folder.path().join("run");
     let command = format!("touch {}", mark.display());
     let call = |global: &str| {
-        let text =
-            [&[b'X'], &(command.len() as u32).to_le_bytes()[..], command.as_bytes()].concat();
+        let text = [b"X", &(command.len() as u32).to_le_bytes()[..], command.as_bytes()].concat();
         [b"c".as_slice(), global.as_bytes(), b"\n", &text, b"\x85R"].concat()
     };
     for global in ["os\nsystem", "posix\nsystem", "builtins\neval", "subprocess\nPopen"] {
@@ -126,7 +127,9 @@ fn gguf(dims: &[u64], offset: u64) -> Vec<u8> {
     bytes.extend([1_u64, 0, 1].map(u64::to_le_bytes).concat());
     bytes.push(b'w');
     bytes.extend((dims.len() as u32).to_le_bytes());
-    dims.iter().for_each(|dim| bytes.extend(dim.to_le_bytes()));
+    for dim in dims {
+        bytes.extend(dim.to_le_bytes());
+    }
     bytes.extend(0_u32.to_le_bytes()); // F32
     bytes.extend(offset.to_le_bytes());
     bytes.resize(bytes.len().next_multiple_of(32) + 64, 0);
@@ -160,7 +163,7 @@ fn an_index_that_leads_elsewhere_is_refused_before_any_file_is_opened() {
     let inside = folder.path().join("model");
     std::fs::create_dir_all(inside.join("a")).unwrap();
     let tensor = RawTensor::new("w", Raw::U8, vec![1], vec![1]).unwrap();
-    let bytes = safetensors::write(&[tensor], &Default::default()).unwrap();
+    let bytes = safetensors::write(&[tensor], &IndexMap::default()).unwrap();
     write(folder.path().join("x"), &bytes);
     write(inside.join("a/x"), &bytes);
     let index = inside.join("model.safetensors.index.json");
@@ -212,7 +215,7 @@ fn a_shard_that_is_a_link_out_of_the_folder_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let tensor = RawTensor::new("w", Raw::U8, vec![1], vec![1]).unwrap();
-    let bytes = safetensors::write(&[tensor], &Default::default()).unwrap();
+    let bytes = safetensors::write(&[tensor], &IndexMap::default()).unwrap();
     let map = "{\"weight_map\": {\"w\": \"w.safetensors\"}}";
     for name in ["model", "blobs", "snapshot", "elsewhere"] {
         std::fs::create_dir(at(name)).unwrap();
@@ -318,7 +321,7 @@ fn one_name_twice_is_refused_in_every_format() {
         |name: &str| RawTensor::new(name.to_owned(), Raw::U8, vec![2], vec![1, 2]).unwrap();
     let two = [tensor("first"), tensor("other")];
     for bytes in [
-        safetensors::write(&two, &Default::default()).unwrap(),
+        safetensors::write(&two, &IndexMap::default()).unwrap(),
         npz::write(&two).unwrap(),
         gluonic_formats::mxnet_params::write(&two).unwrap(),
     ] {
@@ -388,7 +391,7 @@ fn a_member_of_npz_that_leads_elsewhere_is_neither_read_nor_written() {
         let file = folder.path().join("a.npz");
         let mut state = Snapshot::new();
         state.insert(name, &NdArray::ones(1, DType::F32).unwrap()).unwrap();
-        let written = Checkpoint::from(&state).export(&file, &Default::default());
+        let written = Checkpoint::from(&state).export(&file, &ExportOptions::default());
         assert!(written.is_err() || Checkpoint::open(&file).is_ok(), "{name}");
     }
 }
