@@ -24,9 +24,10 @@ pub(crate) fn run(args: &[String]) -> Answer {
     let output = command.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&output.stderr);
     let rows = rows(&text);
-    table(&rows).iter().for_each(|line| println!("{line}"));
     let missing = tidy::untested_gradients()?;
-    missing.iter().for_each(|line| println!("{line}"));
+    for line in table(&rows).iter().chain(&missing) {
+        println!("{line}");
+    }
     if !output.status.success() {
         // Without the rows, what is left is what the failed tests say.
         let rest: Vec<_> = text.lines().filter(|line| !line.contains(MARK)).collect();
@@ -60,8 +61,8 @@ fn rows(text: &str) -> Vec<(String, Vec<f64>)> {
 fn table(rows: &[(String, Vec<f64>)]) -> Vec<String> {
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     let line = |name: &str, cells: Vec<String>| {
-        let cells: String = cells.iter().map(|cell| format!("{cell:>12}")).collect();
-        format!("{name:width$}{cells}")
+        let cells: Vec<_> = cells.iter().map(|cell| format!("{cell:>12}")).collect();
+        format!("{name:width$}{}", cells.concat())
     };
     let head = line("", LAYOUTS.map(str::to_owned).to_vec());
     let body = rows.iter().map(|(name, errors)| {

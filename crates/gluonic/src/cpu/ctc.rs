@@ -25,7 +25,7 @@ pub(crate) struct Sample<'a, T> {
 impl<T: Float> Sample<'_, T> {
     /// The labels with a blank before, between and after.
     fn symbol(&self, s: usize) -> usize {
-        if s % 2 == 0 { self.classes - 1 } else { self.labels[s / 2] as usize }
+        if s.is_multiple_of(2) { self.classes - 1 } else { self.labels[s / 2] as usize }
     }
 
     /// Whether an alignment may go from state `s - 2` to `s`, leaving out the blank between.

@@ -21,7 +21,7 @@ use crate::error::Result;
 /// ```
 ///
 /// # Source
-/// Schroff, Kalenichenko and Philbin (2015), "FaceNet", eq. 3; MXNet 1.9.1, `gluon/loss.py`, class
+/// Schroff, Kalenichenko and Philbin (2015), "`FaceNet`", eq. 3; MXNet 1.9.1, `gluon/loss.py`, class
 /// `TripletLoss`, which has no sample weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TripletLoss {

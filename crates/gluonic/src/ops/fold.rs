@@ -36,7 +36,9 @@ impl Fold {
             Fold::L1 => sum_of(out, T::abs),
             Fold::L2 => {
                 sum_of(out, |x| x * x);
-                out.iter_mut().for_each(|out| *out = out.sqrt());
+                for out in out {
+                    *out = out.sqrt();
+                }
             }
             Fold::LogSumExp => kernel::log_sum_exp(out, x, n, inner),
         }

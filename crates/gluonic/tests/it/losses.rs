@@ -6,8 +6,8 @@ use gluonic::prelude::*;
 
 use crate::support::{array, error, variant};
 
-/// Six digits, of which MXNet's `float32` may have the last one wrong.
-const TOLERANCE: f64 = 3e-6;
+/// MXNet's sums are in `float32`, and its log-softmax is off by up to 4e-6.
+const TOLERANCE: f64 = 1e-5;
 
 #[track_caller]
 fn near(found: Result<NdArray>, expected: &[f64]) {
