@@ -99,38 +99,50 @@ impl Sizes {
         let windows = self.windows;
         let [_, height, width] = windows.output;
         let [_, kernel_height, kernel_width] = windows.kernel;
-        let ([depth_in, height_in, width_in], taps) = (windows.input, windows.taps());
+        let [depth_in, height_in, width_in] = windows.input;
         let (stride, dilation) = (windows.stride[2], windows.dilation[2]);
+        // Divisions once, not for each run: runs are short where images are small.
+        let (line0, x0) = (start / width.max(1), start % width.max(1));
+        let (z0, y0) = (line0 / height.max(1), line0 % height.max(1));
+        let (mut channel, mut kz, mut ky, mut kx) = (0, 0, 0, 0);
         for row in 0..self.rows() {
-            let (channel, tap) = (row / taps, row % taps);
-            let (kz, ky) = (tap / kernel_width / kernel_height, tap / kernel_width % kernel_height);
-            let kx = tap % kernel_width;
             let (first, end) = windows.inside(kx);
-            let mut place = start;
-            while place < start + n {
-                let (line, x0) = (place / width, place % width);
-                let x1 = width.min(x0 + start + n - place);
-                let at = place - start;
-                let inside = windows.at(0, line / height, kz).zip(windows.at(1, line % height, ky));
-                match inside {
-                    Some((z, y)) => {
-                        let from = first.clamp(x0, x1);
-                        let to = end.clamp(from, x1);
-                        if from > x0 {
-                            f(row, at, from - x0, None);
+            let (mut z, mut y, mut x, mut at) = (z0, y0, x0, 0);
+            while at < n {
+                let next = width.min(x + n - at);
+                match windows.at(0, z, kz).zip(windows.at(1, y, ky)) {
+                    Some((iz, iy)) => {
+                        let from = first.clamp(x, next);
+                        let to = end.clamp(from, next);
+                        if from > x {
+                            f(row, at, from - x, None);
                         }
                         if to > from {
-                            let line = (channel * depth_in + z) * height_in + y;
-                            let x = from * stride + kx * dilation - windows.padding[2];
-                            f(row, at + from - x0, to - from, Some(line * width_in + x));
+                            let line = (channel * depth_in + iz) * height_in + iy;
+                            let ix = from * stride + kx * dilation - windows.padding[2];
+                            f(row, at + from - x, to - from, Some(line * width_in + ix));
                         }
-                        if x1 > to {
-                            f(row, at + to - x0, x1 - to, None);
+                        if next > to {
+                            f(row, at + to - x, next - to, None);
                         }
                     }
-                    None => f(row, at, x1 - x0, None),
+                    None => f(row, at, next - x, None),
                 }
-                place += x1 - x0;
+                at += next - x;
+                (x, y) = (0, y + 1);
+                if y == height {
+                    (y, z) = (0, z + 1);
+                }
+            }
+            kx += 1;
+            if kx == kernel_width {
+                (kx, ky) = (0, ky + 1);
+            }
+            if ky == kernel_height {
+                (ky, kz) = (0, kz + 1);
+            }
+            if kz == windows.kernel[0] {
+                (kz, channel) = (0, channel + 1);
             }
         }
     }

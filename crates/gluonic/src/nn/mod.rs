@@ -15,10 +15,12 @@ mod activations;
 mod batch_norm;
 mod block;
 mod conv;
+mod conv_settings;
 mod core;
 mod dense;
 mod dropout;
 mod embedding;
+mod group_norm;
 mod lambda;
 mod layout;
 mod norm;
@@ -34,15 +36,15 @@ pub use activation::{Activation, ActivationLayer};
 pub use activations::{ELU, GELU, LeakyReLU, PReLU, SELU, Swish};
 pub use batch_norm::{BatchNorm, BatchNormConfig};
 pub use block::{Block, BlockExt, Member};
-pub use conv::{
-    Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, ConvConfig,
-};
+pub use conv::{Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose};
+pub use conv_settings::ConvConfig;
 pub use dense::{Dense, DenseConfig};
 pub use dropout::Dropout;
 pub use embedding::{Embedding, EmbeddingConfig};
+pub use group_norm::{GroupNorm, InstanceNorm};
 pub use lambda::Lambda;
 pub use layout::DataLayout;
-pub use norm::{GroupNorm, InstanceNorm, LayerNorm, NormConfig, RMSNorm};
+pub use norm::{LayerNorm, NormConfig, RMSNorm};
 pub use pool::{
     AvgPool1D, AvgPool2D, AvgPool3D, GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D,
     GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D, MaxPool1D, MaxPool2D, MaxPool3D, PoolConfig,

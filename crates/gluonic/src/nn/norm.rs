@@ -1,15 +1,15 @@
-//! Layers that normalize each sample by itself.
+//! Layers that normalize along an axis; what all that normalize each sample have in common.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::Forward;
 use super::core::BlockCore;
-use crate::array::{DType, NdArray, with_shapes_only};
+use crate::array::{DType, NdArray};
 use crate::autograd::GradReq;
 use crate::error::{Error, Result, or_panic};
 use crate::init::{Initializer, One, Zero};
-use crate::ops::{group_norm, instance_norm, layer_norm, resolve_axis, rms_norm};
+use crate::ops::{layer_norm, resolve_axis, rms_norm};
 use crate::param::{Kind, ParamSpec, Parameter, ParameterDict};
 use crate::shape::Shape;
 
@@ -86,19 +86,19 @@ pub(super) fn python_float(value: f64) -> String {
 
 /// What a layer has beside its core.
 #[derive(Clone, Debug)]
-struct Settings {
-    axis: isize,
-    num_groups: usize,
-    per_channel: bool,
-    epsilon: f64,
-    center: bool,
-    scale: bool,
+pub(super) struct Settings {
+    pub(super) axis: isize,
+    pub(super) num_groups: usize,
+    pub(super) per_channel: bool,
+    pub(super) epsilon: f64,
+    pub(super) center: bool,
+    pub(super) scale: bool,
 }
 
 /// The core, gamma, beta if it is wanted, and the settings of a layer.
-type Parts = (BlockCore, Parameter, Option<Parameter>, Settings);
+pub(super) type Parts = (BlockCore, Parameter, Option<Parameter>, Settings);
 
-fn build(
+pub(super) fn build(
     class: &'static str,
     (axis, scale): (isize, bool),
     n: Option<usize>,
@@ -139,7 +139,7 @@ fn build(
 }
 
 /// The values of gamma and beta, which learn their number from `x` if they do not know it.
-fn values(
+pub(super) fn values(
     op: &'static str,
     x: &NdArray,
     (gamma, beta): (&Parameter, Option<&Parameter>),
@@ -164,7 +164,7 @@ fn values(
 }
 
 /// The size of an axis.
-fn size_of_axis(op: &'static str, x: &NdArray, axis: isize) -> Result<usize> {
+pub(super) fn size_of_axis(op: &'static str, x: &NdArray, axis: isize) -> Result<usize> {
     Ok(x.dims()[resolve_axis(op, axis, x.rank())?])
 }
 
@@ -173,6 +173,7 @@ fn channels(gamma: &Parameter) -> usize {
     gamma.shape().and_then(|shape| shape.first().copied().flatten()).unwrap_or_default()
 }
 
+/// The constructors of a layer, with its default axis and whether gamma is trained.
 macro_rules! constructors {
     ($name:ident, $axis:literal, $scale:literal) => {
         impl $name {
@@ -202,6 +203,8 @@ macro_rules! constructors {
         }
     };
 }
+
+pub(super) use constructors;
 
 /// Normalizes along one axis, by its mean and variance: see
 /// [`ops::layer_norm`](crate::ops::layer_norm).
@@ -248,55 +251,6 @@ impl Forward for LayerNorm {
         let y = values("layer_norm", x, (&self.gamma, self.beta.as_ref()), size)
             .and_then(|(gamma, beta)| layer_norm(x, Some(&gamma), beta.as_ref(), axis, epsilon));
         y.map_err(|error| error.at(self.gamma.name()))
-    }
-}
-
-/// Normalizes each channel of each sample: see
-/// [`ops::instance_norm`](crate::ops::instance_norm).
-///
-/// # Shapes
-/// An input of two axes or more, the first one of samples; the output has the same shape. `gamma`,
-/// by default not trained, and `beta` are `(channels,)`.
-///
-/// # Source
-/// Ulyanov, Vedaldi and Lempitsky (2016), "Instance normalization"; MXNet 1.9.1,
-/// `gluon/nn/basic_layers.py`, class `InstanceNorm`.
-#[derive(Clone, Debug, gluonic_derive::Block)]
-#[block(display = "Self::print")]
-pub struct InstanceNorm {
-    core: BlockCore,
-    gamma: Parameter,
-    beta: Option<Parameter>,
-    #[block(skip)]
-    settings: Settings,
-}
-constructors!(InstanceNorm, 1, false);
-
-impl InstanceNorm {
-    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.settings.print(&self.core, &self.gamma, f)
-    }
-}
-
-impl Forward for InstanceNorm {
-    fn forward(&self, x: &NdArray) -> Result<NdArray> {
-        let (op, &Settings { axis, epsilon, .. }) = ("instance_norm", &self.settings);
-        let normalize = || {
-            let axis = resolve_axis(op, axis, x.rank())?;
-            if axis == 0 {
-                return Err(Error::Axis { op, axis: 0, rank: x.rank() });
-            }
-            let params = (&self.gamma, self.beta.as_ref());
-            let (gamma, beta) = values(op, x, params, || Ok(x.dims()[axis]))?;
-            let (gamma, beta) = (Some(&gamma), beta.as_ref());
-            if axis == 1 {
-                return instance_norm(x, gamma, beta, epsilon);
-            }
-            let mut swap: Vec<isize> = (0..x.rank() as isize).collect();
-            swap.swap(1, axis);
-            instance_norm(&x.permute(&swap)?, gamma, beta, epsilon)?.permute(&swap)
-        };
-        normalize().map_err(|error| error.at(self.gamma.name()))
     }
 }
 
@@ -356,98 +310,9 @@ impl Forward for RMSNorm {
     }
 }
 
-/// Normalizes each group of channels of each sample: see
-/// [`ops::group_norm`](crate::ops::group_norm).
-///
-/// # Shapes
-/// An input `(batch, channels, …)`; the output has the same shape. `gamma` and `beta` are
-/// `(num_groups,)`, or with `per_channel` `(channels,)`.
-///
-/// # Examples
-/// ```
-/// use gluonic::prelude::*;
-/// let layer = GroupNorm::new(2)?;
-/// assert_eq!(layer.to_string(), "GroupNorm(eps=1e-05, num_groups=2, center=True, scale=True)");
-/// assert_eq!(layer.infer_shapes(&[(1, 4, 8, 8)])?.to_string(), "(1, 4, 8, 8)");
-/// # Ok::<(), gluonic::Error>(())
-/// ```
-///
-/// # Source
-/// Wu and He (2018), "Group normalization"; MXNet 1.9.1, `gluon/nn/basic_layers.py`, class
-/// `GroupNorm`.
-#[derive(Clone, Debug, gluonic_derive::Block)]
-#[block(display = "Self::print")]
-pub struct GroupNorm {
-    core: BlockCore,
-    gamma: Parameter,
-    beta: Option<Parameter>,
-    #[block(skip)]
-    settings: Settings,
-}
-
-impl GroupNorm {
-    /// A layer for `num_groups` groups.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] if there are none.
-    pub fn new(num_groups: usize) -> Result<Self> {
-        Self::with(NormConfig { num_groups, ..NormConfig::default() })
-    }
-
-    /// A layer with everything said.
-    ///
-    /// # Errors
-    /// As [`LayerNorm::with`]; [`Error::Setting`] if the groups do not divide `in_channels`.
-    pub fn with(config: NormConfig) -> Result<Self> {
-        let groups = config.num_groups;
-        if let Some(n) = config.in_channels
-            && n.checked_rem(groups) != Some(0)
-        {
-            let found = format!("{groups} for {n}").into();
-            let expected = "a divisor of the channels";
-            return Err(Error::Setting { setting: "num_groups", expected, found });
-        }
-        let n = if config.per_channel { config.in_channels } else { Some(groups) };
-        if groups == 0 {
-            let (setting, expected) = ("num_groups", "1 or more");
-            return Err(Error::Setting { setting, expected, found: "0".into() });
-        }
-        let (core, gamma, beta, settings) = build("GroupNorm", (1, true), n, true, config)?;
-        Ok(GroupNorm { core, gamma, beta, settings })
-    }
-
-    fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Settings { num_groups, epsilon, center, scale, .. } = self.settings;
-        let (epsilon, center, scale) =
-            (python_float(epsilon), python_bool(center), python_bool(scale));
-        write!(
-            f,
-            "GroupNorm(eps={epsilon}, num_groups={num_groups}, center={center}, scale={scale})"
-        )
-    }
-}
-
-impl Forward for GroupNorm {
-    fn forward(&self, x: &NdArray) -> Result<NdArray> {
-        let Settings { num_groups, per_channel, epsilon, .. } = self.settings;
-        let size = || {
-            if !per_channel {
-                return Ok(num_groups);
-            }
-            // The operation's own checks first: nothing is inferred from what it refuses.
-            with_shapes_only(|| group_norm(x, None, None, num_groups, epsilon))?;
-            size_of_axis("group_norm", x, 1)
-        };
-        let y = values("group_norm", x, (&self.gamma, self.beta.as_ref()), size).and_then(
-            |(gamma, beta)| group_norm(x, Some(&gamma), beta.as_ref(), num_groups, epsilon),
-        );
-        y.map_err(|error| error.at(self.gamma.name()))
-    }
-}
-
 impl Settings {
     /// As Gluon prints a layer with an axis.
-    fn print(
+    pub(super) fn print(
         &self,
         core: &BlockCore,
         gamma: &Parameter,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Forward;
-use super::conv::each_axis;
+use super::conv_settings::each_axis;
 use super::core::BlockCore;
 use super::layout::DataLayout;
 use crate::array::NdArray;

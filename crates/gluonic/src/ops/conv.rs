@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::window::{WindowSettings, with_spatial};
+use super::window::{WindowSettings, of_channels_last, with_spatial};
 use super::{Flat, compute_type, edges, output};
 use crate::array::{Buf, Compute, NdArray, for_float, shapes_only};
 use crate::autograd::{Op, Sinks};
@@ -225,8 +225,10 @@ pub(crate) fn conv_act(
         let rank = spatial_rank("conv", x.dims(), weight.dims())? + 2;
         let first = channels_first(rank);
         let options = ConvOptions { channels_last: false, ..options.clone() };
-        let (x, weight) = (x.permute(&first)?, weight.permute(&first)?);
-        return conv_act(&x, &weight, bias, &options, act)?.permute(&channels_last(rank));
+        let (moved, weight) = (x.permute(&first)?, weight.permute(&first)?);
+        let y = conv_act(&moved, &weight, bias, &options, act);
+        let y = y.map_err(|error| of_channels_last(error, x.dims()))?;
+        return y.permute(&channels_last(rank));
     }
     let inputs: SmallVec<[&NdArray; 3]> = [x, weight].into_iter().chain(bias).collect();
     let compute = compute_type("conv", &inputs)?;

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::conv::{
     ConvNode, ConvOptions, channels_first, channels_last, fill_channels, scratch, spatial_rank,
 };
-use super::window::{WindowSettings, with_spatial};
+use super::window::{WindowSettings, of_channels_last, with_spatial};
 use super::{Flat, compute_type, edges, output};
 use crate::array::{Buf, NdArray, for_float, shapes_only};
 use crate::cpu::conv::{self as kernel, Sizes};
@@ -108,8 +108,9 @@ pub(crate) fn conv_transpose_act(
         let rank = spatial_rank("conv_transpose", x.dims(), weight.dims())? + 2;
         let first = channels_first(rank);
         let options = ConvOptions { channels_last: false, ..options.clone() };
-        let (x, weight) = (x.permute(&first)?, weight.permute(&first)?);
-        let y = conv_transpose_act(&x, &weight, bias, &options, output_padding, act)?;
+        let (moved, weight) = (x.permute(&first)?, weight.permute(&first)?);
+        let y = conv_transpose_act(&moved, &weight, bias, &options, output_padding, act);
+        let y = y.map_err(|error| of_channels_last(error, x.dims()))?;
         return y.permute(&channels_last(rank));
     }
     let inputs: SmallVec<[&NdArray; 3]> = [x, weight].into_iter().chain(bias).collect();

@@ -150,6 +150,20 @@ fn extent(kernel: usize, dilation: usize) -> Option<usize> {
     (kernel - 1).checked_mul(dilation)?.checked_add(1)
 }
 
+/// An error about an input of which the channels were moved to the second axis, told of the input as
+/// it is.
+pub(super) fn of_channels_last(error: Error, x: &Dims) -> Error {
+    match error {
+        Error::Misfit { op, needs, .. } => Error::Misfit { op, input: x.into(), needs },
+        Error::Window(mut error) => {
+            error.input = x.into();
+            error.axis -= 1;
+            Error::Window(error)
+        }
+        error => error,
+    }
+}
+
 /// The sizes of a result that has `channels` instead of the channels of `dims`, and these spatial
 /// sizes.
 pub(super) fn with_spatial(

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use crate::support::gradcheck::{Layout, check};
-use crate::support::{Rng, array, bits, error, photograph, value};
+use crate::support::{Rng, array, bits, check_golden, error, photograph, value};
 
 /// The sizes and settings of a convolution with two spatial axes.
 #[derive(Clone, Debug)]
@@ -150,6 +150,24 @@ proptest! {
         let found = conv(&x, &weight, None, &options).unwrap();
         prop_assert_eq!(bits(&found), bits(&expected.permute(&last).unwrap()));
     }
+}
+
+#[test]
+fn outputs_and_gradients_are_those_of_mxnet() -> Result<()> {
+    let config = |channels: usize, kernel: [usize; 2]| ConvConfig {
+        channels,
+        kernel_size: kernel.into(),
+        ..ConvConfig::default()
+    };
+    let strided =
+        ConvConfig { strides: (2, 1).into(), padding: (1, 0).into(), ..config(2, [3, 2]) };
+    let grouped =
+        ConvConfig { dilation: 2.into(), groups: 2, use_bias: false, ..config(4, [3, 3]) };
+    let relu = ConvConfig { activation: Some(Activation::Relu), ..config(2, [1, 1]) };
+    for (i, config) in [config(3, [3, 3]), strided, grouped, relu].into_iter().enumerate() {
+        check_golden(&Conv2D::with(config)?, &format!("conv2d_{i}"), 1, &[]);
+    }
+    Ok(())
 }
 
 #[test]
@@ -362,6 +380,15 @@ fn inputs_that_do_not_fit_name_the_weight_and_change_nothing() {
     assert_eq!(photograph(&layer), before);
     layer.call(&NdArray::ones((1, 3, 8, 8), DType::F32).unwrap()).unwrap();
     assert_snapshot!(told(&[1, 2, 8, 8]), @"parameter `conv0_weight`: `conv`: input (1, 2, 8, 8) does not fit: it has 2 channels, weight (4, 3, 5, 5) needs 3");
+    let config = ConvConfig {
+        kernel_size: 5.into(),
+        layout: DataLayout::ChannelsLast,
+        ..ConvConfig::default()
+    };
+    let last = name::manager(|| Conv2D::with(config).unwrap());
+    last.initialize().unwrap();
+    let told = error(last.call(&NdArray::ones((1, 4, 8, 3), DType::F32).unwrap()));
+    assert_snapshot!(told.root(), @"`conv`: a window of 5 does not fit input (1, 4, 8, 3): axis 1 has 4");
     let grouped = name::manager(|| {
         Conv2D::with(ConvConfig { channels: 4, groups: 2, ..ConvConfig::default() }).unwrap()
     });

@@ -6,7 +6,7 @@ use gluonic::prelude::*;
 use insta::assert_snapshot;
 
 use crate::support::gradcheck::{Layout, check};
-use crate::support::{array, bits, error, gradient};
+use crate::support::{array, bits, check_golden, error, gradient};
 
 #[test]
 fn ids_of_every_type_and_shape_name_rows() -> Result<()> {
@@ -21,6 +21,11 @@ fn ids_of_every_type_and_shape_name_rows() -> Result<()> {
     let none = NdArray::zeros((0, 3), DType::I64)?;
     assert_eq!(embedding(&none, &weight)?.dims().to_string(), "(0, 3, 2)");
     Ok(())
+}
+
+#[test]
+fn outputs_and_gradients_are_those_of_mxnet() {
+    check_golden(&Embedding::new(6, 3), "embedding", 1, &[]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use gluonic::prelude::*;
 use insta::assert_snapshot;
 
 use crate::support::gradcheck::{Layout, check};
-use crate::support::{Rng, array, bits, error, photograph, value};
+use crate::support::{Rng, array, bits, check_golden, error, photograph, value};
 
 const EPSILON: f64 = 1e-3;
 
@@ -86,6 +86,37 @@ fn gradients_agree_with_differences_for_inputs_in_every_layout() -> Result<()> {
                 (0..dims.len()).map(|i| if i == 0 { x } else { layout }).collect();
             check(name, &f, dims, &layouts, (-1.5, 1.5))?;
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn outputs_gradients_and_statistics_are_those_of_mxnet() -> Result<()> {
+    let batch = BatchNormConfig::default;
+    let configs = [
+        batch(),
+        BatchNormConfig { momentum: 0.5, epsilon: 0.01, ..batch() },
+        BatchNormConfig { scale: false, ..batch() },
+        BatchNormConfig { center: false, ..batch() },
+        BatchNormConfig { use_global_stats: true, ..batch() },
+        BatchNormConfig { axis: 3, ..batch() },
+    ];
+    for (i, config) in configs.into_iter().enumerate() {
+        // MXNet overwrites a gamma that it does not use.
+        let except: &[&str] = if config.scale { &[] } else { &["gamma"] };
+        let name = format!("batchnorm_{i}_train");
+        check_golden(&BatchNorm::with(config)?, &name, 2, except);
+    }
+    check_golden(&BatchNorm::new(), "batchnorm_2d", 2, &[]);
+    let layer = NormConfig::default;
+    let configs = [
+        layer(),
+        NormConfig { axis: Some(1), ..layer() },
+        NormConfig { scale: Some(false), ..layer() },
+        NormConfig { epsilon: 0.01, center: false, ..layer() },
+    ];
+    for (i, config) in configs.into_iter().enumerate() {
+        check_golden(&LayerNorm::with(config)?, &format!("layernorm_{i}"), 1, &[]);
     }
     Ok(())
 }

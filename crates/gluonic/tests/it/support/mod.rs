@@ -107,6 +107,47 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/params")).join(name)
 }
 
+/// The steps that `MXNet` took with a layer in training: checks the outputs and gradients of each,
+/// and the parameters that are not trained, but for `except`.
+#[track_caller]
+pub(crate) fn check_golden(layer: &dyn Block, name: &str, steps: usize, except: &[&str]) {
+    let golden = Checkpoint::open(fixture(&format!("../ops/{name}.npz"))).unwrap();
+    let expected = |key: &str| golden.get(key).unwrap_or_else(|error| panic!("{key}: {error}"));
+    layer.initialize().unwrap();
+    for (path, parameter) in layer.named_parameters() {
+        parameter.set_data(&expected(&format!("p:{path}"))).unwrap();
+    }
+    let mut x = expected("x");
+    if golden.get("gx").is_ok() {
+        x = x.attach_grad(GradReq::Write).unwrap();
+    }
+    for step in 0..steps {
+        let suffix = if step == 0 { String::new() } else { format!("@{step}") };
+        let check = |key: String, found: NdArray| {
+            let (found, golden) =
+                (found.to_f64_vec().unwrap(), expected(&key).to_f64_vec().unwrap());
+            assert_eq!(found.len(), golden.len(), "{name}, {key}");
+            let near = found.iter().zip(&golden).all(|(a, b)| (a - b).abs() < 1e-4);
+            assert!(near, "{name}, {key}: {found:?}, expected {golden:?}");
+        };
+        let y = autograd::record(|| layer.call(&x)).unwrap();
+        autograd::Backward::new().head(&expected(&format!("dy{suffix}"))).run(&[&y]).unwrap();
+        check(format!("y{suffix}"), y);
+        if let Ok(gradient) = x.grad() {
+            check(format!("gx{suffix}"), gradient);
+        }
+        for (path, parameter) in layer.named_parameters() {
+            if except.contains(&&*path) {
+                continue;
+            }
+            match parameter.grad_req() {
+                GradReq::Null => check(format!("after:{path}{suffix}"), parameter.data().unwrap()),
+                _ => check(format!("g:{path}{suffix}"), parameter.grad().unwrap()),
+            }
+        }
+    }
+}
+
 pub(crate) fn write(file: impl AsRef<Path>, bytes: impl AsRef<[u8]>) {
     std::fs::write(file, bytes).unwrap();
 }
