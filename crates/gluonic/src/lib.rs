@@ -32,7 +32,7 @@
 //!
 //! # What is not here
 //!
-//! GPUs, convolutions, recurrent layers, attention; optimizers other than SGD.
+//! GPUs, convolutions, attention; optimizers other than SGD.
 //!
 //! # Features
 //!
