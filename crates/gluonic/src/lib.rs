@@ -32,7 +32,7 @@
 //!
 //! # What is not here
 //!
-//! GPUs, recurrent layers, attention; optimizers other than SGD.
+//! GPUs, attention; optimizers other than SGD.
 //!
 //! # Features
 //!

@@ -1,9 +1,11 @@
 //! Builds networks from the small language of the golden cases: `t` is the type of a layer, `args`
 //! its arguments; see the README of the fixtures.
 
+use std::any::Any;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use gluonic::nn::rnn::{CellConfig, LstmCell, RecurrentCell, Unroll};
 use gluonic::nn::{
     Activation, ActivationLayer, BatchNorm, BatchNormConfig, Block, BlockCore, Conv2D, ConvConfig,
     Dense, DenseConfig, Dropout, Embedding, EmbeddingConfig, Flatten, Identity, LayerNorm,
@@ -40,6 +42,42 @@ impl Block for Custom {
 
     fn forward(&self, x: &NdArray) -> gluonic::Result<NdArray> {
         self.attrs.iter().try_fold(x.clone(), |x, (_, block)| block.call(&x))
+    }
+
+    fn as_dyn(&self) -> &dyn Block {
+        self
+    }
+}
+
+/// A cell that is called as a layer: with the first states of its case, keeping the last.
+pub(super) struct Unrolled {
+    cell: LstmCell,
+    states: Mutex<Vec<NdArray>>,
+}
+
+impl Unrolled {
+    /// The states, if the block is such a cell.
+    pub(super) fn states(block: &dyn Block) -> Option<&Mutex<Vec<NdArray>>> {
+        let any: &dyn Any = block;
+        any.downcast_ref::<Unrolled>().map(|cell| &cell.states)
+    }
+}
+
+impl Block for Unrolled {
+    fn core(&self) -> &BlockCore {
+        self.cell.core()
+    }
+
+    fn visit<'a>(&'a self, visit: &mut dyn FnMut(&str, Member<'a>)) {
+        self.cell.visit(visit);
+    }
+
+    fn forward(&self, x: &NdArray) -> gluonic::Result<NdArray> {
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        let begin_state = (!states.is_empty()).then_some(&states[..]);
+        let (y, last) = self.cell.unroll(x, &Unroll { begin_state, ..Unroll::default() })?;
+        *states = last;
+        Ok(y)
     }
 
     fn as_dyn(&self) -> &dyn Block {
@@ -101,6 +139,13 @@ impl Builder {
             "identity" => {
                 plain(node)?.finish()?;
                 Arc::new(Identity::new())
+            }
+            "lstmcell" => {
+                let mut args = plain(node)?;
+                let mut config = CellConfig::default();
+                config.hidden_size = args.count("hidden_size")?.unwrap_or(config.hidden_size);
+                args.finish()?;
+                Arc::new(Unrolled { cell: LstmCell::with(&config)?, states: Mutex::default() })
             }
             other => return Err(Problem::Later(format!("layer `{other}`"))),
         };

@@ -1,13 +1,14 @@
 //! Outputs and gradients of layers, from `ops/`.
 
 use std::path::Path;
+use std::sync::PoisonError;
 
 use gluonic::autograd::{Backward, GradReq, record, record_predict};
 use gluonic::{Block, BlockExt, NdArray};
 use serde_json::Value;
 
 use super::compare::{NORMALIZED, VALUE, near};
-use super::net::{Builder, text};
+use super::net::{Builder, Unrolled, text};
 use super::npz::Npz;
 use super::{Check, Problem, Tally, json_of};
 
@@ -26,7 +27,7 @@ fn check(entry: &Value, file: &Path) -> Check {
     let normalizes = text(&entry["layer"]["t"])? == "batchnorm";
     let fixed_gamma = normalizes && entry["layer"]["args"]["scale"] == false;
     for (key, expected) in npz.iter() {
-        if key == "x" || key.starts_with("p:") || key.starts_with("dy") {
+        if ["x", "h0", "c0"].contains(&key) || key.starts_with("p:") || key.starts_with("dy") {
             continue;
         }
         // DIFFERENCE: MXNet's forward overwrites a gamma that it does not use; ours does not write.
@@ -53,8 +54,22 @@ fn outputs(layer: &dyn Block, entry: &Value, npz: &Npz) -> Check<Vec<(String, Nd
     let x = npz.get("x")?;
     let x = if npz.find("gx").is_some() { x.attach_grad(GradReq::Write)? } else { x.clone() };
     let mut found = Vec::new();
+    // Of a recurrent cell: the first states, then the last ones.
+    let states = Unrolled::states(layer);
+    let leaf = |key: &str| Ok::<_, Problem>(npz.get(key)?.attach_grad(GradReq::Write)?);
+    let begin = match states {
+        Some(_) => vec![leaf("h0")?, leaf("c0")?],
+        None => Vec::new(),
+    };
+    let set = |values: &[NdArray]| {
+        states.map(|states| {
+            let mut states = states.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *states, values.to_vec())
+        })
+    };
     for step in 0..entry["steps"].as_u64().unwrap_or(1) {
         let suffix = if step == 0 { String::new() } else { format!("@{step}") };
+        set(&begin);
         let train = entry["train"] != false;
         let y = if train { record(|| layer.call(&x)) } else { record_predict(|| layer.call(&x)) }?;
         Backward::new().head(npz.get(&format!("dy{suffix}"))?).run(&[&y])?;
@@ -69,6 +84,12 @@ fn outputs(layer: &dyn Block, entry: &Value, npz: &Npz) -> Check<Vec<(String, Nd
                 (format!("g:{path}{suffix}"), parameter.grad()?.deep_clone()?)
             });
         }
+    }
+    if let Some([_, cell]) = set(&begin).as_deref() {
+        found.push(("c_last".to_owned(), cell.clone()));
+    }
+    for (key, state) in ["gh0", "gc0"].into_iter().zip(&begin) {
+        found.push((key.to_owned(), state.grad()?.deep_clone()?));
     }
     found.push(("y_eval".to_owned(), layer.call(&x)?));
     Ok(found)
