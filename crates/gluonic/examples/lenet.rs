@@ -64,7 +64,7 @@ fn main() -> Result<()> {
     println!("{net}");
 
     let loss = SoftmaxCrossEntropyLoss::default();
-    let mut trainer = Trainer::new(&net.collect_params()?, Sgd::new(0.1)?.momentum(0.9)?)?;
+    let mut trainer = Trainer::new(&net.collect_params()?, Sgd::new(0.02)?.momentum(0.9)?)?;
     for epoch in 1..=EPOCHS {
         let mut sum = 0.0;
         for rows in data::shuffled_batches(train.len(), BATCH)? {

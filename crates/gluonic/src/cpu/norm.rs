@@ -18,13 +18,13 @@ const PIECE: usize = 1 << 12;
 
 /// The sizes of an array with channels.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Channels {
+pub(crate) struct ByChannel {
     pub(crate) outer: usize,
     pub(crate) channels: usize,
     pub(crate) inner: usize,
 }
 
-impl Channels {
+impl ByChannel {
     pub(crate) fn len(&self) -> usize {
         self.outer * self.channels * self.inner
     }
@@ -129,9 +129,9 @@ fn sum_of_pairs<T: Float>(x: &[T], g: &[T], f: impl Fn(T, T) -> T + Copy) -> T {
 
 /// The sum over each channel of `f(x, g, numbers)`, added to `out`, the numbers being those of the
 /// channel. `memory` has a place for every element if `inner` is 1, else for
-/// [`Channels::partial`].
+/// [`ByChannel::partial`].
 pub(crate) fn sums<T: Float>(
-    sizes: Channels,
+    sizes: ByChannel,
     out: &mut [T],
     (x, g): (&[T], &[T]),
     numbers: [&[T]; 2],
@@ -158,7 +158,7 @@ pub(crate) fn sums<T: Float>(
 
 /// `out = f(x, g, numbers)`, or that added to it, the numbers being those of the channel.
 pub(crate) fn map<T: Float>(
-    sizes: Channels,
+    sizes: ByChannel,
     out: &mut [T],
     add: bool,
     (x, g): (&[T], &[T]),
@@ -177,8 +177,8 @@ pub(crate) fn map<T: Float>(
     });
 }
 
-/// The sum over each channel, added to `out`; `memory` has a place for [`Channels::partial`].
-pub(crate) fn sum_channels<T: Float>(sizes: Channels, out: &mut [T], x: &[T], memory: &mut [T]) {
+/// The sum over each channel, added to `out`; `memory` has a place for [`ByChannel::partial`].
+pub(crate) fn sum_channels<T: Float>(sizes: ByChannel, out: &mut [T], x: &[T], memory: &mut [T]) {
     if sizes.len() == 0 {
         return;
     }
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn sums_and_formulas_are_those_of_each_channel_in_both_layouts() {
         for (outer, channels, inner) in [(3, 2, 1), (3, 2, 5), (1, 4, 700), (900, 3, 1)] {
-            let sizes = Channels { outer, channels, inner };
+            let sizes = ByChannel { outer, channels, inner };
             let x: Vec<f64> = (0..sizes.len()).map(|i| (i % 7) as f64).collect();
             let channel = |i: usize| i / inner % channels;
             let factor: Vec<f64> = (0..channels).map(|c| c as f64 + 1.0).collect();

@@ -80,7 +80,7 @@ pub(super) fn python_float(value: f64) -> String {
     let text = format!("{value:?}");
     match text.split_once("e-") {
         Some((digits, exponent)) if exponent.len() == 1 => format!("{digits}e-0{exponent}"),
-        _ => text.replace("e", "e+").replace("e+-", "e-"),
+        _ => text.replace('e', "e+").replace("e+-", "e-"),
     }
 }
 

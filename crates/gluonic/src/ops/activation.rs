@@ -9,7 +9,7 @@ use super::{Flat, compute_type, edges, output};
 use crate::array::{Buf, Compute, NdArray, for_float, shapes_only};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::dense::sigmoid;
-use crate::cpu::norm::{Channels, map, sums};
+use crate::cpu::norm::{ByChannel, map, sums};
 use crate::error::{Error, Result};
 
 #[derive(Clone, Copy)]
@@ -157,7 +157,7 @@ pub fn swish(x: &NdArray, beta: f64) -> Result<NdArray> {
 }
 
 struct PreluNode {
-    sizes: Channels,
+    sizes: ByChannel,
     x: Flat,
     alpha: Flat,
 }
@@ -202,10 +202,10 @@ pub fn prelu(x: &NdArray, alpha: &NdArray) -> Result<NdArray> {
     let compute = compute_type("prelu", &[x, alpha])?;
     let n = x.elem_count();
     let sizes = match (&**alpha.dims(), x.dims().get(1)) {
-        ([1], _) => Channels { outer: 1, channels: 1, inner: n },
+        ([1], _) => ByChannel { outer: 1, channels: 1, inner: n },
         ([channels], Some(found)) if channels == found => {
             let inner = x.dims()[2..].iter().product();
-            Channels { outer: x.dims()[0], channels: *channels, inner }
+            ByChannel { outer: x.dims()[0], channels: *channels, inner }
         }
         (_, found) => {
             let needs = match found {

@@ -9,7 +9,7 @@ use super::{Flat, edges, output, resolve_axis};
 use crate::array::{Buf, Compute, DType, NdArray, for_float, shapes_only};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::Float as _;
-use crate::cpu::norm::{Channels, map, sum_channels, sums};
+use crate::cpu::norm::{ByChannel, map, sum_channels, sums};
 use crate::error::{Error, Result};
 use crate::shape::Dims;
 
@@ -61,7 +61,7 @@ pub(super) fn put<T: Compute>(out: &mut [T], add: bool, sum: &[T]) {
 }
 
 struct BatchNormNode {
-    sizes: Channels,
+    sizes: ByChannel,
     x: Flat,
     gamma: Option<Flat>,
     /// The mean and the inverse deviation of each channel.
@@ -95,7 +95,7 @@ impl Op for BatchNormNode {
                 sinks.write::<T>(i, n, |out, add| put(out, add, &shifts))?;
             }
             let mut factor = elements(self.gamma.as_ref(), n, T::ONE);
-            factor.iter_mut().zip(inverse).for_each(|(factor, inverse)| *factor = *factor * *inverse);
+            factor.iter_mut().zip(inverse).for_each(|(factor, inverse)| *factor *= *inverse);
             let count = T::of(if self.of_batch { sizes.each() as f64 } else { f64::INFINITY });
             for ((shift, scale), inverse) in shifts.iter_mut().zip(&mut scales).zip(inverse) {
                 (*shift, *scale) = (*shift / count, *scale * *inverse / count);
@@ -115,11 +115,11 @@ impl Op for BatchNormNode {
 }
 
 /// The input seen as `(outer, channels, inner)`.
-fn plan(op: &'static str, x: &NdArray, axis: isize) -> Result<Channels> {
+fn plan(op: &'static str, x: &NdArray, axis: isize) -> Result<ByChannel> {
     let axis = resolve_axis(op, axis, x.rank())?;
     let product = |dims: &[usize]| dims.iter().product();
     let (outer, inner) = (product(&x.dims()[..axis]), product(&x.dims()[axis + 1..]));
-    Ok(Channels { outer, channels: x.dims()[axis], inner })
+    Ok(ByChannel { outer, channels: x.dims()[axis], inner })
 }
 
 /// What [`batch_norm`] gives.
@@ -180,19 +180,23 @@ pub fn batch_norm(
     }
     let flat = Flat::new(x)?;
     let (mean, variance) = for_float!(compute, T => {
-        let (n, x) = (T::of(sizes.each() as f64), flat.slice::<T>());
-        let (mut mean, mut variance) =
-            (vec![T::ZERO; sizes.channels], vec![T::ZERO; sizes.channels]);
-        let memory = if sizes.inner == 1 { sizes.len() } else { sizes.partial() };
-        scratch::<T>(memory, &mut |memory| {
-            sum_channels(sizes, &mut mean, x, memory);
-            mean.iter_mut().for_each(|mean| *mean = *mean / n);
-            let numbers = [&mean[..], &mean[..]];
-            sums(sizes, &mut variance, (x, x), numbers, memory, |x, _, [a, _]| (x - a) * (x - a));
-            variance.iter_mut().for_each(|variance| *variance = *variance / n);
-        });
-        (Buf::from_vec(mean), Buf::from_vec(variance))
-    });
+           let (n, x) = (T::of(sizes.each() as f64), flat.slice::<T>());
+           let (mut mean, mut variance) =
+               (vec![T::ZERO; sizes.channels], vec![T::ZERO; sizes.channels]);
+           let memory = if sizes.inner == 1 { sizes.len() } else { sizes.partial() };
+           scratch::<T>(memory, &mut |memory| {
+               sum_channels(sizes, &mut mean, x, memory);
+               for mean in &mut mean {
+    *mean /= n;
+    }
+               let numbers = [&mean[..], &mean[..]];
+               sums(sizes, &mut variance, (x, x), numbers, memory, |x, _, [a, _]| (x - a) * (x - a));
+               for variance in &mut variance {
+    *variance /= n;
+    }
+           });
+           (Buf::from_vec(mean), Buf::from_vec(variance))
+       });
     let (mean, variance) = (Arc::new(mean), Arc::new(variance));
     let y = normalize(x, flat, (gamma, beta), (&mean, &variance), sizes, epsilon, true)?;
     let mean = NdArray::from_buf(mean, channels.clone());
@@ -234,7 +238,7 @@ fn normalize(
     flat: Flat,
     (gamma, beta): (Option<&NdArray>, Option<&NdArray>),
     (mean, variance): (&Buf, &Buf),
-    sizes: Channels,
+    sizes: ByChannel,
     epsilon: f64,
     of_batch: bool,
 ) -> Result<NdArray> {
@@ -249,7 +253,7 @@ fn normalize(
         let variance = variance.slice::<T>().iter();
         let inverse: Vec<T> = variance.map(|v| T::ONE / (*v + T::of(epsilon)).sqrt()).collect();
         let mut factor = elements(gamma.as_ref(), n, T::ONE);
-        factor.iter_mut().zip(&inverse).for_each(|(factor, inverse)| *factor = *factor * *inverse);
+        factor.iter_mut().zip(&inverse).for_each(|(factor, inverse)| *factor *= *inverse);
         let shift = elements(beta.as_ref(), n, T::ZERO);
         let y = Buf::new::<T>(sizes.len(), |y| {
             let numbers = [&mean[..], &factor[..], &shift[..], &shift[..]];

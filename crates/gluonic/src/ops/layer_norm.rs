@@ -10,12 +10,12 @@ use super::{Flat, edges, output, resolve_axis};
 use crate::array::{Buf, NdArray, for_float, shapes_only};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::Float as _;
-use crate::cpu::norm::{Channels, map, normalize_rows, sum_channels, sums};
+use crate::cpu::norm::{ByChannel, map, normalize_rows, sum_channels, sums};
 use crate::error::{Error, Result};
 
 /// The input seen as rows, each normalized by itself.
 #[derive(Clone, Copy)]
-struct Rows {
+struct RowSizes {
     rows: usize,
     n: usize,
     /// The number of scales and shifts, and for how many elements one after another each holds;
@@ -26,25 +26,25 @@ struct Rows {
     centered: bool,
 }
 
-impl Rows {
+impl RowSizes {
     fn len(&self) -> usize {
         self.rows * self.n
     }
 
     /// The rows as channels, for sums over each.
-    fn by_row(&self) -> Channels {
-        Channels { outer: 1, channels: self.rows, inner: self.n }
+    fn by_row(&self) -> ByChannel {
+        ByChannel { outer: 1, channels: self.rows, inner: self.n }
     }
 
     /// The elements that have one scale as channels.
-    fn by_param(&self) -> Channels {
+    fn by_param(&self) -> ByChannel {
         let outer = self.len() / (self.params * self.inner).max(1);
-        Channels { outer, channels: self.params, inner: self.inner }
+        ByChannel { outer, channels: self.params, inner: self.inner }
     }
 }
 
 struct RowNormNode {
-    rows: Rows,
+    rows: RowSizes,
     x: Flat,
     gamma: Option<Flat>,
     mean: Buf,
@@ -118,7 +118,7 @@ fn normalize(
     op: &'static str,
     x: &NdArray,
     (gamma, beta): (Option<&NdArray>, Option<&NdArray>),
-    rows: Rows,
+    rows: RowSizes,
     epsilon: f64,
 ) -> Result<NdArray> {
     let compute = affine_type(op, x, &[gamma, beta])?;
@@ -133,27 +133,29 @@ fn normalize(
     let gamma = gamma.map(Flat::new).transpose()?;
     let beta = beta.map(Flat::new).transpose()?;
     let (y, mean, inverse) = for_float!(compute, T => {
-        let (by_row, n, x) = (rows.by_row(), T::of(rows.n as f64), flat.slice::<T>());
-        let (mut mean, mut inverse) = (vec![T::ZERO; rows.rows], vec![T::ZERO; rows.rows]);
-        let memory = if rows.n == 1 { x.len() } else { rows.rows };
-        scratch::<T>(memory, &mut |memory| {
-            if rows.centered {
-                sum_channels(by_row, &mut mean, x, memory);
-                mean.iter_mut().for_each(|mean| *mean = *mean / n);
-            }
-            let numbers = [&mean[..], &mean[..]];
-            sums(by_row, &mut inverse, (x, x), numbers, memory, |x, _, [a, _]| (x - a) * (x - a));
-        });
-        for inverse in &mut inverse {
-            *inverse = T::ONE / (*inverse / n + T::of(epsilon)).sqrt();
-        }
-        let scale = elements(gamma.as_ref(), rows.params, T::ONE);
-        let shift = elements(beta.as_ref(), rows.params, T::ZERO);
-        let y = Buf::new::<T>(x.len(), |y| {
-            normalize_rows(y, x, rows.n, (&mean, &inverse), (&scale, &shift), rows.inner);
-        });
-        (y, Buf::from_vec(mean), Buf::from_vec(inverse))
-    });
+           let (by_row, n, x) = (rows.by_row(), T::of(rows.n as f64), flat.slice::<T>());
+           let (mut mean, mut inverse) = (vec![T::ZERO; rows.rows], vec![T::ZERO; rows.rows]);
+           let memory = if rows.n == 1 { x.len() } else { rows.rows };
+           scratch::<T>(memory, &mut |memory| {
+               if rows.centered {
+                   sum_channels(by_row, &mut mean, x, memory);
+                   for mean in &mut mean {
+    *mean /= n;
+    }
+               }
+               let numbers = [&mean[..], &mean[..]];
+               sums(by_row, &mut inverse, (x, x), numbers, memory, |x, _, [a, _]| (x - a) * (x - a));
+           });
+           for inverse in &mut inverse {
+               *inverse = T::ONE / (*inverse / n + T::of(epsilon)).sqrt();
+           }
+           let scale = elements(gamma.as_ref(), rows.params, T::ONE);
+           let shift = elements(beta.as_ref(), rows.params, T::ZERO);
+           let y = Buf::new::<T>(x.len(), |y| {
+               normalize_rows(y, x, rows.n, (&mean, &inverse), (&scale, &shift), rows.inner);
+           });
+           (y, Buf::from_vec(mean), Buf::from_vec(inverse))
+       });
     Ok(output(Arc::new(y), x.dtype(), x.dims().clone(), edges, || {
         Box::new(RowNormNode { rows, x: flat, gamma, mean, inverse, gamma_at, beta_at })
     }))
@@ -177,7 +179,7 @@ fn along_axis(
     }
     let n = x.dims()[axis];
     let rows = x.dims()[..axis].iter().product();
-    normalize(op, x, params, Rows { rows, n, params: n, inner: 1, centered }, epsilon)
+    normalize(op, x, params, RowSizes { rows, n, params: n, inner: 1, centered }, epsilon)
 }
 
 /// Layer normalization: `y = (x - mean) / √(variance + epsilon) · gamma + beta`, where mean and
@@ -302,6 +304,6 @@ fn by_groups(
     let given = params.0.or(params.1).map(|param| param.dims().clone());
     let per_group = given.is_some_and(|dims| *dims == [groups]) && groups != *channels;
     let (params_n, inner) = if per_group { (groups, n) } else { (*channels, pixels) };
-    let rows = Rows { rows: batch * groups, n, params: params_n, inner, centered: true };
+    let rows = RowSizes { rows: batch * groups, n, params: params_n, inner, centered: true };
     normalize(op, x, params, rows, epsilon)
 }

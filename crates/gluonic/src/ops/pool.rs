@@ -147,13 +147,13 @@ pub fn max_pool(x: &NdArray, pool_size: impl Into<Dims>, options: &PoolOptions) 
     let edges = edges(&[x])?;
     let flat = Flat::new(x)?;
     let Plan { windows, inner } = &plan;
-    let mut y = None;
-    let index = Buf::new::<u32>(n, |index| {
-        y = Some(for_float!(compute, T => Buf::new::<T>(n, |y| {
-            kernel::max(windows, *inner, y, index, flat.slice());
-        })));
+    let (y, index) = for_float!(compute, T => {
+        let mut index = Buf::new::<u32>(n, |_| ());
+        let y = Buf::new::<T>(n, |y| {
+            kernel::max(windows, *inner, y, index.slice_mut(), flat.slice());
+        });
+        (y, index)
     });
-    let y = y.expect("filled just now");
     Ok(output(Arc::new(y), x.dtype(), dims, edges, || {
         Box::new(MaxNode { plan, n: x.elem_count(), index })
     }))
