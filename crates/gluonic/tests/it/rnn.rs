@@ -767,7 +767,7 @@ fn what_does_not_fit_is_refused_by_name_and_changes_nothing() -> Result<()> {
         );
         assert_eq!(
             told(cell.unroll(&x.slice(s![..0])?, &Unroll::default())),
-            ": `steps` must be 1 or more, found 0, in an input of shape (0, 2, 5)"
+            "gru0_i2h_weight: `steps` must be 1 or more, found 0, in an input of shape (0, 2, 5)"
         );
         assert!(matches!(error(cell.call(&x)), Error::NoForward { .. }));
         let both = BidirectionalCell::new(cell.clone(), cell);
