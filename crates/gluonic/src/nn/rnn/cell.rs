@@ -8,7 +8,7 @@ use super::sequence::{at_ends, masked};
 use super::weights::check_states;
 use crate::array::{DType, NdArray};
 use crate::error::{Error, Result};
-use crate::nn::Block;
+use crate::nn::{Block, walk};
 use crate::ops::rnn::valid_lengths;
 use crate::ops::stack;
 use crate::shape::{Dims, Shape};
@@ -133,8 +133,19 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    /// Everything checked.
+    /// Everything checked; an error names the cell's first parameter.
     pub(super) fn new<C: RecurrentCell + ?Sized>(
+        cell: &C,
+        inputs: &NdArray,
+        options: &Unroll<'_>,
+    ) -> Result<Walk> {
+        Self::checked(cell, inputs, options).map_err(|error| match walk(cell).first() {
+            Some((_, parameter)) => error.at(parameter.name()),
+            None => error,
+        })
+    }
+
+    fn checked<C: RecurrentCell + ?Sized>(
         cell: &C,
         inputs: &NdArray,
         options: &Unroll<'_>,
@@ -146,11 +157,8 @@ impl Walk {
         let inputs = options.layout.swap(inputs)?;
         let (n_steps, batch) = (inputs.dims()[0], inputs.dims()[1]);
         if n_steps == 0 {
-            return Err(Error::Setting {
-                setting: "steps",
-                expected: "1 or more",
-                found: format!("0, in an input of shape {}", inputs.dims()).into(),
-            });
+            let found = format!("0, in an input of shape {}", inputs.dims()).into();
+            return Err(Error::Setting { setting: "steps", expected: "1 or more", found });
         }
         let lengths = valid_lengths(options.valid_length, n_steps, batch)?;
         let states = match options.begin_state {
