@@ -6,7 +6,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use gluonic_formats::{Digest, Format, TensorSpec, digest};
-use indexmap::IndexMap;
 
 use super::convert::{dtype_of, raw_dtype};
 use super::file::Checkpoint;
@@ -15,7 +14,7 @@ use super::provenance::PROVENANCE;
 use super::rename::RenameRules;
 use super::shards::write_shards;
 use super::sidecar::write_recorded;
-use super::source::{FileBytes, Values};
+use super::source::Values;
 use super::tensor_info::TensorInfo;
 use super::tie::{ALIASES, aliases_of};
 use super::write::format_of;

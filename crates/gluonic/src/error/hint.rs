@@ -18,8 +18,7 @@ impl Error {
             }
             Error::Deferred { .. } | Error::UnknownShape { .. } => {
                 "run one batch through the model, use `infer_shapes`, or give `in_units` or \
-                 `in_channels` when the \
-                 layer is built"
+                 `in_channels` when the layer is built"
             }
             Error::NoGrad { .. } => "set its grad_req to write or add",
             Error::UnknownParameter { nearest, .. }
@@ -41,7 +40,7 @@ impl Error {
                 "`Selection::explain` shows what each term matches, `named_parameters` every path"
             }
             Error::NothingSelected(error) => return did_you_mean(&error.nearest),
-            Error::At { source, .. } => return source.hint(),
+            Error::At { source, .. } | Error::InBlock { source, .. } => return source.hint(),
             Error::Window(error) if error.op == "conv_transpose" => {
                 "use a larger input or less padding"
             }

@@ -8,7 +8,7 @@ use super::core::BlockCore;
 use crate::array::NdArray;
 use crate::error::{Error, Result, or_panic};
 use crate::init::{Constant, Initializer};
-use crate::ops::{elu, gelu, leaky_relu, prelu, selu, swish};
+use crate::ops::prelu;
 use crate::param::{ParamSpec, Parameter};
 
 fn finite(setting: &'static str, value: f64) -> Result<f64> {
@@ -18,7 +18,7 @@ fn finite(setting: &'static str, value: f64) -> Result<f64> {
     Err(Error::Setting { setting, expected: "finite", found: value.to_string().into() })
 }
 
-/// `x` above 0, `alpha · x` elsewhere: see [`ops::leaky_relu`](crate::ops::leaky_relu).
+/// `x` above 0, `alpha · x` elsewhere: see [`NdArray::leaky_relu`].
 ///
 /// # Examples
 /// ```
@@ -54,7 +54,7 @@ impl LeakyReLU {
 
 impl Forward for LeakyReLU {
     fn forward(&self, x: &NdArray) -> Result<NdArray> {
-        leaky_relu(x, self.alpha)
+        x.leaky_relu(self.alpha)
     }
 }
 
@@ -110,7 +110,7 @@ impl Forward for PReLU {
     }
 }
 
-/// The exponential linear unit: see [`ops::elu`](crate::ops::elu).
+/// The exponential linear unit: see [`NdArray::elu`].
 ///
 /// # Source
 /// MXNet 1.9.1, `gluon/nn/activations.py`, class `ELU`.
@@ -132,11 +132,11 @@ impl ELU {
 
 impl Forward for ELU {
     fn forward(&self, x: &NdArray) -> Result<NdArray> {
-        elu(x, self.alpha)
+        x.elu(self.alpha)
     }
 }
 
-/// `x · σ(beta · x)`, with `beta` 1 also called SiLU: see [`ops::swish`](crate::ops::swish).
+/// `x · σ(beta · x)`, with `beta` 1 also called SiLU: see [`NdArray::swish`].
 ///
 /// # Source
 /// MXNet 1.9.1, `gluon/nn/activations.py`, class `Swish`.
@@ -159,12 +159,12 @@ impl Swish {
 
 impl Forward for Swish {
     fn forward(&self, x: &NdArray) -> Result<NdArray> {
-        swish(x, self.beta)
+        x.swish(self.beta)
     }
 }
 
 macro_rules! plain {
-    ($($(#[$meta:meta])* $name:ident, $op:path;)*) => {$(
+    ($($(#[$meta:meta])* $name:ident, $op:ident;)*) => {$(
         $(#[$meta])*
         #[derive(Clone, Debug, gluonic_derive::Block)]
         pub struct $name {
@@ -186,20 +186,20 @@ macro_rules! plain {
 
         impl Forward for $name {
             fn forward(&self, x: &NdArray) -> Result<NdArray> {
-                $op(x)
+                x.$op()
             }
         }
     )*};
 }
 
 plain! {
-    /// The scaled exponential linear unit: see [`ops::selu`](crate::ops::selu).
+    /// The scaled exponential linear unit: see [`NdArray::selu`].
     ///
     /// # Source
     /// MXNet 1.9.1, `gluon/nn/activations.py`, class `SELU`.
     SELU, selu;
 
-    /// The Gaussian error linear unit: see [`ops::gelu`](crate::ops::gelu).
+    /// The Gaussian error linear unit: see [`NdArray::gelu`].
     ///
     /// # Source
     /// MXNet 1.9.1, `gluon/nn/activations.py`, class `GELU`.

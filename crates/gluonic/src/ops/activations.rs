@@ -15,10 +15,9 @@ const CUBIC: f64 = 0.044_715;
 const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 
-/// The distribution function of the normal law.
-#[inline(always)]
-fn phi<T: Compute>(x: T) -> T {
-    T::of(0.5) * (T::ONE + (x * T::of(SQRT_HALF)).erf())
+/// The distribution function of the normal law, exact also far to the left.
+fn phi(x: f64) -> f64 {
+    0.5 * libm::erfc(-x * SQRT_HALF)
 }
 
 /// `tanh` of the tanh form of GELU, and the derivative of its argument.
@@ -35,9 +34,11 @@ unary_ops! {
     /// # Source
     /// Hendrycks and Gimpel (2016), "Gaussian Error Linear Units"; MXNet 1.9.1, `LeakyReLU` with
     /// `act_type="gelu"`.
-    gelu Gelu "gelu" by_x, |x| x * phi(x), |x| {
-        let density = T::of(0.5 * SQRT_2_PI) * (T::of(-0.5) * x * x).exp();
-        phi(x) + x * density
+    gelu Gelu "gelu" by_x, |x| x * T::of(phi(x.into().to_f64())), |x| {
+        let x = x.into().to_f64();
+        let density = 0.5 * SQRT_2_PI * (-0.5 * x * x).exp();
+        // Far out 0 · ∞ would be NaN.
+        T::of(phi(x) + if density == 0.0 { 0.0 } else { x * density })
     };
     /// `x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))`, close to [`gelu`](NdArray::gelu): what
     /// GPT-2 was trained with.
@@ -52,7 +53,6 @@ unary_ops! {
     ///
     /// # Source
     /// Elfwing, Uchibe and Doya (2018), "Sigmoid-Weighted Linear Units", eq. 7.
-    #[doc(alias = "swish")]
     silu Silu "silu" by_x, |x| x * sigmoid(x), |x| {
         let s = sigmoid(x);
         s + x * s * (T::ONE - s)
@@ -121,6 +121,16 @@ with_slope! {
     elu Elu (alpha),
         |x| if x > T::ZERO { x } else { alpha * x.exp_m1() },
         |x| if x > T::ZERO { T::ONE } else { alpha * x.exp() };
+    /// `x · sigmoid(beta · x)`; with `beta` 1 it is [`silu`](NdArray::silu).
+    ///
+    /// # Source
+    /// Ramachandran, Zoph and Le (2017), "Searching for activation functions", §4.
+    swish Swish (beta),
+        |x| x * sigmoid(beta * x),
+        |x| {
+            let s = sigmoid(beta * x);
+            s + beta * x * (s * (T::ONE - s))
+        };
     /// `clip(slope · x + offset, 0, 1)`. The derivative is 0 outside of (0, 1) and at both ends.
     ///
     /// # Source

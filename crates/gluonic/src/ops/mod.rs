@@ -4,7 +4,6 @@
 //! All are methods of [`NdArray`] (or free functions where no operand comes first) and return
 //! [`Result`]. Both operands have one element type; half-precision ones are computed in `f32`.
 
-mod activation;
 mod activations;
 mod arrange;
 mod batch_norm;
@@ -26,6 +25,7 @@ mod matmul;
 mod operators;
 mod order;
 mod pool;
+mod prelu;
 mod random;
 mod reduce;
 pub(crate) mod rnn;
@@ -38,7 +38,6 @@ mod window;
 
 use std::sync::Arc;
 
-pub use activation::{elu, gelu, leaky_relu, prelu, selu, swish};
 pub use arrange::Pad;
 pub use batch_norm::{BatchNormed, batch_norm, batch_norm_by};
 pub use conv::{ConvOptions, conv};
@@ -50,6 +49,7 @@ pub use join::{concat, stack};
 pub use layer_norm::{group_norm, instance_norm, layer_norm, rms_norm};
 pub use order::Order;
 pub use pool::{PoolOptions, avg_pool, max_pool};
+pub use prelu::prelu;
 pub(crate) use unary::activation;
 
 pub(crate) use random::dropout_from;

@@ -1,7 +1,7 @@
 //! Activations with slopes and scales, functions as layers, and nets that need all of it.
 
 use gluonic::autograd::{Backward, record, train_mode};
-use gluonic::ops::{elu, gelu, leaky_relu, prelu, selu, swish};
+use gluonic::ops::prelu;
 use gluonic::prelude::*;
 
 use crate::support::gradcheck::{Layout, check};
@@ -12,12 +12,12 @@ type Operation = fn(&[NdArray]) -> Result<NdArray>;
 #[test]
 fn gradients_agree_with_differences_for_inputs_in_every_layout() -> Result<()> {
     let rows: [(&str, Operation, &[&[usize]]); 9] = [
-        ("leaky_relu", |x| leaky_relu(&x[0], 0.1), &[&[3, 4]]),
-        ("elu", |x| elu(&x[0], 1.5), &[&[3, 4]]),
-        ("selu", |x| selu(&x[0]), &[&[3, 4]]),
-        ("gelu", |x| gelu(&x[0]), &[&[3, 4]]),
-        ("gelu of nothing", |x| gelu(&x[0]), &[&[0, 4]]),
-        ("swish", |x| swish(&x[0], 1.7), &[&[3, 4]]),
+        ("leaky_relu", |x| x[0].leaky_relu(0.1), &[&[3, 4]]),
+        ("elu", |x| x[0].elu(1.5), &[&[3, 4]]),
+        ("selu", |x| x[0].selu(), &[&[3, 4]]),
+        ("gelu", |x| x[0].gelu(), &[&[3, 4]]),
+        ("gelu of nothing", |x| x[0].gelu(), &[&[0, 4]]),
+        ("swish", |x| x[0].swish(1.7), &[&[3, 4]]),
         ("prelu of all", |x| prelu(&x[0], &x[1]), &[&[3, 4], &[1]]),
         ("prelu by channel", |x| prelu(&x[0], &x[1]), &[&[2, 3, 2], &[3]]),
         ("prelu of nothing", |x| prelu(&x[0], &x[1]), &[&[0, 3, 2], &[3]]),
@@ -39,11 +39,11 @@ fn values_are_those_of_the_formulas_also_far_out() -> Result<()> {
         assert!(found.iter().zip(expected).all(close), "{found:?}, expected {expected:?}");
     };
     let e = (-1.0_f64).exp_m1();
-    near(elu(&x, 2.0)?, [-2.0, 2.0 * e, 0.0, 1.0, 1e3]);
-    near(gelu(&x)?, [0.0, -0.158_655_253_931_457_05, 0.0, 0.841_344_746_068_542_9, 1e3]);
+    near(x.elu(2.0)?, [-2.0, 2.0 * e, 0.0, 1.0, 1e3]);
+    near(x.gelu()?, [0.0, -0.158_655_253_931_457_05, 0.0, 0.841_344_746_068_542_9, 1e3]);
     let sigmoid = 1.0 / (1.0 + (-1.0_f64).exp());
-    near(swish(&x, 1.0)?, [0.0, sigmoid - 1.0, 0.0, sigmoid, 1e3]);
-    for f in [gelu, |x: &NdArray| swish(x, 1.0), selu] {
+    near(x.swish(1.0)?, [0.0, sigmoid - 1.0, 0.0, sigmoid, 1e3]);
+    for f in [NdArray::gelu, |x: &NdArray| x.swish(1.0), NdArray::selu] {
         let x = x.attach_grad(GradReq::Write)?;
         record(|| f(&x))?.backward()?;
         assert!(x.grad()?.to_vec::<f64>()?.iter().all(|g| g.is_finite()));
