@@ -43,7 +43,7 @@ impl Mode {
 
     /// How many arrays of the hidden size a step keeps for its gradient, beside the gates.
     pub(crate) fn kept(self) -> usize {
-        if matches!(self, Mode::Lstm | Mode::Gru) { 1 } else { 0 }
+        usize::from(matches!(self, Mode::Lstm | Mode::Gru))
     }
 }
 

@@ -39,8 +39,11 @@ use crate::shape::Dims;
 pub struct SequentialRnnCell {
     core: BlockCore,
     /// Grows only, and its elements never move.
-    cells: Arc<boxcar::Vec<(Box<str>, Arc<dyn RecurrentCell>)>>,
+    cells: Arc<boxcar::Vec<Child>>,
 }
+
+/// A key and a cell.
+type Child = (Box<str>, Arc<dyn RecurrentCell>);
 
 impl SequentialRnnCell {
     /// With no cells yet.
@@ -138,7 +141,7 @@ impl RecurrentCell for SequentialRnnCell {
     fn step(&self, x: &NdArray, states: &[NdArray]) -> Result<(NdArray, Vec<NdArray>)> {
         let batch = x.dims().first().copied().unwrap_or_default();
         check_states("sequential", &self.state_info(batch), states)?;
-        self.each(x, states, |cell, x, states| cell.step(x, states))
+        self.each(x, states, <dyn RecurrentCell>::step)
     }
 
     fn units(&self) -> Option<usize> {
