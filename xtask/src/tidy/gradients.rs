@@ -1,14 +1,17 @@
 //! No operation and no loss is without a test of its gradient, unless a reason says why.
 //!
 //! The names are read from the sources as text: what has a doc comment in `ops/` and is public, or
-//! is a row of a macro that makes methods. A name counts as tested where a file
-//! `tests/it/gradients*.rs` calls it.
+//! is a row of a macro that makes methods. A name counts as tested where a file of `tests/it` that
+//! compares gradients with differences calls it.
 
 use super::{File, Finding};
 
 const OPS: &str = "crates/gluonic/src/ops/";
 const LOSSES: &str = "crates/gluonic/src/loss/";
-const TESTS: &str = "crates/gluonic/tests/it/gradients";
+const TESTS: &str = "crates/gluonic/tests/it/";
+
+/// What stands in a file that compares gradients with differences.
+const MARKS: [&str; 2] = ["gradcheck::", "check_table("];
 
 /// Operations that need no row in the tables of gradients, and why.
 const WITHOUT: &[(&str, &str)] = &[
@@ -60,6 +63,7 @@ pub(crate) fn check(files: &[File], findings: &mut Vec<Finding>) {
         .iter()
         .filter(|file| file.path.starts_with(TESTS))
         .map(|file| file.text.as_str())
+        .filter(|text| MARKS.iter().any(|mark| text.contains(mark)))
         .collect();
     if tests.is_empty() {
         return;
@@ -72,8 +76,8 @@ pub(crate) fn check(files: &[File], findings: &mut Vec<Finding>) {
         }
         let Item { kind, name, file, line } = item;
         let message = format!(
-            "no gradient of the {kind} `{name}` is tested: add a row to a table in {TESTS}*.rs, or \
-             a reason to `WITHOUT` in xtask/src/tidy/gradients.rs"
+            "no gradient of the {kind} `{name}` is tested: add a row to a table in {TESTS}, or a \
+             reason to `WITHOUT` in xtask/src/tidy/gradients.rs"
         );
         findings.push(Finding::new(file, *line, message));
     }
@@ -92,7 +96,10 @@ fn calls(text: &str, item: &Item<'_>) -> bool {
         let (before, after) = (&rest[..at], &rest[at + item.name.len()..]);
         let called = match item.kind {
             "loss" => !before.ends_with(char::is_alphanumeric),
-            _ => (before.ends_with('.') || before.ends_with("::")) && after.starts_with('('),
+            _ => {
+                !before.ends_with(|c: char| c.is_alphanumeric() || c == '_')
+                    && after.starts_with('(')
+            }
         };
         if called && !after.starts_with(|c: char| c.is_alphanumeric() || c == '_') {
             return true;
@@ -136,7 +143,8 @@ fn loss_name(line: &str) -> Option<&str> {
 /// `exp` of `pub fn exp(&self)` and of the row of a macro `exp Exp "exp" by_y, …`.
 fn op_name(line: &str) -> Option<&str> {
     if let Some(rest) = line.strip_prefix("pub fn ") {
-        return Some(word(rest));
+        // A macro's `$method` is named where the macro is used.
+        return Some(word(rest)).filter(|name| !name.is_empty());
     }
     let name = word(line);
     let row = line[name.len()..].starts_with(' ') && name.starts_with(|c: char| c.is_lowercase());
@@ -158,6 +166,7 @@ mod tests {
 
     fn found(test: &str) -> Vec<String> {
         let ops = "/// Doc.\n#[doc(alias = \"e\")]\npub fn exp(&self) {}\n\
+                   /// Doc.\npub fn $method(&self) {}\n\
                    table! {\n    /// Doc.\n    log Log \"log\" by_x;\n}\n\
                    /// Not public.\nfn hidden() {}\n/// A field.\nwidth: usize,\n";
         let loss = "/// Doc.\npub struct L1Loss {}\n/// Doc.\npub enum Format {}\n";
@@ -165,7 +174,8 @@ mod tests {
         let files = [
             file(&format!("{OPS}unary.rs"), ops),
             file(&format!("{LOSSES}l1.rs"), loss),
-            file(&format!("{TESTS}_of_parts.rs"), test),
+            file(&format!("{TESTS}parts.rs"), &format!("check_table(&[{test}])")),
+            file(&format!("{TESTS}others.rs"), "x.exp() x.log() L1Loss"), // No differences.
         ];
         check(&files, &mut findings);
         let own = findings.iter().filter(|finding| !finding.file.starts_with("xtask"));
