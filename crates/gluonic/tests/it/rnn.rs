@@ -1,5 +1,6 @@
 //! Recurrent layers and cells: values against `PyTorch`, gradients against differences, layers
 //! against cells, lengths, threads, and what is refused.
+#![allow(clippy::unreadable_literal, reason = "values as PyTorch printed them")]
 
 use gluonic::autograd::Backward;
 use gluonic::nn::rnn::{
