@@ -36,7 +36,7 @@ impl Checkpoint {
     /// whole: [`ExportOptions::rename`](super::ExportOptions::rename) makes them in pieces.
     ///
     /// # Errors
-    /// [`Error::Rename`] with everything that does not fit.
+    /// [`Error::Rename`](crate::Error::Rename) with everything that does not fit.
     ///
     /// # Examples
     /// ```

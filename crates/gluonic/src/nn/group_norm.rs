@@ -102,7 +102,7 @@ impl GroupNorm {
     /// A layer with everything said.
     ///
     /// # Errors
-    /// As [`LayerNorm::with`]; [`Error::Setting`] if the groups do not divide `in_channels`.
+    /// As [`LayerNorm::with`](super::LayerNorm::with); [`Error::Setting`] if the groups do not divide `in_channels`.
     pub fn with(config: NormConfig) -> Result<Self> {
         let groups = config.num_groups;
         if let Some(n) = config.in_channels

@@ -17,18 +17,18 @@ use crate::shape::Shape;
 #[derive(Clone, Debug)]
 pub struct NormConfig {
     /// The axis that is normalized along ([`LayerNorm`], [`RMSNorm`]: the last) or that of the
-    /// channels ([`InstanceNorm`]: axis 1). From the end when negative.
+    /// channels ([`InstanceNorm`](super::InstanceNorm): axis 1). From the end when negative.
     pub axis: Option<isize>,
-    /// The number of groups of [`GroupNorm`]. Default: 1.
+    /// The number of groups of [`GroupNorm`](super::GroupNorm). Default: 1.
     pub num_groups: usize,
-    /// Whether [`GroupNorm`] has a gamma and a beta for each channel, as in the paper and PyTorch,
+    /// Whether [`GroupNorm`](super::GroupNorm) has a gamma and a beta for each channel, as in the paper and PyTorch,
     /// and not for each group, as in MXNet. Default: no.
     pub per_channel: bool,
     /// What is added to the variance. Default: 1e-5.
     pub epsilon: f64,
     /// Whether beta is trained. Default: yes.
     pub center: bool,
-    /// Whether gamma is trained. Default: yes, but no for [`InstanceNorm`].
+    /// Whether gamma is trained. Default: yes, but no for [`InstanceNorm`](super::InstanceNorm).
     pub scale: Option<bool>,
     /// The number of gammas, if it is known.
     pub in_channels: Option<usize>,

@@ -45,7 +45,7 @@ impl NdArray {
     /// step is walked from its end.
     ///
     /// # Errors
-    /// [`Error::Index`] if a number is out of range or there are more than
+    /// [`Error::Index`](crate::Error::Index) if a number is out of range or there are more than
     /// there are axes.
     ///
     /// # Examples
@@ -75,7 +75,7 @@ impl NdArray {
     /// The part of the first axis at `i`: a row of a matrix. Shares the memory.
     ///
     /// # Errors
-    /// [`Error::Index`] if there is no such row.
+    /// [`Error::Index`](crate::Error::Index) if there is no such row.
     pub fn row(&self, i: isize) -> Result<NdArray> {
         self.slice([SliceInfoElem::Index(i)])
     }

@@ -111,7 +111,7 @@ pub fn concat(arrays: &[&NdArray], axis: isize) -> Result<NdArray> {
 /// Arrays of equal sizes along a new axis, which stands at `axis` of the result.
 ///
 /// # Errors
-/// As [`concat`].
+/// As [`concat()`].
 ///
 /// # Examples
 /// ```

@@ -226,8 +226,8 @@ pub fn layer_norm(
 /// # Examples
 /// ```
 /// use gluonic::{NdArray, ops};
-/// let x = NdArray::from_slice(&[1.0_f64, 7.0], 2)?;
-/// assert_eq!(ops::rms_norm(&x, None, -1, 0.0)?.to_vec::<f64>()?, [0.2, 1.4]);
+/// let x = NdArray::from_slice(&[3.0_f64, -3.0], 2)?;
+/// assert_eq!(ops::rms_norm(&x, None, -1, 0.0)?.to_vec::<f64>()?, [1.0, -1.0]);
 /// # Ok::<(), gluonic::Error>(())
 /// ```
 ///

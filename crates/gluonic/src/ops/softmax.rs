@@ -90,8 +90,8 @@ impl NdArray {
     /// taken out first, so that no finite input overflows.
     ///
     /// # Errors
-    /// [`Error::Axis`](crate::Error::Axis) if the axis does not exist;
-    /// [`Error::NoArithmetic`](crate::Error::NoArithmetic) if the element type is not a
+    /// [`Error::Axis`] if the axis does not exist;
+    /// [`Error::NoArithmetic`] if the element type is not a
     /// floating-point one.
     pub fn softmax(&self, axis: isize) -> Result<NdArray> {
         softmax(self, axis, false)
