@@ -297,6 +297,23 @@ fn a_check_says_which_record_it_used_and_when_that_is_of_another_state_of_the_fi
 }
 
 #[test]
+fn a_conversion_names_the_rules_that_take_no_key() {
+    let folder = files();
+    std::fs::write(
+        folder.path().join("rules.toml"),
+        "[[rule]]\nfrom = \"0.weigth\"\nto = \"fc.weight\"\n",
+    )
+    .unwrap();
+    let args = ["convert", "net.params", "a.params", "--rename", "rules.toml"];
+    let told = page(&gluonic_in(folder.path(), &args));
+    let idle = "\nrule 1 takes no key: 0.weigth -> fc.weight; did you mean `0.weight`";
+    assert!(told.contains(idle), "{told}");
+    let output = gluonic_in(folder.path(), &[&args[..], &["--json"]].concat());
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(value["idle_rules"], serde_json::json!(["0.weigth -> fc.weight"]));
+}
+
+#[test]
 fn a_file_goes_through_every_format_and_back_with_one_root() {
     let folder = files();
     let run = |args: &[&str]| {

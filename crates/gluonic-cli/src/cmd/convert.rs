@@ -27,6 +27,7 @@ pub(crate) fn run(args: &ConvertArgs) -> Result<ExitStatus> {
             "tensors": report.tensors,
             "cast": report.cast,
             "dropped": report.dropped,
+            "idle_rules": report.idle_rules.iter().map(|rule| &rule.text).collect::<Vec<_>>(),
             "root": report.root.to_string(),
         });
         to_stdout(|out| writeln!(out, "{value:#}"))?;

@@ -11,7 +11,7 @@ use super::convert::{dtype_of, raw_dtype};
 use super::file::Checkpoint;
 use super::pieces::{Maker, Output, Sink};
 use super::provenance::PROVENANCE;
-use super::rename::RenameRules;
+use super::rename::{RenameRules, RuleMatches};
 use super::shards::write_shards;
 use super::sidecar::write_recorded;
 use super::source::Values;
@@ -59,13 +59,15 @@ pub struct ExportReport {
     pub cast: Vec<Box<str>>,
     /// The keys of the metadata that the format has no room for.
     pub dropped: Vec<Box<str>>,
+    /// The rename rules that took no key.
+    pub idle_rules: Vec<RuleMatches>,
     /// The digest of all that was written: see [`Checkpoint::root`].
     pub root: Digest,
 }
 
 impl fmt::Display for ExportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ExportReport { files, tensors, cast, dropped, root } = self;
+        let ExportReport { files, tensors, cast, dropped, idle_rules, root } = self;
         let last = files.last().map(|file| file.display().to_string()).unwrap_or_default();
         write!(f, "wrote {tensors} tensors to `{last}`")?;
         if files.len() > 1 {
@@ -77,8 +79,19 @@ impl fmt::Display for ExportReport {
         if !dropped.is_empty() {
             write!(f, ", without the metadata {}", crate::error::list(dropped))?;
         }
-        write!(f, "; root {root}")
+        write!(f, "; root {root}")?;
+        let idle = idle_rules.iter().filter_map(RuleMatches::if_idle);
+        idle.into_iter().try_for_each(|idle| write!(f, "\n{idle}"))
     }
+}
+
+/// What is to be written.
+struct Outgoing<'v> {
+    maker: Maker<'v>,
+    outputs: Vec<Output>,
+    /// The names of what is converted.
+    cast: Vec<Box<str>>,
+    idle_rules: Vec<RuleMatches>,
 }
 
 impl Checkpoint {
@@ -124,7 +137,8 @@ impl Checkpoint {
         }
         let memory = options.memory.unwrap_or(MEMORY);
         let values = self.open_values()?;
-        let (maker, outputs, cast) = self.outputs(&*values, format, options, memory)?;
+        let Outgoing { maker, outputs, cast, idle_rules } =
+            self.outputs(&*values, format, options, memory)?;
         for output in &outputs {
             maker.check(output)?;
         }
@@ -176,20 +190,20 @@ impl Checkpoint {
             }
         }
         let root = digest::root(&named);
-        Ok(ExportReport { files, tensors: outputs.len(), cast, dropped, root })
+        Ok(ExportReport { files, tensors: outputs.len(), cast, dropped, idle_rules, root })
     }
 
-    /// What is to be written, who makes it, and what of it is converted.
+    /// What is to be written, and who makes it.
     fn outputs<'v>(
         &'v self,
         values: &'v dyn Values,
         format: Format,
         options: &ExportOptions,
         memory: u64,
-    ) -> Result<(Maker<'v>, Vec<Output>, Vec<Box<str>>)> {
+    ) -> Result<Outgoing<'v>> {
         let mut maker = Maker::of(values, self.tensors(), memory);
         maker.sources.clear();
-        let (mut outputs, mut cast) = (Vec::new(), Vec::new());
+        let (mut outputs, mut cast, mut idle_rules) = (Vec::new(), Vec::new(), Vec::new());
         for (position, info) in self.tensors().iter().enumerate() {
             let to = match (dtype_of(info.dtype), options.cast) {
                 (Some(from), Some(to)) if from.is_float() && from != to => {
@@ -213,8 +227,9 @@ impl Checkpoint {
                 .map(|output| TensorInfo::new(&*output.name, &*output.shape, output.dtype))
                 .collect();
             let plan = rules.plan(&sources)?;
+            idle_rules = plan.rules().iter().filter(|rule| rule.matched == 0).cloned().collect();
             outputs = plan.targets().iter().map(Output::from).collect();
         }
-        Ok((maker, outputs, cast))
+        Ok(Outgoing { maker, outputs, cast, idle_rules })
     }
 }

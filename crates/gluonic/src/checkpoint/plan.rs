@@ -9,11 +9,11 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::file::Checkpoint;
 use super::policy::PrefixRule;
 use super::problem::Problem;
-use super::rename::{Making, RenamePlan};
+use super::rename::{Making, RenamePlan, RuleMatches};
 use super::report::LoadReport;
 use super::tree::size;
 use crate::array::DType;
-use crate::error::{did_you_mean, list};
+use crate::error::list;
 use crate::param::{Parameter, Provenance, table};
 use crate::shape::{Dims, Shape};
 
@@ -209,13 +209,9 @@ impl fmt::Display for LoadPlan {
             write!(f, ", {}", self.report.prefix)?;
         }
         if let Some(rename) = self.rename() {
-            let unused = rename.rules().iter().filter(|rule| rule.matched == 0);
             write!(f, "\nby rules: {}", rename.summary())?;
-            for rule in unused {
-                write!(f, "\n  rule {} takes no key: {}", rule.rule, rule.text)?;
-                if let Some(nearest) = did_you_mean(&rule.nearest) {
-                    write!(f, "; {nearest}")?;
-                }
+            for idle in rename.rules().iter().filter_map(RuleMatches::if_idle) {
+                write!(f, "\n  {idle}")?;
             }
         }
         let shown = if f.alternate() { self.steps.len() } else { ROWS };

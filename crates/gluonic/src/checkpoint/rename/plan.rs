@@ -10,7 +10,7 @@ use super::recipe::{Recipe, is_whole_bytes, permuted};
 use super::rule::RenameRules;
 use super::step;
 use crate::checkpoint::TensorInfo;
-use crate::error::{Error, Names, Result};
+use crate::error::{Error, Names, Result, did_you_mean};
 use crate::shape::Dims;
 
 /// The sets of rules that a sequence may have.
@@ -76,6 +76,18 @@ pub struct RuleMatches {
     pub matched: usize,
     /// If it takes none, the keys most like what it wants.
     pub nearest: Names,
+}
+
+impl RuleMatches {
+    /// What to say of a rule that takes no key.
+    pub(in crate::checkpoint) fn if_idle(&self) -> Option<String> {
+        let RuleMatches { rule, text, nearest, .. } = self;
+        let idle = || match did_you_mean(nearest) {
+            Some(nearest) => format!("rule {rule} takes no key: {text}; {nearest}"),
+            None => format!("rule {rule} takes no key: {text}"),
+        };
+        (self.matched == 0).then(idle)
+    }
 }
 
 /// What rules do to the tensors of a file. Prints as a table of the rules.
@@ -399,7 +411,7 @@ impl fmt::Display for RenamePlan {
                 let number =
                     if several { format!("{}.{rule}", step + 1) } else { rule.to_string() };
                 let mut row = vec![number, text.to_string(), matched.to_string()];
-                row.extend(crate::error::did_you_mean(nearest));
+                row.extend(did_you_mean(nearest));
                 row
             })
             .collect();
