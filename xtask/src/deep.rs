@@ -30,24 +30,31 @@ pub(crate) fn run(args: &[String]) -> Answer {
     no_arguments(args)?;
     let mut steps = Steps::new();
     test::tests(&mut steps, LIMIT, &["--release"], Some(CASES));
+    steps.start_anew(); // hours of checks are not lost to one failure
     let mut doc = cargo(["doc", "--workspace", "--no-deps"]);
     steps.run("docs", Counting::One, LIMIT, doc.env("RUSTDOCFLAGS", "-D warnings"));
     steps.run("gradcheck", Counting::One, LIMIT, &mut cargo(["xtask", "gradcheck"]));
+    steps.start_anew();
     let crash = &mut cargo(["xtask", "crash", "--runs", "1000"]);
     steps.run("crash", Counting::One, LIMIT, crash);
-    let model = if steps.has_failed() { None } else { minilm::model() };
+    steps.start_anew();
+    let model = minilm::model();
     if steps.has_tool("MiniLM", "minilm", model.is_some()) {
         steps.run("MiniLM", Counting::One, LIMIT, &mut cargo(["xtask", "minilm"]));
     }
+    steps.start_anew();
     if let Err(why) = features(&mut steps) {
         steps.fail("features", &why);
     }
+    steps.start_anew();
     if steps.has_tool("deny", "deny", works(cargo(["deny", "--version"]))) {
         steps.run("deny", Counting::One, LIMIT, &mut cargo(["deny", "check"]));
     }
     steps.run("fuzz", Counting::One, LIMIT, cargo(["xtask", "fuzz"]).args(FUZZ));
+    steps.start_anew();
     miri(&mut steps);
     thread_sanitizer(&mut steps);
+    steps.start_anew();
     let mut package = cargo(["package", "--workspace", "--exclude", "xtask"]);
     package.args(["--no-verify", "--allow-dirty"]);
     steps.run("package", Counting::One, LIMIT, &mut package);

@@ -1,7 +1,7 @@
 //! Runs a list of commands one after another, times them, counts what they tested and ends
 //! with the line `N passed, N failed, N skipped`.
 //!
-//! After the first step that fails, the others are listed as not run.
+//! After the first step that fails, those that build on it are listed as not run.
 
 use std::env;
 use std::ffi::OsStr;
@@ -152,6 +152,8 @@ struct Row {
 pub(crate) struct Steps {
     rows: Vec<Row>,
     required: Vec<String>,
+    /// The first row on whose failure the next step would build.
+    builds_on: usize,
 }
 
 impl Steps {
@@ -161,10 +163,11 @@ impl Steps {
 
     fn with_required(list: &str) -> Self {
         let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
-        Self { rows: Vec::new(), required: names.map(str::to_owned).collect() }
+        let required = names.map(str::to_owned).collect();
+        Self { rows: Vec::new(), required, builds_on: 0 }
     }
 
-    /// Runs one command, unless a step before it failed. A command that takes longer than
+    /// Runs one command, unless a step it builds on failed. A command that takes longer than
     /// `limit` is killed and counts as failed.
     pub(crate) fn run(
         &mut self,
@@ -230,7 +233,8 @@ impl Steps {
             println!("{name:width$}  {:7}  {:>7.1} s", outcome.word(), time.as_secs_f64());
         }
         println!("\n{}", self.total());
-        if self.has_failed() { Verdict::Findings } else { Verdict::Clean }
+        let failed = self.rows.iter().any(|row| row.outcome == Outcome::Failed);
+        if failed { Verdict::Findings } else { Verdict::Clean }
     }
 
     fn total(&self) -> Counts {
@@ -241,9 +245,14 @@ impl Steps {
         total
     }
 
-    /// True after the first step that failed.
+    /// What follows runs whatever came of the steps so far.
+    pub(crate) fn start_anew(&mut self) {
+        self.builds_on = self.rows.len();
+    }
+
+    /// True after the first failure of a step that the next one builds on.
     pub(crate) fn has_failed(&self) -> bool {
-        self.rows.iter().any(|row| row.outcome == Outcome::Failed)
+        self.rows[self.builds_on..].iter().any(|row| row.outcome == Outcome::Failed)
     }
 
     fn push(&mut self, name: &str, outcome: Outcome, time: Duration, mut counts: Counts) {
@@ -367,6 +376,12 @@ mod tests {
         steps.run("after", Counting::Libtest, limit, &mut Command::new("no-such-command-here"));
         assert_eq!(steps.rows[1].outcome, Outcome::NotRun);
         assert_eq!(steps.total().to_string(), "0 passed, 1 failed, 1 skipped");
+
+        steps.start_anew();
+        steps.run("apart", Counting::One, limit, &mut Command::new("no-such-command-here"));
+        assert_eq!(steps.rows[2].outcome, Outcome::Failed);
+        steps.start_anew();
+        assert_eq!(steps.finish(), Verdict::Findings);
     }
 
     #[test]
