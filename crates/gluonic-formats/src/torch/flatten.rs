@@ -137,11 +137,11 @@ impl Walk<'_, '_> {
                 return Ok(());
             }
             Value::Opaque(_) => {
-                let global = values.global_name(id).unwrap_or_default();
+                let global = self.global_name(id)?;
                 if let Some(error) = tensor_kind(&self.path, &global) {
                     return Err(error);
                 }
-                format!("<{global}>")
+                ["<", &global, ">"].concat()
             }
             _ if !texts => return Ok(()),
             Value::None | Value::Other | Value::Storage(_) => return Ok(()),
@@ -153,7 +153,7 @@ impl Walk<'_, '_> {
                 self.budget.spend(text.len())?;
                 (*text).to_owned()
             }
-            Value::Global(_) => values.global_name(id).unwrap_or_default().into(),
+            Value::Global(_) => self.global_name(id)?.into(),
         };
         self.budget.spend(Budget::PAIR + self.path.len() + text.len())?;
         match self.flat.metadata.entry(self.path.clone()) {
@@ -166,6 +166,14 @@ impl Walk<'_, '_> {
                 Ok(())
             }
         }
+    }
+
+    /// The name of the global that a value is or would have been made by.
+    fn global_name(&mut self, id: Id) -> Result<Box<str>, Error> {
+        let Some(global) = self.pickle.values.global(id) else { return Ok(Box::default()) };
+        // Before the copies, of which there are two for a moment, as it may be of any length.
+        self.budget.spend(2 * (global.module.len() + global.name.len()))?;
+        Ok(global.full_name())
     }
 }
 

@@ -89,7 +89,8 @@ impl Global<'_> {
     }
 
     pub(super) fn full_name(&self) -> Box<str> {
-        format!("{}.{}", self.module, self.name).into()
+        // One copy: a name may be long.
+        [self.module, ".", self.name].concat().into()
     }
 }
 
@@ -207,16 +208,20 @@ impl<'p> Values<'p> {
         if let Value::Int(int) = self.get(id) { Some(*int) } else { None }
     }
 
-    /// The name of the global that a value is or would have been made by.
-    pub(super) fn global_name(&self, id: Id) -> Option<Box<str>> {
+    /// The global that a value is or would have been made by.
+    pub(super) fn global(&self, id: Id) -> Option<&Global<'p>> {
         match self.get(id) {
-            Value::Global(global) => Some(global.full_name()),
+            Value::Global(global) => Some(global),
             Value::Opaque(global) => match self.get(*global) {
-                Value::Global(global) => Some(global.full_name()),
+                Value::Global(global) => Some(global),
                 _ => None,
             },
             _ => None,
         }
+    }
+
+    pub(super) fn global_name(&self, id: Id) -> Option<Box<str>> {
+        self.global(id).map(Global::full_name)
     }
 }
 
