@@ -4,6 +4,7 @@ use half::slice::HalfFloatSliceExt;
 
 use super::dtype::{DType, Element, convert, for_dtype};
 use super::pool;
+use crate::cpu::pages::zeroed;
 
 /// A vector of one of the element types.
 #[derive(Clone, Debug)]
@@ -45,7 +46,7 @@ impl Buf {
 
     pub(crate) fn zeros(dtype: DType, n: usize) -> Buf {
         // The allocator hands out zeroed pages lazily, so this beats filling a pooled vector.
-        for_dtype!(dtype, T => Buf::from_vec(vec![T::default(); n]))
+        for_dtype!(dtype, T => Buf::from_vec(zeroed::<T>(n)))
     }
 
     pub(crate) fn from_vec<T: Element>(vec: Vec<T>) -> Buf {

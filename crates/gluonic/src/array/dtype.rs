@@ -72,8 +72,8 @@ impl fmt::Display for Scalar {
 }
 
 mod sealed {
-    /// Keeps the set of element types closed: buffers are an enum over it.
-    pub trait Sealed {}
+    /// Keeps the set of element types closed: buffers are an enum over it. Zero is one of them all.
+    pub trait Sealed: bytemuck::Zeroable {}
 }
 
 /// A type that an array can hold.

@@ -9,6 +9,7 @@ use std::cell::RefCell;
 
 use super::buffer::Data;
 use super::dtype::Element;
+use crate::cpu::pages::zeroed;
 
 /// Blocks below this are the allocator's business.
 const SMALLEST_BYTES: usize = 1 << 15;
@@ -50,7 +51,7 @@ pub(crate) fn take<T: Element>(n: usize) -> Vec<T> {
     });
     let reused =
         found.ok().flatten().and_then(|mut data| T::vec_mut(&mut data).map(std::mem::take));
-    reused.unwrap_or_else(|| vec![T::default(); len])
+    reused.unwrap_or_else(|| zeroed(len))
 }
 
 /// Takes a block back, if it is of a size that [`take`] deals in.

@@ -10,6 +10,7 @@ use half::{bf16, f16};
 use super::problem::Distance;
 use crate::array::{Buf, DType, NdArray, Scalar, for_dtype};
 use crate::cpu::difference::difference;
+use crate::cpu::pages::try_zeroed;
 use crate::error::{Error, Result};
 use crate::shape::Dims;
 
@@ -74,11 +75,11 @@ pub(super) fn filled(
 
 /// Memory for what a file claims to hold, which may be more than there is.
 pub(super) fn zeroed<T: bytemuck::Zeroable>(n: usize, file: &Path) -> Result<Vec<T>> {
-    let too_large = |()| {
+    let too_large = || {
         let error = IoError::new(ErrorKind::OutOfMemory, "it does not fit into memory");
         Error::io("read", file, error)
     };
-    bytemuck::allocation::try_zeroed_slice_box(n).map(Vec::from).map_err(too_large)
+    try_zeroed(n).ok_or_else(too_large)
 }
 
 /// Elements in the bytes of one floating-point type, converted to another.

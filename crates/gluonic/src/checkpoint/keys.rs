@@ -94,31 +94,48 @@ pub(super) struct Match<'a> {
 
 /// Chooses how the model's parameters are called, and applies a rule to the file's keys.
 pub(super) fn find<'a>(
-    candidates: Candidates,
+    candidates: Candidates<'_>,
     checkpoint: &'a Checkpoint,
     rule: &PrefixRule,
 ) -> Match<'a> {
     let plain = if *rule == PrefixRule::Auto { &PrefixRule::Exact } else { rule };
     let keys = Keys::new(checkpoint, plain);
-    let best = candidates.best(keys.all());
-    if keys.first_missing(&candidates.0[best]).is_none() {
-        return Match { targets: candidates.take(best), keys, rule: plain.clone(), proposed: None };
+    let knows_all = |targets: &Targets| keys.all().all(|key| targets.keys.contains_key(key));
+    if knows_all(&candidates.first) && keys.first_missing(&candidates.first).is_none() {
+        let targets = candidates.first;
+        return Match { targets, keys, rule: plain.clone(), proposed: None };
     }
-    let proposal = candidates.0.iter().enumerate().find_map(|(i, targets)| {
+    let mut candidates = candidates.all();
+    let best = best(&candidates, &keys);
+    if keys.first_missing(&candidates[best]).is_none() {
+        let targets = candidates.swap_remove(best);
+        return Match { targets, keys, rule: plain.clone(), proposed: None };
+    }
+    let proposal = candidates.iter().enumerate().find_map(|(i, targets)| {
         Some((i, propose(targets, checkpoint)?)).filter(|(_, proposed)| proposed != plain)
     });
     match (proposal, rule) {
         (Some((i, proposed)), PrefixRule::Auto) => {
             let keys = Keys::new(checkpoint, &proposed);
-            Match { targets: candidates.take(i), keys, rule: proposed, proposed: None }
+            Match { targets: candidates.swap_remove(i), keys, rule: proposed, proposed: None }
         }
         (proposal, _) => Match {
-            targets: candidates.take(best),
+            targets: candidates.swap_remove(best),
             keys,
             rule: plain.clone(),
             proposed: proposal.map(|(_, proposed)| proposed),
         },
     }
+}
+
+/// The way that knows the most keys of the file; the first of equals.
+fn best(candidates: &[Targets], keys: &Keys<'_>) -> usize {
+    let known =
+        |targets: &Targets| keys.all().filter(|key| targets.keys.contains_key(*key)).count();
+    let counts = candidates.iter().map(known).enumerate();
+    let better =
+        |best: (usize, usize), next: (usize, usize)| if next.1 > best.1 { next } else { best };
+    counts.reduce(better).map_or(0, |(best, _)| best)
 }
 
 /// The one rule by which all keys of the file are keys of the model, and the other way round.

@@ -66,7 +66,7 @@ pub use rename::{RenamePlan, RenameRules};
 pub use report::LoadReport;
 pub use save::SaveOptions;
 pub use tensor_info::TensorInfo;
-use tie::Targets;
+use tie::{Candidates, Targets};
 pub use tree::Tree;
 pub use verbs::HasParameters;
 use verbs::ids;
@@ -172,13 +172,11 @@ pub trait SaveLoad: Block {
         policy: &(impl Clone + Into<LoadPolicy>),
     ) -> Result<LoadPlan> {
         let policy: LoadPolicy = policy.clone().into();
-        let mut candidates = Targets::by_path(walk(self)).or_by_name(
-            // Where names are not distinct, only paths can be meant.
-            BlockExt::collect_params(self).unwrap_or_default(),
-            self.core().prefix(),
-        );
+        // Where names are not distinct, only paths can be meant.
+        let names = || BlockExt::collect_params(self).unwrap_or_default();
+        let mut candidates = Candidates::by_path_or_name(walk(self), self.core().prefix(), names);
         if let Some(selector) = &policy.select {
-            candidates = candidates.only(&ids(&self.select(selector)?)?);
+            candidates = candidates.only(ids(&self.select(selector)?)?);
         }
         planner::plan(candidates, checkpoint, &policy)
     }

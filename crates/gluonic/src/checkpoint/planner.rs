@@ -16,7 +16,7 @@ use crate::suggest::nearest;
 
 /// Compares a checkpoint with a model.
 pub(super) fn plan(
-    candidates: Candidates,
+    candidates: Candidates<'_>,
     checkpoint: &Checkpoint,
     policy: &LoadPolicy,
 ) -> Result<LoadPlan> {
@@ -67,8 +67,8 @@ pub(super) fn plan(
 }
 
 /// The plan of a load by rules that do not fit the file, so that nothing is known of its tensors.
-fn refused(candidates: Candidates, checkpoint: &Checkpoint, rules: RenameReport) -> LoadPlan {
-    let targets = candidates.take(0);
+fn refused(candidates: Candidates<'_>, checkpoint: &Checkpoint, rules: RenameReport) -> LoadPlan {
+    let targets = candidates.first;
     let report = LoadReport {
         file: checkpoint.file().to_owned(),
         problems: rules.problems.into_iter().map(Problem::Rule).collect(),

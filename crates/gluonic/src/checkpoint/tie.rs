@@ -75,46 +75,58 @@ impl Targets {
         self.list.iter().filter(|target| target.wanted)
     }
 
-    /// The same parameters by path or, for files in Gluon's older style, by name.
-    pub(super) fn or_by_name(self, params: ParameterDict, prefix: &str) -> Candidates {
-        let mut candidates = vec![self];
-        candidates.extend(Self::by_name(&params, prefix).ok());
-        candidates.extend(Self::by_name(&params, "").ok());
-        Candidates(candidates)
-    }
-}
-
-/// The ways in which a file's keys may name the parameters, the most usual first. At least one.
-pub(super) struct Candidates(pub(super) Vec<Targets>);
-
-impl From<Targets> for Candidates {
-    fn from(targets: Targets) -> Self {
-        Candidates(vec![targets])
-    }
-}
-
-impl Candidates {
-    /// The same, for a load that is about some of the parameters only.
-    pub(super) fn only(mut self, wanted: &HashSet<usize>) -> Candidates {
-        for target in self.0.iter_mut().flat_map(|targets| &mut targets.list) {
+    /// Those of the parameters with these numbers only.
+    fn want(&mut self, wanted: &HashSet<usize>) {
+        for target in &mut self.list {
             target.wanted = wanted.contains(&target.parameter.id());
         }
+    }
+}
+
+/// The ways in which a file's keys may name the parameters.
+pub(super) struct Candidates<'m> {
+    /// The most usual one.
+    pub(super) first: Targets,
+    /// Gives the others, which are wanted only for a file that the first one does not know.
+    others: Box<dyn FnOnce() -> Vec<Targets> + 'm>,
+    /// What a load is about, if not everything.
+    wanted: Option<HashSet<usize>>,
+}
+
+impl From<Targets> for Candidates<'_> {
+    fn from(first: Targets) -> Self {
+        Candidates { first, others: Box::new(Vec::new), wanted: None }
+    }
+}
+
+impl<'m> Candidates<'m> {
+    /// The parameters by path or, for files in Gluon's older style, by the names that `names` gives.
+    pub(super) fn by_path_or_name(
+        named: Vec<(ParamPath, Parameter)>,
+        prefix: &'m str,
+        names: impl FnOnce() -> ParameterDict + 'm,
+    ) -> Self {
+        let others = move || {
+            let params = names();
+            let by_name = |prefix: &str| Targets::by_name(&params, prefix).ok();
+            by_name(prefix).into_iter().chain(by_name("")).collect()
+        };
+        Candidates { first: Targets::by_path(named), others: Box::new(others), wanted: None }
+    }
+
+    /// The same, for a load that is about some of the parameters only.
+    pub(super) fn only(mut self, wanted: HashSet<usize>) -> Self {
+        self.first.want(&wanted);
+        self.wanted = Some(wanted);
         self
     }
 
-    /// The way that knows the most keys of the file; the first of equals.
-    pub(super) fn best<'a>(&self, file_keys: impl Iterator<Item = &'a str> + Clone) -> usize {
-        let known = |targets: &Targets| {
-            file_keys.clone().filter(|key| targets.keys.contains_key(*key)).count()
-        };
-        let counts = self.0.iter().map(known).enumerate();
-        let better = |best: (usize, usize), next: (usize, usize)| {
-            if next.1 > best.1 { next } else { best }
-        };
-        counts.reduce(better).map_or(0, |(best, _)| best)
-    }
-
-    pub(super) fn take(mut self, position: usize) -> Targets {
-        self.0.swap_remove(position)
+    /// All of them, the most usual first.
+    pub(super) fn all(self) -> Vec<Targets> {
+        let mut others = (self.others)();
+        if let Some(wanted) = &self.wanted {
+            others.iter_mut().for_each(|targets| targets.want(wanted));
+        }
+        std::iter::once(self.first).chain(others).collect()
     }
 }

@@ -130,7 +130,7 @@ impl ParameterDict {
         let policy: LoadPolicy = policy.clone().into();
         let mut candidates = Candidates::from(Targets::by_name(self, restore_prefix)?);
         if let Some(selector) = &policy.select {
-            candidates = candidates.only(&ids(&self.selection(selector)?)?);
+            candidates = candidates.only(ids(&self.selection(selector)?)?);
         }
         planner::plan(candidates, checkpoint, &policy)
     }
@@ -216,12 +216,14 @@ impl Selection {
             None => ids(self)?,
         };
         let named = || self.everything().map(|(path, parameter, _)| (path, parameter));
-        let targets = Targets::by_path(named().map(|(p, w)| (p.clone(), w.clone())).collect());
-        let mut params = ParameterDict::new(self.prefix());
-        // Where names are not distinct, only paths can be meant.
-        let distinct = named().try_for_each(|(_, parameter)| params.insert(parameter)).is_ok();
-        let params = if distinct { params } else { ParameterDict::default() };
-        let candidates = targets.or_by_name(params, self.prefix()).only(&wanted);
+        let by_path = named().map(|(path, parameter)| (path.clone(), parameter.clone())).collect();
+        let names = || {
+            let mut params = ParameterDict::new(self.prefix());
+            // Where names are not distinct, only paths can be meant.
+            let distinct = named().try_for_each(|(_, parameter)| params.insert(parameter)).is_ok();
+            if distinct { params } else { ParameterDict::default() }
+        };
+        let candidates = Candidates::by_path_or_name(by_path, self.prefix(), names).only(wanted);
         planner::plan(candidates, checkpoint, &policy)
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod gather;
 pub(crate) mod gemm;
 pub(crate) mod norm;
 pub(crate) mod order;
+pub(crate) mod pages;
 pub(crate) mod pool;
 pub(crate) mod reduce;
 pub(crate) mod rnn;

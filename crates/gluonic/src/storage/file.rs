@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use super::disk::open_regular;
 use super::map::Map;
+use crate::cpu::pages::try_zeroed;
 use crate::error::{Error, Result};
 
 /// Pieces of this size are read in parallel: large enough that starting one costs nothing, small
@@ -33,8 +34,7 @@ pub(super) fn read_regular(path: &Path) -> IoResult<Vec<u8>> {
         return Ok(bytes);
     }
     // Pages of zeros, which the system hands out when they are first touched: by the threads.
-    let mut bytes =
-        bytemuck::allocation::try_zeroed_slice_box::<u8>(len).map_err(|()| too_large())?.into_vec();
+    let mut bytes = try_zeroed::<u8>(len).ok_or_else(too_large)?;
     read_pieces(&file, &mut bytes, 0).map_err(|error| match error.kind() {
         ErrorKind::UnexpectedEof => IoError::other("it was cut short while it was read"),
         _ => error,
