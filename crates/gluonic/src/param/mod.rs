@@ -28,7 +28,7 @@ pub(crate) mod table;
 
 pub use dict::ParameterDict;
 pub use entries::Iter;
-pub(crate) use infer::infer;
+pub(crate) use infer::{infer, is_used, preview};
 pub use init_options::InitOptions;
 pub use parameter::Parameter;
 pub use select::{Compare, Selection, Selector};

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use super::entries::hash_of;
-use super::infer::stand_in;
+use super::infer::{note_use, stand_in};
 use super::spec::ParamSpec;
 use super::state::{Group, Kind, Life, Origin, Plan, Provenance, Ready, State};
 use crate::array::{Cell, DType, Element, NdArray, View, shapes_only};
@@ -278,9 +278,13 @@ impl Parameter {
     /// # Errors
     /// [`Error::Uninitialized`] before `initialize`, [`Error::Deferred`] before the first forward.
     pub fn data(&self) -> Result<NdArray> {
+        let is_stand_in = shapes_only();
+        if is_stand_in {
+            note_use(self);
+        }
         let state = self.state();
         let Life::Ready(Ready { cell, dims, slot }) = &state.life else {
-            return if shapes_only() { stand_in(self, state) } else { Err(self.missing(state)) };
+            return if is_stand_in { stand_in(self, state) } else { Err(self.missing(state)) };
         };
         let track = slot.as_ref().map_or(Track::None, |slot| Track::Leaf(slot.clone()));
         Ok(NdArray::on(cell.clone(), View::new(dims.clone()), track))

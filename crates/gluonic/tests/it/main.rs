@@ -48,6 +48,7 @@ mod select;
 mod select_language;
 mod select_model;
 mod snapshots;
+mod summary;
 mod support;
 mod threads;
 mod training;
