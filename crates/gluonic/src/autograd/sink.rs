@@ -90,14 +90,13 @@ impl Claims {
             }
             self.own.push(slot.clone());
             let add = slot.req() == GradReq::Add;
-            for_float!(cell.dtype(), T => match cell.rows()? {
-                Some(rows) => write_rows(&slot.cell, add, &RowsOf::<T>::of(&rows))?,
-                None => {
-                    let buf = cell.snapshot()?;
-                    write_cell::<T>(&slot.cell, add, |out, add| {
-                        if add { add_into(out, buf.slice()) } else { out.copy_from_slice(buf.slice()) }
-                    })?;
-                }
+            for_float!(cell.dtype(), T => if let Some(rows) = cell.rows()? {
+                write_rows(&slot.cell, add, &RowsOf::<T>::of(&rows))?;
+            } else {
+                let buf = cell.snapshot()?;
+                write_cell::<T>(&slot.cell, add, |out, add| {
+                    if add { add_into(out, buf.slice()) } else { out.copy_from_slice(buf.slice()) }
+                })?;
             });
             slot.set_fresh(true);
             self.release();
