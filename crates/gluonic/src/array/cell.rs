@@ -4,6 +4,7 @@
 //! Own(Arc<Buf>)        count = the cell + snapshots (graphs, running operations): more than one
 //!                      owner means copy before writing
 //! Pinned(Arc<Pinned>)  count = the cell + living pins: written in place, never moves
+//! Rows(Arc<Rows>)      most rows are zero: whole for whoever reads or edits it
 //! ShapeOnly            no value at all, while shapes are inferred
 //! ```
 //! The two counts never mix, because a pinned buffer is never snapshotted. A read clones an `Arc`
@@ -15,12 +16,15 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
 use super::buffer::Buf;
 use super::dtype::DType;
 use super::pin::{Pin, Pinned};
+use super::rows::Rows;
 use crate::error::{Error, Result};
 
 #[derive(Debug)]
 enum State {
     Own(Arc<Buf>),
     Pinned(Arc<Pinned>),
+    /// Kept by the rows that are not zero, until an edit needs all of it.
+    Rows(Arc<Rows>),
     /// There is no value: what is computed while shapes are inferred.
     ShapeOnly,
     /// Only between two lines of one function that holds the write lock.
@@ -51,24 +55,22 @@ pub(crate) fn thread_number() -> u64 {
 
 impl Cell {
     pub(crate) fn new(buf: Arc<Buf>) -> Cell {
-        Cell {
-            dtype: buf.dtype(),
-            len: buf.len(),
-            state: RwLock::new(State::Own(buf)),
-            version: AtomicU64::new(0),
-            editor: AtomicU64::new(0),
-        }
+        Cell::with(buf.dtype(), buf.len(), State::Own(buf))
+    }
+
+    /// A cell of `len` elements that are kept by rows.
+    pub(crate) fn of_rows(rows: Arc<Rows>, len: usize) -> Cell {
+        Cell::with(rows.values().dtype(), len, State::Rows(rows))
     }
 
     /// A cell without a value, of which every access is an error.
     pub(crate) fn shape_only(dtype: DType, len: usize) -> Cell {
-        Cell {
-            dtype,
-            len,
-            state: RwLock::new(State::ShapeOnly),
-            version: AtomicU64::new(0),
-            editor: AtomicU64::new(0),
-        }
+        Cell::with(dtype, len, State::ShapeOnly)
+    }
+
+    fn with(dtype: DType, len: usize, state: State) -> Cell {
+        let (state, zero) = (RwLock::new(state), || AtomicU64::new(0));
+        Cell { state, version: zero(), editor: zero(), dtype, len }
     }
 
     #[inline]
@@ -98,9 +100,33 @@ impl Cell {
         self.snapshot_slowly()
     }
 
+    /// The rows that are not zero, if the value is kept by these.
+    pub(crate) fn rows(&self) -> Result<Option<Arc<Rows>>> {
+        self.refuse_own_edit()?;
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(match &*state {
+            State::Rows(rows) => Some(rows.clone()),
+            _ => None,
+        })
+    }
+
+    /// Another cell with the value, in an element type, kept as it is kept here.
+    pub(crate) fn copy_as(&self, dtype: DType) -> Result<Cell> {
+        if let Some(rows) = self.rows()? {
+            let same = rows.values().dtype() == dtype;
+            let rows = if same { rows } else { Arc::new(rows.convert(dtype)) };
+            return Ok(Cell::of_rows(rows, self.len));
+        }
+        let buf = self.snapshot()?;
+        let buf = if buf.dtype() == dtype { buf } else { Arc::new(buf.convert(dtype)) };
+        Ok(Cell::new(buf))
+    }
+
     #[cold]
     fn snapshot_slowly(&self) -> Result<Arc<Buf>> {
-        self.refuse_own_edit()?;
+        if let Some(rows) = self.rows()? {
+            return Ok(Arc::new(rows.whole(self.len)));
+        }
         {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
             match &*state {
@@ -116,6 +142,7 @@ impl Cell {
         unpin(&mut state);
         match &*state {
             State::Own(buf) => Ok(buf.clone()),
+            State::Rows(rows) => Ok(Arc::new(rows.whole(self.len))),
             State::Pinned(pinned) => Ok(Arc::new(pinned.get(Buf::copy))),
             State::ShapeOnly => Err(Error::ShapeOnly),
             State::Moving => unreachable!("never left behind: see State::Moving"),
@@ -162,6 +189,7 @@ impl Cell {
                 Arc::new(Pinned::new(buf))
             }
             State::Pinned(pinned) => pinned,
+            State::Rows(_) => unreachable!("`Edit::buf` has made it whole"),
             State::ShapeOnly | State::Moving => unreachable!("`edit` returns with neither"),
         };
         *edit.state = State::Pinned(pinned.clone());
@@ -194,8 +222,12 @@ impl Edit<'_> {
     /// the cell's.
     #[inline]
     pub(crate) fn buf(&mut self) -> &mut Buf {
+        if let State::Rows(rows) = &*self.state {
+            *self.state = State::Own(Arc::new(rows.whole(self.cell.len)));
+        }
         match &mut *self.state {
             State::Own(buf) => unique(buf),
+            State::Rows(_) => unreachable!("made whole just now"),
             #[allow(unsafe_code, reason = "the lock that `Pinned::get_mut` asks for is held")]
             // SAFETY: `self` holds the cell's write lock, and the result borrows from `self`.
             State::Pinned(pinned) => unsafe { pinned.get_mut() },
@@ -207,13 +239,35 @@ impl Edit<'_> {
     /// elements.
     pub(crate) fn replace(&mut self, buf: Arc<Buf>) {
         debug_assert_eq!((buf.dtype(), buf.len()), (self.cell.dtype, self.cell.len));
-        if let State::Own(own) = &mut *self.state {
-            *own = buf;
+        if let State::Own(_) | State::Rows(_) = &*self.state {
+            *self.state = State::Own(buf);
             return;
         }
         super::dtype::for_dtype!(self.cell.dtype, T => {
             self.buf().slice_mut::<T>().copy_from_slice(buf.slice());
         });
+    }
+}
+
+impl Edit<'_> {
+    /// The rows that are not zero, if the value is kept by these.
+    pub(crate) fn rows(&self) -> Option<&Rows> {
+        match &*self.state {
+            State::Rows(rows) => Some(rows),
+            _ => None,
+        }
+    }
+
+    /// Puts rows in place of the value; under a pin, their elements among zeros.
+    pub(crate) fn replace_by_rows(&mut self, rows: Rows) {
+        debug_assert_eq!(rows.values().dtype(), self.cell.dtype);
+        if let State::Own(_) | State::Rows(_) = &*self.state {
+            *self.state = State::Rows(Arc::new(rows));
+            return;
+        }
+        let buf = self.buf();
+        super::dtype::for_dtype!(buf.dtype(), T => buf.slice_mut::<T>().fill(T::default()));
+        rows.scatter(rows.values(), buf);
     }
 }
 
@@ -277,6 +331,24 @@ mod tests {
         let address = pin.as_mut_ptr();
         drop(pin);
         assert_eq!(cell.snapshot().unwrap().slice::<f32>().as_ptr().cast(), address);
+    }
+
+    #[test]
+    fn rows_stay_rows_for_readers_and_become_whole_for_an_edit() {
+        let rows = |number, value| Rows::none(DType::F32, 1).plus::<f32>(&[number], &[value]);
+        let cell = Cell::of_rows(Arc::new(rows(1, 5.0)), 3);
+        assert_eq!(values(&cell), [0.0, 5.0, 0.0]);
+        assert!(cell.rows().unwrap().is_some());
+        cell.edit().unwrap().buf().slice_mut::<f32>()[0] = 1.0;
+        assert!(cell.rows().unwrap().is_none());
+        assert_eq!(values(&cell), [1.0, 5.0, 0.0]);
+        cell.edit().unwrap().replace_by_rows(rows(2, 7.0));
+        assert_eq!(cell.rows().unwrap().unwrap().numbers(), [2]);
+        let pin = cell.pin().unwrap();
+        cell.edit().unwrap().replace_by_rows(rows(0, 9.0));
+        assert!(cell.rows().unwrap().is_none());
+        drop(pin);
+        assert_eq!(values(&cell), [9.0, 0.0, 0.0]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod edit;
 pub mod index;
 mod pin;
 mod pool;
+mod rows;
 mod shape_only;
 mod view;
 
@@ -22,12 +23,13 @@ use std::sync::Arc;
 pub(crate) use buffer::Buf;
 #[doc(hidden)]
 pub use buffer::Data;
-pub(crate) use cell::{Cell, thread_number, unique};
+pub(crate) use cell::{Cell, Edit, thread_number, unique};
 pub(crate) use dtype::{Compute, for_dtype, for_float};
 pub use dtype::{DType, Element, Scalar};
 pub use edit::Operand;
 pub(crate) use edit::{for_each_row, gather};
 pub use pin::Pin;
+pub(crate) use rows::Rows;
 pub(crate) use shape_only::{shapes_only, with_shapes_only};
 pub(crate) use view::{View, broadcast_dims};
 

@@ -105,7 +105,7 @@ impl Backward {
         let slots = slots.collect::<Result<Vec<Arc<Slot>>>>()?;
         let claims = Claims::new(next_epoch(), Some(slots.clone()));
         let found = self.walk(&[loss], claims)?;
-        let gradient = |slot| found.get(&key(slot)).and_then(|(_, buf)| buf.clone());
+        let gradient = |slot| found.get(&key(slot)).and_then(|(_, cell)| cell.as_ref());
         let pairs = slots.iter().zip(variables);
         pairs.map(|(slot, variable)| diverted_array(gradient(slot), variable)).collect()
     }

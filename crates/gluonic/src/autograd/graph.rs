@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use smallvec::SmallVec;
 
 use super::sink::Sinks;
-use crate::array::{Buf, Cell};
+use crate::array::{Buf, Cell, DType, Rows};
 use crate::error::Result;
 
 /// The backward half of an operation that was recorded.
@@ -137,17 +137,53 @@ pub(crate) struct Slot {
     /// Whether a backward has written since the last step of a trainer.
     fresh: AtomicBool,
     pub(crate) cell: Arc<Cell>,
+    /// The number of elements of a row, if the gradient is kept by rows where it can be.
+    row_width: Option<usize>,
 }
 
 impl Slot {
     pub(crate) fn new(req: GradReq, cell: Arc<Cell>) -> Slot {
+        Slot::with(req, cell, None)
+    }
+
+    /// A slot of `len` zeros that takes rows as rows. No memory is needed for the other ones.
+    pub(crate) fn of_rows(req: GradReq, dtype: DType, len: usize, width: usize) -> Slot {
+        let cell = Cell::of_rows(Arc::new(Rows::none(dtype, width)), len);
+        Slot::with(req, Arc::new(cell), Some(width))
+    }
+
+    /// A slot like this one with the gradient in an element type, in new memory.
+    pub(crate) fn copy_as(&self, dtype: DType) -> Result<Slot> {
+        let slot = Slot::with(self.req(), Arc::new(self.cell.copy_as(dtype)?), self.row_width);
+        slot.set_fresh(self.is_fresh());
+        Ok(slot)
+    }
+
+    fn with(req: GradReq, cell: Arc<Cell>, row_width: Option<usize>) -> Slot {
         Slot {
             req: AtomicU8::new(req as u8),
             epoch: AtomicU64::new(0),
             owner: AtomicU64::new(0),
             fresh: AtomicBool::new(false),
             cell,
+            row_width,
         }
+    }
+
+    /// Whether rows are taken as rows.
+    pub(crate) fn takes_rows(&self) -> bool {
+        self.row_width.is_some()
+    }
+
+    /// Makes the gradient zero.
+    pub(crate) fn clear(&self) -> Result<()> {
+        let (dtype, len) = (self.cell.dtype(), self.cell.len());
+        let mut edit = self.cell.edit()?;
+        match self.row_width {
+            Some(width) => edit.replace_by_rows(Rows::none(dtype, width)),
+            None => edit.replace(Arc::new(Buf::zeros(dtype, len))),
+        }
+        Ok(())
     }
 
     pub(crate) fn req(&self) -> GradReq {

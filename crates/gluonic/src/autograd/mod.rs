@@ -25,7 +25,7 @@ pub use function::{Function, apply};
 pub use graph::GradReq;
 use graph::{Edge, Node};
 pub(crate) use graph::{Edges, Op, Slot, Track};
-pub(crate) use sink::Sinks;
+pub(crate) use sink::{RowsOf, Sinks};
 
 #[derive(Clone, Copy)]
 struct Mode {

@@ -12,15 +12,16 @@ use std::sync::atomic::Ordering;
 use indexmap::IndexMap;
 
 use super::graph::{Edge, GradReq, Node, Slot};
-use crate::array::{Buf, Compute, DType, NdArray, for_float, unique};
+use crate::array::{Buf, Cell, Compute, DType, Edit, NdArray, Rows, for_float, unique};
 use crate::cpu::elementwise::add_into;
+use crate::cpu::gather::add_taken;
 use crate::error::Result;
 
 /// Nodes still to be visited, the latest last, each with what has been summed for it so far.
 pub(crate) type Frontier = BTreeMap<(u64, usize), (Arc<Node>, Option<Arc<Buf>>)>;
 
 /// Slots by their address, each with a gradient that is collected for it apart from it.
-pub(crate) type Aside = IndexMap<usize, (Arc<Slot>, Option<Arc<Buf>>), foldhash::fast::RandomState>;
+pub(crate) type Aside = IndexMap<usize, (Arc<Slot>, Option<Cell>), foldhash::fast::RandomState>;
 
 /// What tells a slot from all others.
 pub(crate) fn key(slot: &Arc<Slot>) -> usize {
@@ -45,8 +46,8 @@ impl Claims {
         Claims { epoch, own: Vec::new(), late: Aside::default(), diverted }
     }
 
-    /// The buffer that collects for a slot which is not written to directly, if there is one.
-    fn aside(&mut self, slot: &Arc<Slot>) -> Option<&mut Option<Arc<Buf>>> {
+    /// The value that collects for a slot which is not written to directly, if there is one.
+    fn aside(&mut self, slot: &Arc<Slot>) -> Option<&mut Option<Cell>> {
         let list = if let Some(diverted) = &mut self.diverted {
             diverted
         } else {
@@ -63,7 +64,7 @@ impl Claims {
             }
             &mut self.late
         };
-        list.get_mut(&key(slot)).map(|(_, buf)| buf)
+        list.get_mut(&key(slot)).map(|(_, cell)| cell)
     }
 
     fn release(&mut self) {
@@ -78,8 +79,8 @@ impl Claims {
             slot.set_fresh(true);
         }
         self.release();
-        for (_, (slot, buf)) in std::mem::take(&mut self.late) {
-            let Some(buf) = buf else { continue };
+        for (_, (slot, cell)) in std::mem::take(&mut self.late) {
+            let Some(cell) = cell else { continue };
             while slot
                 .owner
                 .compare_exchange_weak(0, u64::MAX, Ordering::Acquire, Ordering::Relaxed)
@@ -88,8 +89,12 @@ impl Claims {
                 std::thread::yield_now();
             }
             self.own.push(slot.clone());
-            for_float!(buf.dtype(), T => {
-                write_slot::<T>(&slot, slot.req() == GradReq::Add, |out, add| {
+            let add = slot.req() == GradReq::Add;
+            for_float!(cell.dtype(), T => if let Some(rows) = cell.rows()? {
+                write_rows(&slot.cell, add, &RowsOf::<T>::of(&rows))?;
+            } else {
+                let buf = cell.snapshot()?;
+                write_cell::<T>(&slot.cell, add, |out, add| {
                     if add { add_into(out, buf.slice()) } else { out.copy_from_slice(buf.slice()) }
                 })?;
             });
@@ -111,22 +116,41 @@ impl Drop for Claims {
     }
 }
 
-/// Lends a slot's buffer in the compute type, converting for a half-precision slot.
-fn write_slot<T: Compute>(
-    slot: &Slot,
+/// Lends a gradient in the compute type, converting for one in half precision.
+fn write_cell<T: Compute>(
+    cell: &Cell,
     add: bool,
     write: impl FnOnce(&mut [T], bool),
 ) -> Result<()> {
-    let mut lock = slot.cell.edit()?;
+    write_whole(&mut cell.edit()?, add, write);
+    Ok(())
+}
+
+fn write_whole<T: Compute>(lock: &mut Edit<'_>, add: bool, write: impl FnOnce(&mut [T], bool)) {
     let buf = lock.buf();
     if buf.dtype() == T::DTYPE {
         write(buf.slice_mut(), add);
-        return Ok(());
+        return;
     }
     let stored = buf.dtype();
     let mut wide = if add { buf.convert(T::DTYPE) } else { Buf::new::<T>(buf.len(), |_| ()) };
     write(wide.slice_mut(), add);
     lock.replace(Arc::new(wide.convert(stored)));
+}
+
+/// Writes rows into a gradient that takes them, or adds them to what is there.
+fn write_rows<T: Compute>(cell: &Cell, add: bool, more: &RowsOf<'_, T>) -> Result<()> {
+    let mut lock = cell.edit()?;
+    let rows = match (add, lock.rows()) {
+        (false, _) => more.plus(&Rows::none(cell.dtype(), more.width)),
+        (true, Some(rows)) => more.plus(rows),
+        // Something else has made it whole.
+        (true, None) => {
+            write_whole(&mut lock, true, |out, add| more.write(out, add));
+            return Ok(());
+        }
+    };
+    lock.replace_by_rows(rows);
     Ok(())
 }
 
@@ -139,6 +163,36 @@ fn write_temporary<T: Compute>(
     match temporary {
         None => *temporary = Some(Arc::new(Buf::new::<T>(n, |out| write(out, false)))),
         Some(buf) => write(unique(buf).slice_mut(), true),
+    }
+}
+
+/// The gradient of a table of which an operation has used some rows, one after another.
+#[derive(Clone, Copy)]
+pub(crate) struct RowsOf<'a, T> {
+    /// Which rows; they may repeat.
+    pub(crate) numbers: &'a [usize],
+    /// A run of `width` elements for each.
+    pub(crate) grad: &'a [T],
+    pub(crate) width: usize,
+}
+
+impl<'a, T: Compute> RowsOf<'a, T> {
+    fn of(rows: &'a Rows) -> Self {
+        RowsOf { numbers: rows.numbers(), grad: rows.values().slice(), width: rows.width() }
+    }
+
+    fn plus(&self, rows: &Rows) -> Rows {
+        rows.plus(self.numbers, self.grad)
+    }
+
+    /// Adds in the order of the numbers, so that the sum of a repeated one has the same bits each
+    /// time.
+    fn write(&self, out: &mut [T], add: bool) {
+        if !add {
+            out.fill(T::default());
+        }
+        let n = out.len() / self.width.max(1);
+        add_taken(out, self.grad, self.numbers, n, self.width);
     }
 }
 
@@ -182,18 +236,47 @@ impl Sinks<'_> {
             Edge::Nowhere => {}
             Edge::Node(node) => write_temporary(self.temporary(&node.clone()), n, write),
             Edge::Slot(_) if !self.wanted(i) => {}
-            Edge::Slot(slot) => {
-                if let Some(aside) = self.claims.aside(slot) {
-                    write_temporary(aside, n, write);
-                    return Ok(());
+            Edge::Slot(slot) => match self.claims.aside(slot) {
+                Some(Some(cell)) => write_cell(cell, true, write)?,
+                Some(empty) => {
+                    *empty = Some(Cell::new(Arc::new(Buf::new::<T>(n, |out| write(out, false)))));
                 }
-                let epoch = self.claims.epoch;
-                let add = slot.epoch.swap(epoch, Ordering::Relaxed) == epoch
-                    || slot.req() == GradReq::Add;
-                write_slot(slot, add, write)?;
-            }
+                None => write_cell(&slot.cell, self.adds(slot), write)?,
+            },
         }
         Ok(())
+    }
+
+    /// Puts rows where the gradient of input `i` goes, a table of `n` elements. A slot that takes
+    /// rows is neither read nor written anywhere else.
+    pub(crate) fn write_rows<T: Compute>(
+        &mut self,
+        i: usize,
+        n: usize,
+        rows: &RowsOf<'_, T>,
+    ) -> Result<()> {
+        let slot = match &self.edges[i] {
+            Edge::Slot(slot) if slot.takes_rows() => slot,
+            _ => return self.write(i, n, |out, add| rows.write(out, add)),
+        };
+        if !self.wanted(i) {
+            return Ok(());
+        }
+        match self.claims.aside(slot) {
+            Some(Some(cell)) => write_rows(cell, true, rows),
+            Some(empty) => {
+                let rows = rows.plus(&Rows::none(T::DTYPE, rows.width));
+                *empty = Some(Cell::of_rows(Arc::new(rows), n));
+                Ok(())
+            }
+            None => write_rows(&slot.cell, self.adds(slot), rows),
+        }
+    }
+
+    /// Whether the next contribution to an owned slot is added to what is there.
+    fn adds(&self, slot: &Slot) -> bool {
+        let epoch = self.claims.epoch;
+        slot.epoch.swap(epoch, Ordering::Relaxed) == epoch || slot.req() == GradReq::Add
     }
 
     /// The gradient of input `i` is `grad` itself: handed on without a copy when it is the first
@@ -213,8 +296,9 @@ impl Sinks<'_> {
 }
 
 /// A gradient that was collected aside, as an array of the parameter's own type.
-pub(crate) fn diverted_array(buf: Option<Arc<Buf>>, like: &NdArray) -> Result<NdArray> {
-    let Some(buf) = buf else { return NdArray::zeros(like.dims(), like.dtype()) };
+pub(crate) fn diverted_array(cell: Option<&Cell>, like: &NdArray) -> Result<NdArray> {
+    let Some(cell) = cell else { return NdArray::zeros(like.dims(), like.dtype()) };
+    let buf = cell.snapshot()?;
     let buf = if buf.dtype() == like.dtype() { buf } else { Arc::new(buf.convert(like.dtype())) };
     Ok(NdArray::from_buf(buf, like.dims().clone()))
 }

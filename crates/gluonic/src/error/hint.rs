@@ -83,7 +83,7 @@ impl Error {
             Error::BeingEdited => "leave the closure that edits it first",
             Error::BroadcastEdit { .. } => "edit the array it was made from, or a `deep_clone`",
             Error::ShapeOnly => {
-                "run one batch through the model: this forward looks at values, not only at shapes"
+                "run one batch through the model, or look at values outside of its forward: shapes do not tell them"
             }
             Error::NotWhole { .. } => "use `deep_clone` first",
             Error::StaleArray => "edit a `deep_clone`, or compute the array again after the edit",

@@ -3,13 +3,14 @@
 
 use std::any::Any;
 use std::fmt;
-use std::ops::Index;
 use std::sync::Arc;
 
 use super::core::{BlockCore, HookHandle};
+use super::dyn_block::fmt_tree;
+use super::summary::{self, Summary};
 use super::walk::{Paths, source, walk};
 use crate::array::{DType, NdArray};
-use crate::error::{Error, Result, or_panic};
+use crate::error::{Error, Result};
 use crate::init::{Initializer, Reinit};
 use crate::name::ParamPath;
 use crate::param::select::IntoSelector;
@@ -101,54 +102,6 @@ pub trait Block: Any + Send + Sync {
     }
 }
 
-/// The class, and in parentheses one line for each child.
-pub(crate) fn fmt_tree(block: &dyn Block, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, "{}(", block.core().class())?;
-    let (mut result, mut any) = (Ok(()), false);
-    block.visit(&mut |key, member| {
-        if let Member::Block(child) = member {
-            any = true;
-            // Lines inside a child move in by two.
-            let text = child.to_string().replace('\n', "\n  ");
-            result = result.and_then(|()| write!(f, "\n  ({key}): {text}"));
-        }
-    });
-    result?;
-    f.write_str(if any { "\n)" } else { "\n\n)" })
-}
-
-impl fmt::Display for dyn Block {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.fmt_block(f)
-    }
-}
-
-impl fmt::Debug for dyn Block {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({})", self.core().class(), self.core().name())
-    }
-}
-
-impl Index<usize> for dyn Block {
-    type Output = dyn Block;
-
-    /// # Panics
-    /// If there is no such child; [`BlockExt::child`] returns a `Result`.
-    fn index(&self, i: usize) -> &dyn Block {
-        or_panic(self.child(i as isize))
-    }
-}
-
-impl Index<&str> for dyn Block {
-    type Output = dyn Block;
-
-    /// # Panics
-    /// If there is no such child; [`BlockExt::child_named`] returns a `Result`.
-    fn index(&self, key: &str) -> &dyn Block {
-        or_panic(self.child_named(key))
-    }
-}
-
 /// What can be done with any block: reach, initialize, change, call.
 pub trait BlockExt: Block {
     /// The prefix of its name.
@@ -171,8 +124,8 @@ pub trait BlockExt: Block {
     /// # Errors
     /// What the forward or a hook returns.
     fn call(&self, x: &NdArray) -> Result<NdArray> {
-        if self.core().has_hooks() {
-            return self.core().run_hooked(self.as_dyn(), x, || self.forward(x));
+        if self.core().is_watched() {
+            return self.core().run_watched(self.as_dyn(), x, || self.forward(x));
         }
         self.forward(x)
     }
@@ -412,14 +365,7 @@ pub trait BlockExt: Block {
     /// ```
     #[doc(alias = "eval_shape", alias = "meta")]
     fn infer_shapes<D: Into<Dims> + Clone>(&self, inputs: &[D]) -> Result<Dims> {
-        self.infer_shapes_with(inputs, |inputs| match inputs {
-            [x] => Ok(self.call(x)?.dims().clone()),
-            _ => Err(Error::Setting {
-                setting: "inputs",
-                expected: "one shape, as this forward has one input",
-                found: inputs.len().to_string().into(),
-            }),
-        })
+        self.infer_shapes_with(inputs, |inputs| Ok(self.call(one_input(inputs)?)?.dims().clone()))
     }
 
     /// As [`BlockExt::infer_shapes`], by a forward of the caller's: for blocks with several inputs
@@ -433,11 +379,53 @@ pub trait BlockExt: Block {
         inputs: &[D],
         forward: impl FnOnce(&[NdArray]) -> Result<R>,
     ) -> Result<R> {
-        let dtypes = self.named_parameters().into_iter().map(|(_, parameter)| parameter.dtype());
-        let dtype = { dtypes }.find(|dtype| dtype.is_float()).unwrap_or(DType::F32);
-        let inputs = inputs.iter().map(|dims| NdArray::shape_only(dims.clone(), dtype));
-        let inputs = inputs.collect::<Result<Vec<_>>>()?;
+        let inputs = shapes_as_inputs(self.as_dyn(), inputs)?;
         infer(|| forward(&inputs))
+    }
+
+    /// What a forward consists of: every block that runs, in the order in which they end, with the
+    /// shape of its output and the number of its parameters, and their totals. Runs the forward
+    /// without values, as [`BlockExt::infer_shapes`] does, and changes nothing: what waits for its
+    /// shape goes on waiting. See [`Summary`].
+    ///
+    /// # Shapes
+    /// `inputs` holds the sizes of the forward's one input; blocks with several inputs are run by
+    /// [`BlockExt::summary_with`].
+    ///
+    /// # Memory
+    /// No element is allocated, of parameters neither.
+    ///
+    /// # Errors
+    /// [`Error::ShapeOnly`] if the forward looks at values; what a layer says about a shape that
+    /// does not fit; as [`Parameter::data`] if a block that runs has a parameter whose shape the
+    /// forward does not tell.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::prelude::*;
+    /// let net = sequential![Dense::new(256).activation(Activation::Relu), Dense::new(10)];
+    /// let summary = net.summary(&[(2, 20)])?;
+    /// assert_eq!(summary.unique(), 256 * 20 + 256 + 10 * 256 + 10);
+    /// assert_eq!(summary.rows()[1].outputs[0].to_string(), "(2, 256)");
+    /// # Ok::<(), gluonic::Error>(())
+    /// ```
+    fn summary<D: Into<Dims> + Clone>(&self, inputs: &[D]) -> Result<Summary> {
+        self.summary_with(inputs, |inputs| Ok(vec![self.call(one_input(inputs)?)?]))
+    }
+
+    /// As [`BlockExt::summary`], by a forward of the caller's, which returns the outputs: for
+    /// blocks with several inputs or outputs. It is given arrays without values, as in
+    /// [`BlockExt::infer_shapes_with`].
+    ///
+    /// # Errors
+    /// As [`BlockExt::summary`].
+    fn summary_with<D: Into<Dims> + Clone>(
+        &self,
+        inputs: &[D],
+        forward: impl FnOnce(&[NdArray]) -> Result<Vec<NdArray>>,
+    ) -> Result<Summary> {
+        let inputs = shapes_as_inputs(self.as_dyn(), inputs)?;
+        summary::of(self.as_dyn(), &inputs, forward)
     }
 
     /// The values of the tree by path, as they are now. Copies nothing: an edit afterwards writes to
@@ -563,33 +551,23 @@ pub trait BlockExt: Block {
 
 impl<B: Block + ?Sized> BlockExt for B {}
 
-/// A counted block is the block.
-impl<B: Block + ?Sized> Block for Arc<B> {
-    fn core(&self) -> &BlockCore {
-        (**self).core()
-    }
+/// Arrays without values, of the element type that the block computes in.
+fn shapes_as_inputs<D: Into<Dims> + Clone>(
+    block: &dyn Block,
+    inputs: &[D],
+) -> Result<Vec<NdArray>> {
+    let dtypes = block.named_parameters().into_iter().map(|(_, parameter)| parameter.dtype());
+    let dtype = { dtypes }.find(|dtype| dtype.is_float()).unwrap_or(DType::F32);
+    inputs.iter().map(|dims| NdArray::shape_only(dims.clone(), dtype)).collect()
+}
 
-    fn visit<'a>(&'a self, visit: &mut dyn FnMut(&str, Member<'a>)) {
-        (**self).visit(visit);
-    }
-
-    fn forward(&self, x: &NdArray) -> Result<NdArray> {
-        (**self).forward(x)
-    }
-
-    fn as_dyn(&self) -> &dyn Block {
-        (**self).as_dyn()
-    }
-
-    fn collect_into(&self, params: &mut ParameterDict) -> Result<()> {
-        (**self).collect_into(params)
-    }
-
-    fn own_dtype(&self, dtype: DType) -> DType {
-        (**self).own_dtype(dtype)
-    }
-
-    fn fmt_block(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt_block(f)
+fn one_input(inputs: &[NdArray]) -> Result<&NdArray> {
+    match inputs {
+        [x] => Ok(x),
+        _ => Err(Error::Setting {
+            setting: "inputs",
+            expected: "one shape, as this forward has one input",
+            found: inputs.len().to_string().into(),
+        }),
     }
 }

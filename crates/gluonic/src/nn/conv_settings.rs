@@ -273,7 +273,7 @@ impl Settings {
         let (w, b) = (value(weight)?, bias.map(value).transpose()?);
         // The activation is fused, unless somebody watches it.
         let (fused, layer) = match activation {
-            Some(layer) if layer.core().has_hooks() => (None, Some(layer)),
+            Some(layer) if layer.core().is_watched() => (None, Some(layer)),
             Some(layer) => (Some(layer.activation().act()), None),
             None => (None, None),
         };

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::block::Block;
 use super::scope::{self, Counters};
+use super::summary;
 use crate::array::NdArray;
 use crate::error::Result;
 use crate::param::{ParamSpec, Parameter, ParameterDict};
@@ -110,6 +111,11 @@ impl BlockCore {
         &self.0.counters
     }
 
+    /// A number that tells this core from all others alive.
+    pub(super) fn id(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// Whether both are the core of one block.
     pub fn ptr_eq(&self, other: &BlockCore) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -148,7 +154,12 @@ impl BlockCore {
         scope::with_scope(self, f)
     }
 
-    pub(crate) fn has_hooks(&self) -> bool {
+    /// Whether somebody wants to see its calls: a hook, or a summary under way.
+    pub(crate) fn is_watched(&self) -> bool {
+        summary::is_under_way() || self.has_hooks()
+    }
+
+    fn has_hooks(&self) -> bool {
         let hooks = self.0.hooks.read().unwrap_or_else(PoisonError::into_inner);
         !(hooks.before.is_empty() && hooks.after.is_empty())
     }
@@ -167,9 +178,9 @@ impl BlockCore {
         HookHandle { core: self.clone(), id }
     }
 
-    /// Runs a forward between the hooks, in the order in which they were added. A hook may add or
-    /// remove hooks: that counts from the next call on.
-    pub(crate) fn run_hooked(
+    /// Runs a forward between the hooks, in the order in which they were added, and tells a summary
+    /// under way. A hook may add or remove hooks: that counts from the next call on.
+    pub(crate) fn run_watched(
         &self,
         block: &dyn Block,
         x: &NdArray,
@@ -182,6 +193,7 @@ impl BlockCore {
         before.iter().try_for_each(|(_, hook)| hook(block, x))?;
         let y = forward()?;
         after.iter().try_for_each(|(_, hook)| hook(block, x, &y))?;
+        summary::note(self, &y);
         Ok(y)
     }
 }

@@ -225,7 +225,7 @@ impl Forward for Dense {
         let bias = self.bias.as_ref().map(value).transpose()?;
         // The activation is fused, unless somebody watches it.
         let (fused, layer) = match &self.activation {
-            Some(layer) if layer.core().has_hooks() => (None, Some(layer)),
+            Some(layer) if layer.core().is_watched() => (None, Some(layer)),
             Some(layer) => (Some(layer.activation().act()), None),
             None => (None, None),
         };

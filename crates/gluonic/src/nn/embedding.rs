@@ -20,6 +20,9 @@ pub struct EmbeddingConfig {
     pub output_dim: usize,
     /// The weight's element type. Default: `f32`.
     pub dtype: DType,
+    /// Whether the weight's gradient is kept by the rows that were used: see
+    /// [`GradRows`](crate::param::GradRows). Default: no.
+    pub sparse_grad: bool,
     /// The weight's own initializer. Default: that of the whole block.
     pub weight_initializer: Option<Arc<dyn Initializer>>,
     /// An explicit prefix, used as it is.
@@ -34,6 +37,7 @@ impl Default for EmbeddingConfig {
             input_dim: 1,
             output_dim: 1,
             dtype: DType::F32,
+            sparse_grad: false,
             weight_initializer: None,
             prefix: None,
             params: None,
@@ -47,6 +51,11 @@ impl Default for EmbeddingConfig {
 /// The ids have any shape and any numeric type; the output has one axis more, of size `output_dim`.
 /// `W` is `(input_dim, output_dim)`. A decoder `Dense::sharing(input_dim, &embedding.params())`
 /// has the same weight: its gradient is the sum of both uses.
+///
+/// # Memory
+/// A backward writes the whole gradient of `W`, however few ids there were. With
+/// [`sparse_grad`](EmbeddingConfig::sparse_grad) it writes the rows that were looked up, and needs
+/// memory for these alone, until something else uses the weight, as such a decoder does.
 ///
 /// # Errors
 /// [`Error::Id`], with the weight's name, if an id is not below `input_dim`.
@@ -108,6 +117,7 @@ impl Embedding {
             .dtype(config.dtype)
             .init_opt(config.weight_initializer)
             .layout(Layout::Embedding)
+            .sparse_grad(config.sparse_grad)
             .deferred();
         Ok(Embedding {
             weight: core.get("weight", &weight)?,

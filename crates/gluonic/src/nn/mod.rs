@@ -19,6 +19,7 @@ mod conv_settings;
 mod core;
 mod dense;
 mod dropout;
+mod dyn_block;
 mod embedding;
 mod group_norm;
 mod lambda;
@@ -29,6 +30,7 @@ pub mod rnn;
 mod scope;
 mod sequential;
 mod shape;
+mod summary;
 mod walk;
 
 pub use self::core::{BlockCore, HookHandle};
@@ -51,6 +53,7 @@ pub use pool::{
 };
 pub use sequential::Sequential;
 pub use shape::{Flatten, Identity};
+pub use summary::{Summary, SummaryRow};
 pub use walk::Walk;
 pub(crate) use walk::walk;
 

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::{Flat, edges, output};
 use crate::array::{Buf, Element, NdArray, Scalar, for_dtype, for_float, shapes_only};
-use crate::autograd::{Op, Sinks};
-use crate::cpu::elementwise::add_into;
+use crate::autograd::{Op, RowsOf, Sinks};
 use crate::error::{Error, Result};
 
 struct EmbeddingNode {
@@ -15,17 +14,11 @@ struct EmbeddingNode {
 }
 
 impl Op for EmbeddingNode {
-    /// Adds in the order of the ids, so that the sum of a repeated one has the same bits each time.
     fn backward(&self, grad: Arc<Buf>, sinks: &mut Sinks<'_>) -> Result<()> {
-        let width = self.width;
-        for_float!(grad.dtype(), T => sinks.write::<T>(0, self.n, |out, add| {
-            if !add {
-                out.fill(0.0);
-            }
-            for (row, grad) in self.rows.iter().zip(grad.slice::<T>().chunks_exact(width.max(1))) {
-                add_into(&mut out[row * width..][..width], grad);
-            }
-        }))
+        for_float!(grad.dtype(), T => {
+            let (numbers, grad, width) = (&*self.rows, grad.slice::<T>(), self.width);
+            sinks.write_rows(0, self.n, &RowsOf { numbers, grad, width })
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Rules that change parameters by their gradients.
 
+mod rows;
 mod sgd;
 
 pub use sgd::Sgd;

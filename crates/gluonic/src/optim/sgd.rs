@@ -1,7 +1,8 @@
 //! Stochastic gradient descent.
 
+use super::rows::update_rows;
 use super::{Optimizer, Step};
-use crate::array::{Buf, for_float};
+use crate::array::{Buf, DType, Rows, for_float};
 use crate::cpu::update as kernel;
 use crate::error::{Error, Result};
 
@@ -9,6 +10,10 @@ use crate::error::{Error, Result};
 ///
 /// With `g = clip(rescale · gradient)`: without momentum `w = (1 - lr·wd)·w - lr·g`; with it
 /// `v = momentum·v - lr·wd·w - lr·g; w = w + v`.
+///
+/// A gradient that is kept by rows (see [`GradRows`](crate::param::GradRows)) changes these rows
+/// alone, of the weight and of `v`: the others do not decay, and their `v` waits for the next
+/// gradient. [`Sgd::lazy_update`] switches that off.
 ///
 /// # Memory
 /// One more array per parameter with momentum, none without; nothing is allocated after the first
@@ -36,6 +41,7 @@ pub struct Sgd {
     wd: f64,
     momentum: f64,
     clip: f64,
+    lazy: bool,
     velocity: Vec<Option<Buf>>,
 }
 
@@ -57,7 +63,8 @@ impl Sgd {
     /// [`Error::Setting`] if it is negative or not finite.
     pub fn new(lr: f64) -> Result<Self> {
         let lr = check("learning_rate", lr)?;
-        Ok(Sgd { lr, wd: 0.0, momentum: 0.0, clip: f64::INFINITY, velocity: Vec::new() })
+        let (clip, velocity) = (f64::INFINITY, Vec::new());
+        Ok(Sgd { lr, wd: 0.0, momentum: 0.0, clip, lazy: true, velocity })
     }
 
     /// With momentum.
@@ -83,6 +90,46 @@ impl Sgd {
     pub fn clip_gradient(self, clip: f64) -> Result<Self> {
         Ok(Sgd { clip: check("clip_gradient", clip)?, ..self })
     }
+
+    /// Whether a gradient that is kept by rows changes these rows alone (the default) or, as the
+    /// whole gradient that it stands for, every row.
+    #[must_use]
+    pub fn lazy_update(self, lazy: bool) -> Self {
+        Sgd { lazy, ..self }
+    }
+
+    fn update_rows(&mut self, step: &Step<'_>, rows: &Rows) -> Result<()> {
+        let weight = step.parameter.data()?;
+        let compute = weight.dtype().compute().unwrap_or(weight.dtype());
+        let has_momentum = self.momentum != 0.0;
+        let velocity = has_momentum
+            .then(|| velocity(&mut self.velocity, step.index, compute, weight.elem_count()));
+        for_float!(compute, T => {
+            let sgd = kernel::Sgd {
+                lr: step.lr as T,
+                wd: step.wd as T,
+                momentum: self.momentum as T,
+                rescale: step.rescale as T,
+                clip: self.clip as T,
+            };
+            update_rows(&weight, rows, &mut Vec::from_iter(velocity), |w, g, v| match v {
+                [v] => kernel::sgd_momentum(sgd, w.slice_mut::<T>(), g.slice(), v.slice_mut()),
+                _ => kernel::sgd(sgd, w.slice_mut::<T>(), g.slice()),
+            })
+        })
+    }
+}
+
+/// The memory of a parameter. One that was cast since starts over.
+fn velocity(all: &mut Vec<Option<Buf>>, index: usize, compute: DType, n: usize) -> &mut Buf {
+    if all.len() <= index {
+        all.resize_with(index + 1, || None);
+    }
+    let own = &mut all[index];
+    if own.as_ref().is_none_or(|v| v.dtype() != compute || v.len() != n) {
+        *own = None;
+    }
+    own.get_or_insert_with(|| Buf::zeros(compute, n))
 }
 
 impl Optimizer for Sgd {
@@ -101,6 +148,11 @@ impl Optimizer for Sgd {
 
     fn update(&mut self, step: &Step<'_>) -> Result<()> {
         let Some(slot) = step.parameter.slot() else { return Ok(()) };
+        if self.lazy
+            && let Some(rows) = slot.cell.rows()?
+        {
+            return self.update_rows(step, &rows);
+        }
         let gradient = slot.cell.snapshot()?;
         let weight = step.parameter.data()?;
         let mut lock = weight.cell.edit()?;
@@ -110,10 +162,6 @@ impl Optimizer for Sgd {
         let wide_gradient = half.then(|| gradient.convert(compute));
         let gradient = wide_gradient.as_ref().unwrap_or(&gradient);
         let mut wide = half.then(|| own.convert(compute));
-        if self.velocity.len() <= step.index {
-            self.velocity.resize_with(step.index + 1, || None);
-        }
-        let velocity = &mut self.velocity[step.index];
         for_float!(compute, T => {
             let sgd = kernel::Sgd {
                 lr: step.lr as T,
@@ -126,12 +174,8 @@ impl Optimizer for Sgd {
             if self.momentum == 0.0 {
                 kernel::sgd(sgd, w, gradient.slice());
             } else {
-                // A parameter that was cast since starts over.
-                if velocity.as_ref().is_none_or(|v| v.dtype() != compute || v.len() != w.len()) {
-                    *velocity = Some(Buf::zeros(compute, w.len()));
-                }
-                let velocity = velocity.as_mut().expect("made just now");
-                kernel::sgd_momentum(sgd, w, gradient.slice(), velocity.slice_mut());
+                let v = velocity(&mut self.velocity, step.index, compute, w.len());
+                kernel::sgd_momentum(sgd, w, gradient.slice(), v.slice_mut());
             }
         });
         if let Some(wide) = wide {

@@ -2,8 +2,10 @@
 //!
 //! While [`infer`] runs, nothing changes: what layers say through
 //! [`Parameter::finish_deferred`] is noted, and taken over at the end, all of it or nothing.
+//! [`preview`] forgets it.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::sync::RwLockReadGuard;
 
 use indexmap::IndexMap;
@@ -16,20 +18,39 @@ use crate::autograd::pause;
 use crate::error::{Error, Result};
 use crate::shape::{Dims, Shape};
 
-/// What has been learned so far, by the parameter's number.
-type Learned = IndexMap<usize, (Parameter, Dims), foldhash::fast::RandomState>;
-
-thread_local! {
-    static LEARNED: RefCell<Learned> = RefCell::default();
+/// What a forward has told so far.
+#[derive(Clone, Default)]
+struct Told {
+    /// Shapes, by the parameter's number.
+    shapes: IndexMap<usize, (Parameter, Dims), foldhash::fast::RandomState>,
+    /// The numbers of the parameters whose values it asked for.
+    used: HashSet<usize, foldhash::fast::RandomState>,
 }
 
-/// Forgets what was learned, when a forward fails or panics.
-struct Forget;
+thread_local! {
+    static TOLD: RefCell<Told> = RefCell::default();
+}
 
-impl Drop for Forget {
-    fn drop(&mut self) {
-        LEARNED.take();
+/// Puts back what was known before, also when a forward fails or panics.
+struct Restore(Told);
+
+impl Restore {
+    fn new() -> Restore {
+        Restore(TOLD.with_borrow(Clone::clone))
     }
+}
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        TOLD.set(std::mem::take(&mut self.0));
+    }
+}
+
+/// Runs a forward with shapes only and forgets what it has told: nothing changes.
+pub(crate) fn preview<R>(forward: impl FnOnce() -> Result<R>) -> Result<R> {
+    let _restore = Restore::new();
+    TOLD.with_borrow_mut(|told| told.used.clear());
+    pause(|| with_shapes_only(forward))
 }
 
 /// Runs a forward with shapes only, and then gives the parameters the shapes that it has told; the
@@ -39,18 +60,29 @@ pub(crate) fn infer<R>(forward: impl FnOnce() -> Result<R>) -> Result<R> {
         // Inside another inference, which takes over what is learned here.
         return forward();
     }
-    let forget = Forget;
+    let restore = Restore::new();
     let output = pause(|| with_shapes_only(forward))?;
-    let learned = LEARNED.take();
-    drop(forget);
-    let staged = learned.into_values().map(|(parameter, dims)| parameter.stage_shape(&dims.into()));
+    let Told { shapes, .. } = TOLD.take();
+    drop(restore);
+    let staged = shapes.into_values().map(|(parameter, dims)| parameter.stage_shape(&dims.into()));
     let staged = staged.collect::<Result<Vec<_>>>()?;
     staged.into_iter().try_for_each(Staged::commit)?;
     Ok(output)
 }
 
 fn learned(parameter: &Parameter) -> Option<Dims> {
-    LEARNED.with_borrow(|learned| learned.get(&parameter.id()).map(|(_, dims)| dims.clone()))
+    TOLD.with_borrow(|told| told.shapes.get(&parameter.id()).map(|(_, dims)| dims.clone()))
+}
+
+/// Notes that a forward asked for a parameter's value.
+#[cold]
+pub(super) fn note_use(parameter: &Parameter) {
+    TOLD.with_borrow_mut(|told| told.used.insert(parameter.id()));
+}
+
+/// Whether the forward with shapes only that is under way has asked for the parameter's value.
+pub(crate) fn is_used(parameter: &Parameter) -> bool {
+    TOLD.with_borrow(|told| told.used.contains(&parameter.id()))
 }
 
 /// Notes the shape of a parameter that has no value yet.
@@ -66,8 +98,8 @@ pub(super) fn learn(parameter: &Parameter, shape: &Shape) -> Result<()> {
     }
     parameter.check_refines(&parameter.state(), shape)?;
     let dims = shape.dims().ok_or_else(|| parameter.waits(shape))?;
-    LEARNED.with_borrow_mut(|learned| {
-        learned.insert(parameter.id(), (parameter.clone(), dims));
+    TOLD.with_borrow_mut(|told| {
+        told.shapes.insert(parameter.id(), (parameter.clone(), dims));
     });
     Ok(())
 }

@@ -269,6 +269,11 @@ pub(super) fn new_slot(state: &State, n: usize) -> Option<Arc<Slot>> {
     if req == GradReq::Null || !state.dtype.is_float() {
         return None;
     }
+    if state.sparse_grad {
+        let sizes = state.shape.as_ref().and_then(Shape::dims);
+        let width = sizes.as_ref().and_then(|sizes| sizes.get(1..)).unwrap_or_default();
+        return Some(Arc::new(Slot::of_rows(req, state.dtype, n, width.iter().product())));
+    }
     let cell = Cell::new(Arc::new(Buf::zeros(state.dtype, n)));
     Some(Arc::new(Slot::new(req, Arc::new(cell))))
 }

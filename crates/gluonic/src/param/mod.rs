@@ -16,6 +16,7 @@ mod display;
 mod entries;
 mod flat;
 mod freeze;
+mod grad_rows;
 mod infer;
 mod init_options;
 mod initialize;
@@ -28,7 +29,8 @@ pub(crate) mod table;
 
 pub use dict::ParameterDict;
 pub use entries::Iter;
-pub(crate) use infer::infer;
+pub use grad_rows::GradRows;
+pub(crate) use infer::{infer, is_used, preview};
 pub use init_options::InitOptions;
 pub use parameter::Parameter;
 pub use select::{Compare, Selection, Selector};

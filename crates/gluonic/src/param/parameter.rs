@@ -3,15 +3,15 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 
 use super::entries::hash_of;
-use super::infer::stand_in;
+use super::infer::{note_use, stand_in};
 use super::spec::ParamSpec;
 use super::state::{Group, Kind, Life, Origin, Plan, Provenance, Ready, State};
-use crate::array::{Cell, DType, Element, NdArray, View, shapes_only};
+use crate::array::{DType, Element, NdArray, View, shapes_only};
 use crate::autograd::{GradReq, Slot, Track};
 use crate::error::{Error, Result, UnknownShape};
 use crate::init::{CloneInitializer, Initializer};
 use crate::name::{ParamName, ParamPath};
-use crate::shape::Shape;
+use crate::shape::{Dims, Shape};
 
 #[derive(Debug)]
 struct Inner {
@@ -70,6 +70,7 @@ impl Parameter {
             dtype,
             grad_req: if differentiable && dtype.is_float() { grad_req } else { GradReq::Null },
             frozen: false,
+            sparse_grad: spec.sparse_grad,
             lr_mult: spec.lr_mult.unwrap_or(1.0),
             wd_mult: spec.wd_mult.unwrap_or(1.0),
             init: spec.init.clone(),
@@ -278,9 +279,13 @@ impl Parameter {
     /// # Errors
     /// [`Error::Uninitialized`] before `initialize`, [`Error::Deferred`] before the first forward.
     pub fn data(&self) -> Result<NdArray> {
+        let is_stand_in = shapes_only();
+        if is_stand_in {
+            note_use(self);
+        }
         let state = self.state();
         let Life::Ready(Ready { cell, dims, slot }) = &state.life else {
-            return if shapes_only() { stand_in(self, state) } else { Err(self.missing(state)) };
+            return if is_stand_in { stand_in(self, state) } else { Err(self.missing(state)) };
         };
         let track = slot.as_ref().map_or(Track::None, |slot| Track::Leaf(slot.clone()));
         Ok(NdArray::on(cell.clone(), View::new(dims.clone()), track))
@@ -288,10 +293,20 @@ impl Parameter {
 
     /// The gradient: zeros before the first backward; the same memory ever after.
     ///
+    /// # Memory
+    /// One that is kept by rows ([`ParamSpec::sparse_grad`]) is made whole by each read, and stays
+    /// whole after an edit until the next backward; [`Parameter::grad_rows`] reads the rows alone.
+    ///
     /// # Errors
     /// [`Error::Frozen`] if it is frozen; [`Error::NoGrad`] if its `grad_req` is null; else as
     /// [`Parameter::data`].
     pub fn grad(&self) -> Result<NdArray> {
+        let (slot, dims) = self.own_slot()?;
+        Ok(NdArray::on(slot.cell.clone(), View::new(dims), Track::None))
+    }
+
+    /// The gradient's place and sizes, or why there is none.
+    pub(super) fn own_slot(&self) -> Result<(Arc<Slot>, Dims)> {
         let state = self.state();
         let Life::Ready(Ready { dims, slot, .. }) = &state.life else {
             return Err(self.missing(state));
@@ -302,7 +317,7 @@ impl Parameter {
             }
             return Err(Error::NoGrad { name: Some(self.name().clone()) });
         };
-        Ok(NdArray::on(slot.cell.clone(), View::new(dims.clone()), Track::None))
+        Ok((slot.clone(), dims.clone()))
     }
 
     pub(crate) fn slot(&self) -> Option<Arc<Slot>> {
@@ -407,6 +422,7 @@ impl Parameter {
     /// [`Error::BeingEdited`] inside an edit of the gradient by the same thread.
     pub fn zero_grad(&self) -> Result<()> {
         match self.slot() {
+            Some(slot) if slot.takes_rows() && !shapes_only() => slot.clear(),
             Some(_) => self.grad()?.fill(0.0),
             None => Ok(()),
         }
@@ -454,10 +470,11 @@ impl Parameter {
         let mut state = self.state().clone();
         let is_initial = state.is_initial();
         if let Life::Ready(ready) = &mut state.life {
-            ready.cell = Arc::new(Cell::new(ready.cell.snapshot()?));
+            ready.cell = Arc::new(ready.cell.copy_as(state.dtype)?);
             if let Some(slot) = &ready.slot {
-                let grad = Arc::new(Cell::new(slot.cell.snapshot()?));
-                ready.slot = Some(Arc::new(Slot::new(slot.req(), grad)));
+                let copy = slot.copy_as(state.dtype)?;
+                copy.set_fresh(false);
+                ready.slot = Some(Arc::new(copy));
             }
             state.initial = is_initial.then(|| ready.cell.version());
         }
@@ -488,6 +505,9 @@ impl Parameter {
         }
         if let Some(req) = spec.grad_req.filter(|req| *req != state.grad_req) {
             return Err(clash("grad_req", req.to_string(), state.grad_req.to_string()));
+        }
+        if spec.sparse_grad && !state.sparse_grad {
+            return Err(clash("sparse_grad", true.to_string(), false.to_string()));
         }
         for (attribute, wanted, known) in
             [("lr_mult", spec.lr_mult, state.lr_mult), ("wd_mult", spec.wd_mult, state.wd_mult)]

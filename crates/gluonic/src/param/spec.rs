@@ -29,6 +29,7 @@ pub struct ParamSpec {
     pub(crate) lr_mult: Option<f64>,
     pub(crate) wd_mult: Option<f64>,
     pub(crate) allow_deferred: bool,
+    pub(crate) sparse_grad: bool,
     pub(crate) kind: Kind,
 }
 
@@ -82,6 +83,14 @@ impl ParamSpec {
     #[must_use]
     pub fn wd_mult(self, mult: f64) -> Self {
         ParamSpec { wd_mult: Some(mult), ..self }
+    }
+
+    /// Keeps the gradient by the rows that an [`embedding`](crate::ops::embedding) has used, where
+    /// nothing else adds to it: see [`GradRows`](super::GradRows).
+    #[must_use]
+    #[doc(alias = "grad_stype", alias = "row_sparse")]
+    pub fn sparse_grad(self, sparse_grad: bool) -> Self {
+        ParamSpec { sparse_grad, ..self }
     }
 
     /// Lets `initialize` wait for a shape that is not known yet.

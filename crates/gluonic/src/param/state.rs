@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::parameter::WeakParameter;
-use crate::array::{Buf, Cell, DType, NdArray};
+use crate::array::{Cell, DType, NdArray};
 use crate::autograd::{GradReq, Slot};
 use crate::error::Result;
 use crate::init::{Initializer, Layout};
@@ -135,8 +135,7 @@ impl Ready {
         let version = exact.then(|| self.cell.version());
         drop(edit);
         if restart && let Some(slot) = &self.slot {
-            let zeros = Buf::zeros(slot.cell.dtype(), slot.cell.len());
-            slot.cell.edit()?.replace(Arc::new(zeros));
+            slot.clear()?;
             slot.set_fresh(false);
         }
         Ok(version)
@@ -144,18 +143,12 @@ impl Ready {
 
     /// The value and the gradient in another element type, in new memory.
     pub(crate) fn convert(&self, dtype: DType) -> Result<Ready> {
-        let convert = |cell: &Cell| -> Result<Arc<Cell>> {
-            Ok(Arc::new(Cell::new(Arc::new(cell.snapshot()?.convert(dtype)))))
-        };
         let slot = match &self.slot {
-            Some(old) if dtype.is_float() => {
-                let new = Slot::new(old.req(), convert(&old.cell)?);
-                new.set_fresh(old.is_fresh());
-                Some(Arc::new(new))
-            }
+            Some(slot) if dtype.is_float() => Some(Arc::new(slot.copy_as(dtype)?)),
             _ => None,
         };
-        Ok(Ready { cell: convert(&self.cell)?, dims: self.dims.clone(), slot })
+        let cell = Arc::new(self.cell.copy_as(dtype)?);
+        Ok(Ready { cell, dims: self.dims.clone(), slot })
     }
 }
 
@@ -174,6 +167,8 @@ pub(crate) struct State {
     /// What backward does while the parameter is not frozen.
     pub(crate) grad_req: GradReq,
     pub(crate) frozen: bool,
+    /// Whether the gradient is kept by rows where it can be.
+    pub(crate) sparse_grad: bool,
     pub(crate) lr_mult: f64,
     pub(crate) wd_mult: f64,
     pub(crate) init: Option<Arc<dyn Initializer>>,

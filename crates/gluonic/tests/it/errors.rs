@@ -478,7 +478,7 @@ fn errors_of_arrays_and_operations() {
     let inferred = layer().infer_shapes_with(&[(2, 3)], |xs| xs[0].to_vec::<f32>());
     assert_snapshot!(told("ShapeOnly", inferred), @r"
     this array has a shape but no values: shapes are being inferred
-    hint: run one batch through the model: this forward looks at values, not only at shapes
+    hint: run one batch through the model, or look at values outside of its forward: shapes do not tell them
     ");
     assert_snapshot!(told("NotWhole", x.row(0).unwrap().attach_grad(GradReq::Write)), @r"
     `attach_grad` needs a whole array, found a view on a part

@@ -48,6 +48,8 @@ mod select;
 mod select_language;
 mod select_model;
 mod snapshots;
+mod sparse_grad;
+mod summary;
 mod support;
 mod threads;
 mod training;

@@ -136,7 +136,7 @@ impl Layer {
             at_end = states;
             Ok(y)
         };
-        let y = if self.core.has_hooks() { self.core.run_hooked(block, x, run)? } else { run()? };
+        let y = if self.core.is_watched() { self.core.run_watched(block, x, run)? } else { run()? };
         Ok((y, at_end))
     }
 
