@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use gluonic_formats::{Format, Header};
 use indexmap::IndexMap;
@@ -73,7 +73,8 @@ struct Inner {
     tensors: Vec<TensorInfo>,
     /// Every name and alias, with the position of its tensor.
     positions: HashMap<Box<str>, usize, foldhash::fast::RandomState>,
-    provenance: ByKey,
+    /// Where initial values came from. The metadata is parsed when it is first asked.
+    provenance: OnceLock<ByKey>,
     source: Box<dyn Source>,
     /// The rules through which the file is seen, if it is.
     renaming: Option<Arc<Renaming>>,
@@ -137,8 +138,7 @@ impl Checkpoint {
         tensors: Vec<TensorInfo>,
         source: Box<dyn Source>,
     ) -> Self {
-        let provenance = metadata.get(PROVENANCE).map(|text| provenance::parse(text));
-        Self::new(file, format, metadata, tensors, provenance.unwrap_or_default(), source)
+        Self::new(file, format, metadata, tensors, OnceLock::new(), source)
     }
 
     pub(super) fn new(
@@ -146,7 +146,7 @@ impl Checkpoint {
         format: Option<Format>,
         metadata: IndexMap<String, String>,
         mut tensors: Vec<TensorInfo>,
-        provenance: ByKey,
+        provenance: OnceLock<ByKey>,
         source: Box<dyn Source>,
     ) -> Self {
         let mut positions: HashMap<Box<str>, usize, foldhash::fast::RandomState> =
@@ -299,7 +299,11 @@ impl Checkpoint {
 
     /// Where the value of a tensor came from, if it is an initial one.
     pub(super) fn provenance(&self, name: &str) -> Option<&crate::param::Provenance> {
-        self.0.provenance.get(name)
+        let parse = || {
+            let text = self.0.metadata.get(PROVENANCE);
+            text.map(|text| provenance::parse(text)).unwrap_or_default()
+        };
+        self.0.provenance.get_or_init(parse).get(name)
     }
 }
 
@@ -317,6 +321,7 @@ impl From<&Snapshot> for Checkpoint {
             arrays.push((name, array));
         }
         let source = Box::new(Arrays(arrays));
+        let provenance = provenance.into();
         Checkpoint::new("<state>".into(), None, IndexMap::new(), tensors, provenance, source)
     }
 }

@@ -323,32 +323,28 @@ impl Values for OpenValues<'_> {
         }
         let (encoded, dense): (Vec<usize>, Vec<usize>) =
             positions.iter().partition(|position| self.is_encoded(**position));
-        let mut found: HashMap<usize, NdArray, foldhash::fast::RandomState> =
-            self.dense_arrays(dense)?.into_iter().collect();
+        let mut found = self.dense_arrays(dense)?;
         if !encoded.is_empty() {
             let wanted: HashSet<usize> = encoded.into_iter().collect();
             self.decode(&|position| wanted.contains(&position), &mut |position, raw| {
                 let dtype = array_type(raw.name(), raw.dtype())?;
-                found.insert(position, to_array(dtype, raw.shape().into(), raw.data())?);
+                found.push((position, to_array(dtype, raw.shape().into(), raw.data())?));
                 Ok(())
             })?;
         }
-        let mut arrays: Vec<NdArray> = Vec::with_capacity(positions.len());
-        for (i, position) in positions.iter().enumerate() {
-            let array = match found.remove(position) {
-                Some(array) => array,
+        found.sort_unstable_by_key(|(position, _)| *position);
+        let mut given = vec![false; found.len()];
+        let array = |position: &usize| {
+            let place = found.binary_search_by_key(position, |(position, _)| *position);
+            let place = place.map_err(|_| outdated(&self.open.file))?;
+            let array = &found[place].1;
+            if std::mem::replace(&mut given[place], true) {
                 // Asked for twice: a handle of its own, so that edits stay apart.
-                None => match positions[..i].iter().position(|earlier| earlier == position) {
-                    Some(first) => {
-                        let (cell, dims) = (&arrays[first].cell, arrays[first].dims());
-                        NdArray::from_buf(cell.snapshot()?, dims.clone())
-                    }
-                    None => return Err(outdated(&self.open.file)),
-                },
-            };
-            arrays.push(array);
-        }
-        Ok(arrays)
+                return Ok(NdArray::from_buf(array.cell.snapshot()?, array.dims().clone()));
+            }
+            Ok(array.clone())
+        };
+        positions.iter().map(array).collect()
     }
 
     fn raw(&self, position: usize) -> Result<RawTensor<'_>> {

@@ -83,7 +83,8 @@ impl Checkpoint {
         digest::remove_record(&mut metadata);
         let renaming = Arc::new(Renaming { of: self.clone(), plan, made });
         let (file, source) = (self.file().to_owned(), Box::new(renaming.clone()));
-        let new = Checkpoint::new(file, self.format(), metadata, tensors, provenance, source);
+        let new =
+            Checkpoint::new(file, self.format(), metadata, tensors, provenance.into(), source);
         Ok(new.with_renaming(renaming))
     }
 }
