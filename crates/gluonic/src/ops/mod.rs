@@ -6,6 +6,7 @@
 
 mod activations;
 mod arrange;
+pub(crate) mod attention;
 mod batch_norm;
 mod binary;
 mod compare;
@@ -39,6 +40,7 @@ mod window;
 use std::sync::Arc;
 
 pub use arrange::Pad;
+pub use attention::{AttentionMask, scaled_dot_product_attention};
 pub use batch_norm::{BatchNormed, batch_norm, batch_norm_by};
 pub use conv::{ConvOptions, conv};
 pub use conv_transpose::conv_transpose;
