@@ -12,8 +12,10 @@
 
 mod activation;
 mod activations;
+mod attention;
 mod batch_norm;
 mod block;
+mod concurrent;
 mod conv;
 mod conv_settings;
 mod core;
@@ -29,13 +31,16 @@ pub mod rnn;
 mod scope;
 mod sequential;
 mod shape;
+mod transformer;
 mod walk;
 
 pub use self::core::{BlockCore, HookHandle};
 pub use activation::{Activation, ActivationLayer};
 pub use activations::{ELU, GELU, LeakyReLU, PReLU, SELU, Swish};
+pub use attention::{MultiHeadAttention, MultiHeadAttentionConfig};
 pub use batch_norm::{BatchNorm, BatchNormConfig};
 pub use block::{Block, BlockExt, Member};
+pub use concurrent::{Concurrent, Residual};
 pub use conv::{Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose};
 pub use conv_settings::ConvConfig;
 pub use dense::{Dense, DenseConfig};
@@ -51,6 +56,9 @@ pub use pool::{
 };
 pub use sequential::Sequential;
 pub use shape::{Flatten, Identity};
+pub use transformer::{
+    FeedForwardActivation, TransformerEncoder, TransformerEncoderConfig, TransformerEncoderLayer,
+};
 pub use walk::Walk;
 pub(crate) use walk::walk;
 

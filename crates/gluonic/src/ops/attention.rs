@@ -51,41 +51,39 @@ struct Plan {
 /// The shape rule. With `heads` the features are those of so many heads, side by side, and the
 /// weights have an axis of heads.
 fn plan(
-    [query, key, value]: [&NdArray; 3],
+    [query, key, value]: [&Dims; 3],
+    dtype: DType,
     heads: Option<usize>,
     mask: &AttentionMask<'_>,
 ) -> Result<Plan> {
-    let misfit = |input: &NdArray, needs: String| {
-        Err(Error::Misfit { op: OP, input: input.dims().into(), needs: needs.into() })
+    let misfit = |input: &Dims, needs: String| {
+        Err(Error::Misfit { op: OP, input: input.into(), needs: needs.into() })
     };
-    for array in [query, key, value] {
-        if array.rank() < 2 {
-            return misfit(array, "axes (…, positions, features)".into());
+    for dims in [query, key, value] {
+        if dims.len() < 2 {
+            return misfit(dims, "expected axes (…, positions, features)".into());
         }
     }
-    let parts = |array: &NdArray| -> (Dims, usize, usize) {
-        let (stack, last) = array.dims().split_at(array.rank() - 2);
+    let parts = |dims: &Dims| -> (Dims, usize, usize) {
+        let (stack, last) = dims.split_at(dims.len() - 2);
         (stack.into(), last[0], last[1])
     };
     let (stack, queries, width) = parts(query);
     let (key_stack, keys, key_width) = parts(key);
     let (value_stack, values, value_width) = parts(value);
     if key_width != width {
-        return misfit(key, format!("keys of {width} features, as the queries have"));
+        return misfit(key, format!("expected keys of {width} features, as the queries have"));
     }
     if values != keys {
-        return misfit(value, format!("{keys} positions, one for each key"));
+        return misfit(value, format!("expected {keys} positions, one for each key"));
     }
     if mask.causal && queries != keys {
-        let needs = "in a causal attention as many keys as queries; give a mask where they differ";
-        return misfit(key, format!("{needs}: {queries} queries"));
+        let needs = format!("a causal attention of {queries} queries has as many keys");
+        return misfit(key, needs);
     }
     let both = |one: &Dims, other: &Dims| {
-        broadcast_dims(one, other).ok_or_else(|| Error::Broadcast {
-            op: OP,
-            left: one.into(),
-            right: other.into(),
-        })
+        let fail = || Error::Broadcast { op: OP, left: one.into(), right: other.into() };
+        broadcast_dims(one, other).ok_or_else(fail)
     };
     let stack = both(&both(&stack, &key_stack)?, &value_stack)?;
     let n_heads = heads.unwrap_or(1);
@@ -103,7 +101,7 @@ fn plan(
     }
     if let Some(mask) = mask.mask {
         if mask.dtype() != DType::Bool {
-            mask.expect_dtype(query.dtype())?;
+            mask.expect_dtype(dtype)?;
         }
         if both(&scores, mask.dims())? != scores {
             let (left, right) = ((&scores).into(), mask.dims().into());
@@ -120,6 +118,16 @@ fn plan(
         causal: mask.causal,
     };
     Ok(Plan { stack, sizes, scores, out })
+}
+
+/// That an attention of these sizes is one, before anything has been computed for it.
+pub(crate) fn check(
+    dims: [&Dims; 3],
+    dtype: DType,
+    heads: usize,
+    mask: &AttentionMask<'_>,
+) -> Result<()> {
+    lengths(&plan(dims, dtype, Some(heads), mask)?, mask.valid_length).map(drop)
 }
 
 /// The number of keys of each sample of the stack, or nothing if all have all.
@@ -304,7 +312,7 @@ pub(crate) fn attention(
         let found = dropout.to_string().into();
         return Err(Error::Setting { setting: "dropout", expected: "between 0 and 1", found });
     }
-    let plan = plan([query, key, value], heads, mask)?;
+    let plan = plan([query.dims(), key.dims(), value.dims()], query.dtype(), heads, mask)?;
     let lengths = lengths(&plan, mask.valid_length)?;
     if shapes_only() {
         return NdArray::shape_only(plan.out, query.dtype());

@@ -18,6 +18,7 @@ mod einsum;
 mod embedding;
 mod fold;
 mod gather;
+mod gather_nd;
 mod index;
 mod join;
 mod layer_norm;
