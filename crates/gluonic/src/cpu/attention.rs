@@ -6,7 +6,6 @@
 
 use super::conv::Scratch;
 use super::gemm::{Matrix, product_into};
-use super::softmax::max_of;
 use super::{Float, in_chunks, kernel};
 
 /// The elements of a tile of weights: they stay in the second-level cache between two products.
@@ -15,6 +14,8 @@ const TILE: usize = 1 << 16;
 const FEW_SAMPLES: usize = 8;
 /// The elements of a tile that one thread normalizes at least.
 const PIECE: usize = 1 << 12;
+/// A row is folded in so many lanes, in an order that no instruction set changes.
+const LANES: usize = 16;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
@@ -327,6 +328,36 @@ impl Visible {
     }
 }
 
+#[inline(always)]
+fn max_of<T: Float>(x: &[T]) -> T {
+    let larger = |best: T, x: T| if x > best { x } else { best };
+    let mut lanes = [T::MIN; LANES];
+    let (chunks, tail) = x.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane = larger(*lane, *x);
+        }
+    }
+    lanes.iter().chain(tail).fold(T::MIN, |best, x| larger(best, *x))
+}
+
+/// `Σ f(x, y)`.
+#[inline(always)]
+fn sum_of<T: Float>(x: &[T], y: &[T], f: impl Fn(T, T) -> T) -> T {
+    let mut lanes = [T::ZERO; LANES];
+    let ((xs, x_tail), (ys, y_tail)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+    for (x, y) in xs.iter().zip(ys) {
+        for (lane, (x, y)) in lanes.iter_mut().zip(x.iter().zip(y)) {
+            *lane += f(*x, *y);
+        }
+    }
+    let mut sum = T::ZERO;
+    for (x, y) in x_tail.iter().zip(y_tail) {
+        sum += f(*x, *y);
+    }
+    lanes.into_iter().fold(sum, |sum, lane| sum + lane)
+}
+
 kernel! {
     /// Softmax of each row of scores, times `factor` and plus what `mask` says of row and key, over
     /// the keys that are visible. The others get 0; a row that sees none is 0 everywhere.
@@ -348,12 +379,10 @@ kernel! {
                 row.fill(T::ZERO);
                 continue;
             }
-            let mut sum = T::ZERO;
             for x in row.iter_mut() {
                 *x = (*x - max).exp();
-                sum += *x;
             }
-            let inverse = T::ONE / sum;
+            let inverse = T::ONE / sum_of(row, row, |x, _| x);
             for x in row {
                 *x = *x * inverse;
             }
@@ -365,10 +394,7 @@ kernel! {
         for (g, p) in g.chunks_exact_mut(n.max(1)).zip(p.chunks_exact(n.max(1))) {
             let (g, hidden) = g.split_at_mut(end);
             hidden.fill(T::ZERO);
-            let mut dot = T::ZERO;
-            for (g, p) in g.iter().zip(p) {
-                dot += *g * *p;
-            }
+            let dot = sum_of(g, &p[..end], |g, p| g * p);
             for (g, p) in g.iter_mut().zip(p) {
                 *g = *p * (*g - dot);
             }

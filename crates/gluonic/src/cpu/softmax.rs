@@ -3,7 +3,7 @@
 use super::{Float, kernel};
 
 #[inline(always)]
-pub(super) fn max_of<T: Float>(row: &[T]) -> T {
+fn max_of<T: Float>(row: &[T]) -> T {
     row.iter().fold(T::MIN, |best, &value| if value > best { value } else { best })
 }
 

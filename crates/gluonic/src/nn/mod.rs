@@ -27,6 +27,7 @@ mod lambda;
 mod layout;
 mod norm;
 mod pool;
+mod residual;
 pub mod rnn;
 mod scope;
 mod sequential;
@@ -40,7 +41,7 @@ pub use activations::{ELU, GELU, LeakyReLU, PReLU, SELU, Swish};
 pub use attention::{MultiHeadAttention, MultiHeadAttentionConfig};
 pub use batch_norm::{BatchNorm, BatchNormConfig};
 pub use block::{Block, BlockExt, Member};
-pub use concurrent::{Concurrent, Residual};
+pub use concurrent::Concurrent;
 pub use conv::{Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose};
 pub use conv_settings::ConvConfig;
 pub use dense::{Dense, DenseConfig};
@@ -54,6 +55,7 @@ pub use pool::{
     AvgPool1D, AvgPool2D, AvgPool3D, GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D,
     GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D, MaxPool1D, MaxPool2D, MaxPool3D, PoolConfig,
 };
+pub use residual::Residual;
 pub use sequential::Sequential;
 pub use shape::{Flatten, Identity};
 pub use transformer::{

@@ -188,9 +188,8 @@ fn named(
                 }
                 None if sizes.is_empty() => {}
                 None => {
-                    let n = sizes.len();
-                    let problem = format!("the result lacks `...`, which stands for {n} axes");
-                    return fail(text, None, problem);
+                    let at = result.first().map(|axis| axis.1);
+                    return fail(text, at, "the result lacks `...`");
                 }
             }
             own
