@@ -19,7 +19,7 @@ const WORD: usize = 6;
 const POSITIONS: usize = 2 * WORD;
 const UNITS: usize = 32;
 const BATCH: usize = 64;
-const STEPS: usize = 400;
+const STEPS: usize = 200;
 
 #[derive(Block)]
 struct Copier {
@@ -104,7 +104,7 @@ fn train() -> Result<(f64, u64)> {
         let mean = autograd::record(|| loss.call(&copy_of(&net, &x)?, &y, None)?.mean())?;
         mean.backward()?;
         trainer.step(1)?;
-        if step % 50 == 0 {
+        if step % 20 == 0 {
             println!("step {step:3}: loss {:.4}", mean.to_scalar::<f32>()?);
         }
     }

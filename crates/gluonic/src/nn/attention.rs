@@ -131,7 +131,7 @@ impl MultiHeadAttentionConfig {
 ///
 /// # Source
 /// Vaswani et al. (2017), "Attention is all you need", §3.2.2. MXNet 1.9.1 has none: the layout
-/// `(batch, positions, features)` and the words of the options are those of GluonNLP's
+/// `(batch, positions, features)` and the words of the options are those of `GluonNLP`'s
 /// `MultiHeadAttentionCell`, the names of the projections and their biases those of PyTorch's
 /// `MultiheadAttention`, which keeps the first three in one parameter `in_proj_weight` where the
 /// widths are equal. DIFFERENCE: a boolean mask is true where PyTorch's layer has false, as in its
@@ -232,7 +232,7 @@ impl MultiHeadAttention {
     fn run(&self, inputs: [&NdArray; 3], mask: &AttentionMask<'_>) -> Result<NdArray> {
         let named = |error: Error| error.in_block(self.core.name());
         let wide = inputs.map(|input| self.projected(input.dims()));
-        let with_heads = mask.mask.map(|mask| self.over_heads(mask, &wide)).transpose()?;
+        let with_heads = mask.mask.map(|mask| over_heads(mask, &wide)).transpose()?;
         let mask = AttentionMask {
             mask: with_heads.as_ref(),
             causal: self.causal || mask.causal,
@@ -258,16 +258,16 @@ impl MultiHeadAttention {
         }
         dims
     }
-
-    /// A mask with an axis for the heads, where it has all axes but that one.
-    fn over_heads(&self, mask: &NdArray, inputs: &[Dims; 3]) -> Result<NdArray> {
-        let rank = inputs.iter().map(|dims| dims.len()).max().unwrap_or_default();
-        if rank > 2 && mask.rank() == rank { mask.expand_dims(-3) } else { Ok(mask.clone()) }
-    }
 }
 
 impl Forward for MultiHeadAttention {
     fn forward(&self, x: &NdArray) -> Result<NdArray> {
         self.run([x, x, x], &AttentionMask::default())
     }
+}
+
+/// A mask with an axis for the heads, where it has all axes but that one.
+fn over_heads(mask: &NdArray, inputs: &[Dims; 3]) -> Result<NdArray> {
+    let rank = inputs.iter().map(|dims| dims.len()).max().unwrap_or_default();
+    if rank > 2 && mask.rank() == rank { mask.expand_dims(-3) } else { Ok(mask.clone()) }
 }

@@ -173,7 +173,7 @@ impl TransformerEncoderConfig {
 /// Vaswani et al. (2017), "Attention is all you need", §3.1; `pre_norm`: Xiong et al. (2020), "On
 /// layer normalization in the transformer architecture", §3. MXNet 1.9.1 has none: paths of
 /// parameters as PyTorch's `TransformerEncoderLayer`, but for those that [`MultiHeadAttention`]
-/// names; words of the options as GluonNLP.
+/// names; words of the options as `GluonNLP`.
 #[derive(Clone, Debug, gluonic_derive::Block)]
 pub struct TransformerEncoderLayer {
     core: BlockCore,

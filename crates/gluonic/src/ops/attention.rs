@@ -185,7 +185,7 @@ impl AttentionNode {
             let keep = 1.0 - rate;
             let scale = T::of(if keep > 0.0 { 1.0 / keep } else { 0.0 });
             move |start: usize, out: &mut [T]| {
-                fill_bernoulli(stream, start as u64, out, keep, scale)
+                fill_bernoulli(stream, start as u64, out, keep, scale);
             }
         });
         f(kernel::Attention {

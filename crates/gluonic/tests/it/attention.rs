@@ -198,6 +198,9 @@ fn heads_side_by_side_compute_what_heads_apart_compute() -> Result<()> {
     Ok(())
 }
 
+/// A forward of a layer.
+type Run<'a> = Box<dyn Fn() -> Result<NdArray> + 'a>;
+
 #[test]
 fn gradients_of_layers_are_their_differences() -> Result<()> {
     let lengths = NdArray::from_slice(&[3_i64, 1], 2)?;
@@ -225,7 +228,6 @@ fn gradients_of_layers_are_their_differences() -> Result<()> {
     ];
     let encoder =
         TransformerEncoder::with(2, &TransformerEncoderConfig { pre_norm: true, ..small() })?;
-    type Run<'a> = Box<dyn Fn() -> Result<NdArray> + 'a>;
     let cases: Vec<(&str, &dyn Block, Run<'_>)> = vec![
         ("cross", &cross, Box::new(|| cross.call_with(&x, &memory, &memory, &ALL))),
         ("to itself", &to_itself, Box::new(|| to_itself.call_with(&x, &x, &x, &mask))),
