@@ -69,8 +69,8 @@ impl<'a, T> Stack<'a, T> {
     }
 }
 
-/// What each query may look at, beside causality and lengths. A stack has one matrix, of keys by
-/// queries, for each head of each sample.
+/// What each query may look at, beside causality and lengths. A stack has one matrix, of queries by
+/// keys, for each head of each sample.
 #[derive(Clone, Copy)]
 pub(crate) enum Mask<'a, T> {
     All,
