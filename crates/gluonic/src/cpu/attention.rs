@@ -1,8 +1,8 @@
 //! Scaled dot-product attention: for each head the products of queries and keys, their softmax, and
 //! the values weighted by it, a tile of queries at a time.
 //!
-//! A row of an operand holds its heads side by side, as a dense layer leaves them, and so does a row
-//! of a result: no head is moved before a product or after it.
+//! A row of an operand holds its heads side by side, as a dense layer leaves them, and so does a
+//! row of a result: no head is moved before a product or after it.
 
 use super::conv::Scratch;
 use super::gemm::{Matrix, product_into};
