@@ -4,7 +4,8 @@
 pub struct Gemms(Vec<Layer>);
 
 /// The products `y = x · Wᵀ`, `dW = dyᵀ · x` and `dx = dy · W` of a layer, each `repeat` times: of a
-/// convolution once for each sample, where the rows are the places of the window.
+/// convolution once for each sample, where the rows are the places of the window, of an attention
+/// once for each head.
 struct Layer {
     repeat: usize,
     rows: usize,
@@ -49,6 +50,26 @@ impl Gemms {
             Layer::new(1, batch, 800, 500, false),
             Layer::new(1, batch, 500, 10, false),
         ])
+    }
+
+    /// An encoder of 2 layers of 128 units and 4 heads on 64 positions, and 10 classes. The products
+    /// of an attention are those of a layer for each head, whose weight is the keys or the values.
+    pub fn transformer(batch: usize) -> Gemms {
+        let (positions, units, heads) = (64, 128, 4);
+        let (rows, matrices, width) = (batch * positions, batch * heads, units / heads);
+        let mut layers = Vec::new();
+        for _ in 0..2 {
+            layers.extend([
+                Layer::new(1, rows, units, 3 * units, false),
+                Layer::new(matrices, positions, width, positions, false),
+                Layer::new(matrices, positions, positions, width, false),
+                Layer::new(1, rows, units, units, false),
+                Layer::new(1, rows, units, 4 * units, false),
+                Layer::new(1, rows, 4 * units, units, false),
+            ]);
+        }
+        layers.push(Layer::new(1, batch, units, 10, false));
+        Gemms(layers)
     }
 
     pub fn run(&mut self) {

@@ -1,5 +1,7 @@
-//! One step of training a multilayer perceptron or a LeNet, beside its matrix products alone.
+//! One step of training a multilayer perceptron, a LeNet or a transformer, beside its matrix
+//! products alone.
 
+use gluonic::nn::TransformerEncoderConfig;
 use gluonic::prelude::*;
 
 use crate::limit::Gemms;
@@ -27,6 +29,29 @@ pub fn run(args: &Args) {
         let (net, gemms) = (lenet(), Gemms::lenet(64));
         step(case, &net, &[64, 1, 28, 28], gemms, args).expect("the benchmark's own sizes fit");
     }
+    let case = "tfm_b8_sgdm";
+    if case.contains(&args.filter) {
+        let net = transformer().expect("the benchmark's own sizes fit");
+        let gemms = Gemms::transformer(8);
+        step(case, &net, &[8, 64, 128], gemms, args).expect("the benchmark's own sizes fit");
+    }
+}
+
+/// That of `peers`: two layers with the norms first, a mean over the positions, a dense layer.
+fn transformer() -> Result<Sequential> {
+    let config = TransformerEncoderConfig {
+        units: 128,
+        num_heads: 4,
+        dropout: 0.0,
+        pre_norm: true,
+        ..TransformerEncoderConfig::default()
+    };
+    Ok(sequential![
+        TransformerEncoderLayer::with(&config)?,
+        TransformerEncoderLayer::with(&config)?,
+        Lambda::new("mean", |x| x.mean_axes(&[1], false)),
+        Dense::new(10),
+    ])
 }
 
 /// That of `peers`: two convolutions, two dense layers.

@@ -32,7 +32,7 @@
 //!
 //! # What is not here
 //!
-//! GPUs, attention; optimizers other than SGD.
+//! GPUs; optimizers other than SGD.
 //!
 //! # Features
 //!
@@ -81,12 +81,13 @@ pub mod prelude {
     pub use crate::loss::{L1Loss, L2Loss, SigmoidBinaryCrossEntropyLoss, SoftmaxCrossEntropyLoss};
     pub use crate::nn::{
         Activation, ActivationLayer, AvgPool1D, AvgPool2D, AvgPool3D, BatchNorm, BatchNormConfig,
-        BlockCore, BlockExt, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D,
+        BlockCore, BlockExt, Concurrent, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D,
         Conv3DTranspose, ConvConfig, DataLayout, Dense, DenseConfig, Dropout, ELU, Embedding,
         EmbeddingConfig, Flatten, Forward, GELU, GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D,
         GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D, GroupNorm, Identity, InstanceNorm,
-        Lambda, LayerNorm, LeakyReLU, MaxPool1D, MaxPool2D, MaxPool3D, NormConfig, PReLU,
-        PoolConfig, RMSNorm, SELU, Sequential, Swish,
+        Lambda, LayerNorm, LeakyReLU, MaxPool1D, MaxPool2D, MaxPool3D, MultiHeadAttention,
+        NormConfig, PReLU, PoolConfig, RMSNorm, Residual, SELU, Sequential, Swish,
+        TransformerEncoder, TransformerEncoderLayer,
     };
     pub use crate::optim::{Optimizer, Sgd};
     pub use crate::param::InitOptions;

@@ -25,6 +25,12 @@ impl<'a, T> Matrix<'a, T> {
         Matrix { row: self.col, col: self.row, ..self }
     }
 
+    /// Where element (i, j) is.
+    #[inline(always)]
+    pub(crate) fn place(&self, i: usize, j: usize) -> usize {
+        (self.start as isize + i as isize * self.row + j as isize * self.col) as usize
+    }
+
     /// Whether every element of an `m` by `n` matrix lies inside the slice.
     fn contains(&self, m: usize, n: usize) -> bool {
         if m == 0 || n == 0 {

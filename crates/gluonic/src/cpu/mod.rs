@@ -4,6 +4,7 @@
 //! Multiplications and additions stay apart and sums have a fixed order, so every choice gives the
 //! same bits; work is split by size, never by the number of threads, for the same reason.
 
+pub(crate) mod attention;
 pub(crate) mod conv;
 pub(crate) mod ctc;
 pub(crate) mod dense;

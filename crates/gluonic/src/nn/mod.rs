@@ -12,8 +12,10 @@
 
 mod activation;
 mod activations;
+mod attention;
 mod batch_norm;
 mod block;
+mod concurrent;
 mod conv;
 mod conv_settings;
 mod core;
@@ -26,18 +28,22 @@ mod lambda;
 mod layout;
 mod norm;
 mod pool;
+mod residual;
 pub mod rnn;
 mod scope;
 mod sequential;
 mod shape;
 mod summary;
+mod transformer;
 mod walk;
 
 pub use self::core::{BlockCore, HookHandle};
 pub use activation::{Activation, ActivationLayer};
 pub use activations::{ELU, GELU, LeakyReLU, PReLU, SELU, Swish};
+pub use attention::{MultiHeadAttention, MultiHeadAttentionConfig};
 pub use batch_norm::{BatchNorm, BatchNormConfig};
 pub use block::{Block, BlockExt, Member};
+pub use concurrent::Concurrent;
 pub use conv::{Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose};
 pub use conv_settings::ConvConfig;
 pub use dense::{Dense, DenseConfig};
@@ -51,9 +57,13 @@ pub use pool::{
     AvgPool1D, AvgPool2D, AvgPool3D, GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D,
     GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D, MaxPool1D, MaxPool2D, MaxPool3D, PoolConfig,
 };
+pub use residual::Residual;
 pub use sequential::Sequential;
 pub use shape::{Flatten, Identity};
 pub use summary::{Summary, SummaryRow};
+pub use transformer::{
+    FeedForwardActivation, TransformerEncoder, TransformerEncoderConfig, TransformerEncoderLayer,
+};
 pub use walk::Walk;
 pub(crate) use walk::walk;
 

@@ -30,7 +30,16 @@ type Axes = Vec<(char, usize)>;
 struct Expression<'a> {
     text: &'a str,
     operands: Vec<Axes>,
-    result: Axes,
+    /// Without it, what occurs once.
+    result: Option<Axes>,
+}
+
+/// Stands for `...` until the operands tell how many axes it is.
+const ELLIPSIS: char = '.';
+
+/// The name of an axis of `...`, counted from its last: no letter.
+fn unnamed(i: usize) -> Option<char> {
+    char::from_u32(0xE000 + u32::try_from(i).ok()?)
 }
 
 fn fail<T>(text: &str, at: Option<usize>, problem: impl Into<Box<str>>) -> Result<T> {
@@ -52,9 +61,25 @@ fn parse(text: &str) -> Result<Expression<'_>> {
             '-' if result.is_none() && chars.next_if(|next| next.1 == '>').is_some() => {
                 result = Some(Vec::new());
             }
-            '.' => return fail(text, Some(at), "`...` is not known: give every axis a letter"),
+            ELLIPSIS => {
+                for _ in 0..2 {
+                    if chars.next_if(|next| next.1 == ELLIPSIS).is_none() {
+                        return fail(text, Some(at), "expected `...`, three of them");
+                    }
+                }
+                let last = operands.len() - 1;
+                let axes = result.as_mut().unwrap_or(&mut operands[last]);
+                if axes.iter().any(|axis| axis.0 == ELLIPSIS) {
+                    return fail(text, Some(at), "`...` stands twice for the same array");
+                }
+                axes.push((ELLIPSIS, at));
+            }
             _ => {
-                let expected = if result.is_none() { "a letter, `,` or `->`" } else { "a letter" };
+                let expected = if result.is_none() {
+                    "a letter, `...`, `,` or `->`"
+                } else {
+                    "a letter or `...`"
+                };
                 return fail(text, Some(at), format!("expected {expected}, found `{c}`"));
             }
         }
@@ -63,20 +88,114 @@ fn parse(text: &str) -> Result<Expression<'_>> {
     if let Some(result) = &result {
         for (i, &(c, at)) in result.iter().enumerate() {
             if all().all(|axis| axis.0 != c) {
-                return fail(text, Some(at), format!("no operand has the axis `{c}`"));
+                let problem = match c {
+                    ELLIPSIS => "no operand has `...`".to_owned(),
+                    _ => format!("no operand has the axis `{c}`"),
+                };
+                return fail(text, Some(at), problem);
             }
             if result[..i].iter().any(|axis| axis.0 == c) {
                 return fail(text, Some(at), format!("the result has the axis `{c}` twice"));
             }
         }
     }
-    let result = result.unwrap_or_else(|| {
-        let once = |axis: &&(char, usize)| all().filter(|other| other.0 == axis.0).count() == 1;
-        let mut axes: Axes = all().filter(once).copied().collect();
-        axes.sort_unstable();
-        axes
-    });
     Ok(Expression { text, operands, result })
+}
+
+/// The axes of the result where the expression does not name them: `...`, then each letter that
+/// occurs once, in the alphabet's order.
+fn implied(operands: &[Axes], unnamed: Axes) -> Axes {
+    let all = || operands.iter().flatten();
+    let once = |axis: &&(char, usize)| {
+        axis.0.is_ascii_alphabetic() && all().filter(|other| other.0 == axis.0).count() == 1
+    };
+    let mut letters: Axes = all().filter(once).copied().collect();
+    letters.sort_unstable();
+    [unnamed, letters].concat()
+}
+
+/// Gives the axes of `...` names, the same in all operands from the last on. An operand of size 1
+/// there, where others are larger, goes without that axis.
+fn named(
+    expression: &Expression<'_>,
+    operands: &[&NdArray],
+) -> Result<(Vec<Axes>, Axes, Vec<NdArray>)> {
+    let text = expression.text;
+    let (expected, found) = (expression.operands.len(), operands.len());
+    if expected != found {
+        return fail(text, None, format!("expected {expected} operands, found {found}"));
+    }
+    // Sizes from the last axis of `...` on.
+    let mut sizes: Vec<usize> = Vec::new();
+    let mut ranks = Vec::with_capacity(found);
+    for (axes, operand) in expression.operands.iter().zip(operands) {
+        let Some(place) = axes.iter().position(|axis| axis.0 == ELLIPSIS) else {
+            ranks.push(0);
+            continue;
+        };
+        let (at, letters, dims) = (axes[place].1, axes.len() - 1, operand.dims());
+        let Some(rank) = operand.rank().checked_sub(letters) else {
+            let problem =
+                format!("expected an operand of rank {letters} or more, found shape {dims}");
+            return fail(text, Some(at), problem);
+        };
+        for (i, &size) in dims[place..place + rank].iter().rev().enumerate() {
+            match sizes.get_mut(i) {
+                None => sizes.push(size),
+                Some(known) if *known == 1 => *known = size,
+                Some(known) if *known == size || size == 1 => {}
+                Some(known) => {
+                    let problem = format!("axes of `...` have sizes {known} and {size}");
+                    return fail(text, Some(at), problem);
+                }
+            }
+        }
+        ranks.push(rank);
+    }
+    let names = |n: usize, at: usize| -> Result<Axes> {
+        let names = (0..n).rev().map(|i| Some((unnamed(i)?, at)));
+        names
+            .collect::<Option<_>>()
+            .map_or_else(|| fail(text, Some(at), "`...` stands for too many axes"), Ok)
+    };
+    let mut all_axes = Vec::with_capacity(found);
+    let mut arrays = Vec::with_capacity(found);
+    for ((axes, &operand), rank) in expression.operands.iter().zip(operands).zip(ranks) {
+        let mut array = operand.clone();
+        let mut own = axes.clone();
+        if let Some(place) = axes.iter().position(|axis| axis.0 == ELLIPSIS) {
+            let mut names = names(rank, axes[place].1)?;
+            for i in (0..rank).rev() {
+                if array.dims()[place + i] == 1 && sizes[rank - 1 - i] != 1 {
+                    array = array.squeeze((place + i) as isize)?;
+                    names.remove(i);
+                }
+            }
+            own.splice(place..=place, names);
+        }
+        all_axes.push(own);
+        arrays.push(array);
+    }
+    let has_ellipsis = expression.operands.iter().flatten().any(|axis| axis.0 == ELLIPSIS);
+    let result = match &expression.result {
+        None if !has_ellipsis => implied(&expression.operands, Vec::new()),
+        None => implied(&expression.operands, names(sizes.len(), 0)?),
+        Some(result) => {
+            let mut own = result.clone();
+            match result.iter().position(|axis| axis.0 == ELLIPSIS) {
+                Some(place) => {
+                    own.splice(place..=place, names(sizes.len(), result[place].1)?);
+                }
+                None if sizes.is_empty() => {}
+                None => {
+                    let at = result.first().map(|axis| axis.1);
+                    return fail(text, at, "the result lacks `...`");
+                }
+            }
+            own
+        }
+    };
+    Ok((all_axes, result, arrays))
 }
 
 /// An array and the letters of its axes, each once.
@@ -162,14 +281,9 @@ fn contract(left: Named, right: Named, needed: impl Fn(char) -> bool) -> Result<
 }
 
 /// The sizes of the operands fit their letters, and each letter has one size.
-fn check(expression: &Expression<'_>, operands: &[&NdArray]) -> Result<()> {
-    let text = expression.text;
-    let (expected, found) = (expression.operands.len(), operands.len());
-    if expected != found {
-        return fail(text, None, format!("expected {expected} operands, found {found}"));
-    }
+fn check(text: &str, all_axes: &[Axes], operands: &[NdArray]) -> Result<()> {
     let mut sizes: Vec<(char, usize)> = Vec::new();
-    for (axes, operand) in expression.operands.iter().zip(operands) {
+    for (axes, operand) in all_axes.iter().zip(operands) {
         if axes.len() != operand.rank() {
             let at = axes.first().map(|axis| axis.1);
             let (n, dims) = (axes.len(), operand.dims());
@@ -193,8 +307,12 @@ fn check(expression: &Expression<'_>, operands: &[&NdArray]) -> Result<()> {
 /// those of the result. An axis that the result does not have is summed over. Without `->` the
 /// result has the letters that occur once, in the alphabet's order.
 ///
+/// `...` stands for any number of axes, those that no letter of the operand names; they broadcast
+/// by NumPy's rule and are in the result where `...` is, or first without `->`.
+///
 /// `ij,jk->ik` is a matrix product, `bhqd,bhkd->bhqk` the scores of an attention, `ii->` a trace,
-/// `ij->ji` a transpose, `i,j->ij` an outer product. Operands are taken from left to right, two at
+/// `ij->ji` a transpose, `i,j->ij` an outer product, `...i->...` a sum over the
+/// last axis. Operands are taken from left to right, two at
 /// a time; sums over axes that two operands share are matrix products.
 ///
 /// # Errors
@@ -213,15 +331,16 @@ fn check(expression: &Expression<'_>, operands: &[&NdArray]) -> Result<()> {
 /// ```
 ///
 /// # Source
-/// NumPy, `einsum`, without `...`.
+/// NumPy, `einsum`.
 #[expect(clippy::missing_panics_doc, reason = "an expression has an operand")]
 pub fn einsum(expression: &str, operands: &[&NdArray]) -> Result<NdArray> {
     let expression = parse(expression)?;
-    check(&expression, operands)?;
+    let (all_axes, result, operands) = named(&expression, operands)?;
+    check(expression.text, &all_axes, &operands)?;
     let mut left: Option<Named> = None;
-    for (i, (axes, operand)) in expression.operands.iter().zip(operands).enumerate() {
-        let later = expression.operands[i + 1..].iter().flatten();
-        let needed: Vec<char> = later.chain(&expression.result).map(|axis| axis.0).collect();
+    for (i, (axes, operand)) in all_axes.iter().zip(&operands).enumerate() {
+        let later = all_axes[i + 1..].iter().flatten();
+        let needed: Vec<char> = later.chain(&result).map(|axis| axis.0).collect();
         let needed = |axis: char| needed.contains(&axis);
         let right = diagonals(operand, axes)?;
         left = Some(match left {
@@ -229,6 +348,6 @@ pub fn einsum(expression: &str, operands: &[&NdArray]) -> Result<NdArray> {
             Some(left) => contract(left, right, needed)?,
         });
     }
-    let result = left.expect("even an empty expression has one operand");
-    result.ordered(&expression.result.iter().map(|axis| axis.0).collect::<Vec<_>>())
+    let product = left.expect("even an empty expression has one operand");
+    product.ordered(&result.iter().map(|axis| axis.0).collect::<Vec<_>>())
 }

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::shape::{Dims, Shape};
 
 /// The places that indices name on an axis of `n`.
-fn positions(indices: &NdArray, n: usize, of: &Dims) -> Result<Vec<usize>> {
+pub(super) fn positions(indices: &NdArray, n: usize, of: &Dims) -> Result<Vec<usize>> {
     fn read<T: Element>(from: &[T], n: usize) -> Result<Vec<usize>, Scalar> {
         let place = |index: &T| {
             let index: Scalar = (*index).into();
@@ -39,10 +39,10 @@ fn around(dims: &Dims, axis: usize) -> (usize, usize, usize) {
     (dims[..axis].iter().product(), dims[axis], dims[axis + 1..].iter().product())
 }
 
-struct TakeNode {
-    positions: Vec<usize>,
+pub(super) struct TakeNode {
+    pub(super) positions: Vec<usize>,
     /// The sizes before, of and after the axis.
-    sizes: (usize, usize, usize),
+    pub(super) sizes: (usize, usize, usize),
 }
 
 impl Op for TakeNode {

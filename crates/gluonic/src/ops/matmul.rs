@@ -39,7 +39,7 @@ fn plan(x: &Dims, y: &Dims) -> Result<Plan> {
 }
 
 /// A view's matrices: where each starts, and their strides.
-fn matrices(view: &View, stack: &Dims) -> (Vec<usize>, isize, isize) {
+pub(super) fn matrices(view: &View, stack: &Dims) -> (Vec<usize>, isize, isize) {
     let rank = view.dims.len();
     let (row, col) = (view.strides[rank - 2], view.strides[rank - 1]);
     let lead = View {

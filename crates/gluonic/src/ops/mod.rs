@@ -6,6 +6,7 @@
 
 mod activations;
 mod arrange;
+pub(crate) mod attention;
 mod batch_norm;
 mod binary;
 mod compare;
@@ -17,6 +18,7 @@ mod einsum;
 mod embedding;
 mod fold;
 mod gather;
+mod gather_nd;
 mod index;
 mod join;
 mod layer_norm;
@@ -39,6 +41,7 @@ mod window;
 use std::sync::Arc;
 
 pub use arrange::Pad;
+pub use attention::{AttentionMask, scaled_dot_product_attention};
 pub use batch_norm::{BatchNormed, batch_norm, batch_norm_by};
 pub use conv::{ConvOptions, conv};
 pub use conv_transpose::conv_transpose;

@@ -417,12 +417,12 @@ fn errors_of_arrays_and_operations() {
          ^
     ");
     assert_snapshot!(told("Einsum", ops::einsum("...i->i", &[&x])), @r"
-    einsum: `...` is not known: give every axis a letter
+    einsum: the result lacks `...`
       ...i->i
-      ^
+            ^
     ");
     assert_snapshot!(told("Einsum", ops::einsum("ij-jk", &[&x, &x])), @r"
-    einsum: expected a letter, `,` or `->`, found `-`
+    einsum: expected a letter, `...`, `,` or `->`, found `-`
       ij-jk
         ^
     ");

@@ -67,6 +67,26 @@ fn choices() -> Vec<Row> {
             Fails(&[&[3, 0], &[3, 2]], "Index"),
             |x| x[0].scatter_add(&ids(&[0, 0, 3, 1, 2, 2], (3, 2)), &x[1], 1),
         ),
+        row("gather_nd", CUBE, Fails(&[&[]], "Misfit"), Fails(&[&[2, 0, 4]], "Index"), |x| {
+            x[0].gather_nd(&ids(&[1, 0, 1, 2, -1, 2], (2, 3)))
+        }),
+        row("gather_nd of blocks", CUBE, Fails(&[&[]], "Misfit"), Works(&[&[2, 0, 4]]), |x| {
+            x[0].gather_nd(&ids(&[1, 1, 0], (1, 3)))
+        }),
+        row(
+            "scatter_nd",
+            &[&[3, 2]],
+            Fails(&[&[]], "OperandShape"),
+            Fails(&[&[3, 0]], "OperandShape"),
+            |x| x[0].scatter_nd(&ids(&[1, 0, 1, 2, -1, 2], (2, 3)), (2, 3, 2)),
+        ),
+        row(
+            "scatter_nd of nothing",
+            &[&[0, 2]],
+            Fails(&[&[]], "OperandShape"),
+            Works(&[&[0, 2]]),
+            |x| x[0].scatter_nd(&ids(&[], (1, 0)), (3, 2)),
+        ),
         row("pick", CUBE, axis, Works(&[&[2, 3, 0]]), |x| {
             let n = x[0].dims().last().copied().unwrap_or(1) as i64;
             let labels: Vec<i64> = (0..2 * n).map(|i| i % 3).collect();
@@ -186,6 +206,16 @@ fn contractions() -> Vec<Row> {
             ops::einsum("iji->ji", &[&x[0]])
         }),
         row("einsum ijk->k", CUBE, one, Works(&[&[2, 0, 3]]), |x| ops::einsum("ijk->k", &[&x[0]])),
+        row(
+            "einsum ...ij,...jk->...ik",
+            &[&[2, 1, 3, 2], &[3, 2, 2]],
+            two,
+            Works(&[&[0, 1, 3, 2], &[3, 2, 2]]),
+            |x| ops::einsum("...ij,...jk->...ik", &[&x[0], &x[1]]),
+        ),
+        row("einsum i...->...", CUBE, one, Works(&[&[2, 0, 3]]), |x| {
+            ops::einsum("i...->...", &[&x[0]])
+        }),
         row("einsum of one twice", &[&[2, 2]], one, Works(&[&[0, 0]]), |x| {
             ops::einsum("ij,jk,ki->", &[&x[0], &x[0], &x[0]])
         }),

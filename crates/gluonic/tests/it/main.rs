@@ -3,10 +3,12 @@
 
 mod activations;
 mod attacks;
+mod attention;
 mod bounds;
 mod chains;
 mod checkpoint;
 mod checkpointer;
+mod containers;
 mod conv;
 mod damage;
 mod deferred;
@@ -19,6 +21,7 @@ mod files;
 mod freeze;
 mod gradient_rules;
 mod gradients;
+mod gradients_of_attention;
 mod gradients_of_choices;
 mod gradients_of_losses;
 mod gradients_of_parts;

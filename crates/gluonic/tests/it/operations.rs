@@ -146,6 +146,81 @@ fn einsum_equals_products_sums_and_transposes() -> Result<()> {
 }
 
 #[test]
+fn the_ellipsis_of_einsum_stands_for_axes_that_broadcast() -> Result<()> {
+    let x = NdArray::arange::<f64>(24).reshape((2, 3, 4))?;
+    let y = NdArray::arange::<f64>(8).reshape((4, 2))?;
+    let same = |found: NdArray, expected: NdArray| {
+        assert_eq!(found.dims(), expected.dims());
+        assert_eq!(found.to_f64_vec().unwrap(), expected.to_f64_vec().unwrap());
+    };
+    same(ops::einsum("...ij,jk->...ik", &[&x, &y])?, x.matmul(&y)?);
+    same(ops::einsum("...i->...", &[&x])?, x.sum_axes(&[-1], false)?);
+    same(ops::einsum("...ij->...ji", &[&x])?, x.swap_axes(1, 2)?);
+    same(ops::einsum("i...->...i", &[&x])?, x.permute(&[1, 2, 0])?);
+    same(ops::einsum("ba...", &[&x])?, x.permute(&[2, 1, 0])?);
+    same(ops::einsum("...,...", &[&x, &x])?, x.square()?);
+    let row = x.slice(s![..1, .., ..1])?;
+    same(ops::einsum("...,...->...", &[&x, &row])?, x.mul(&row)?);
+    let first = x.slice(s![0, ..1])?;
+    same(ops::einsum("i...k,...k->i...", &[&x, &first])?, {
+        x.mul(&first)?.sum_axes(&[-1], false)?
+    });
+    same(ops::einsum("...ij,...jk", &[&y, &y.transpose()?])?, y.matmul(&y.transpose()?)?);
+    let none = x.slice(s![..0])?;
+    same(ops::einsum("...,...->...", &[&none, &row])?, none);
+    let told = |text: &str, operands: &[&NdArray]| {
+        error(ops::einsum(text, operands)).to_string().lines().next().unwrap().to_owned()
+    };
+    assert_eq!(told("..i", &[&x]), "einsum: expected `...`, three of them");
+    assert_eq!(told("...i...", &[&x]), "einsum: `...` stands twice for the same array");
+    assert_eq!(told("ijk->...i", &[&x]), "einsum: no operand has `...`");
+    assert_eq!(told("...,...->...", &[&x, &y]), "einsum: axes of `...` have sizes 4 and 2");
+    assert_eq!(
+        told("...ijkl->...", &[&x]),
+        "einsum: expected an operand of rank 4 or more, found shape (2, 3, 4)"
+    );
+    Ok(())
+}
+
+#[test]
+fn blocks_are_gathered_by_several_indices_and_scattered_back() -> Result<()> {
+    let x = NdArray::arange::<f64>(24).reshape((2, 3, 4))?;
+    let indices = NdArray::from_slice(&[0_i32, 1, 1, 2, 0, -1], (2, 3))?;
+    let blocks = x.gather_nd(&indices)?;
+    assert_eq!(blocks.dims().to_string(), "(3, 4)");
+    for (i, (a, b)) in [(0, 2), (1, 0), (1, 2)].into_iter().enumerate() {
+        let expected = x.slice(s![a, b])?.to_vec::<f64>()?;
+        assert_eq!(blocks.row(i as isize)?.to_vec::<f64>()?, expected);
+    }
+    // In any layout, of any type, down to single elements, or the whole for no index at all.
+    let (turned, back) = (x.transpose()?, indices.transpose()?.slice(s![..;-1])?.transpose()?);
+    assert_eq!(turned.gather_nd(&back.cast(DType::F16)?)?.dims().to_string(), "(3, 2)");
+    let one = NdArray::from_slice(&[1_u8, 2, 3], 3)?;
+    assert_eq!(x.cast(DType::I8)?.gather_nd(&one)?.to_scalar::<i8>()?, 23);
+    let whole = x.gather_nd(&NdArray::zeros((0, 2), DType::I64)?)?;
+    assert_eq!(whole.dims().to_string(), "(2, 2, 3, 4)");
+    assert_eq!(whole.row(1)?.to_vec::<f64>()?, x.to_vec::<f64>()?);
+    assert_eq!(x.gather_nd(&NdArray::zeros((1, 0), DType::I64)?)?.dims().to_string(), "(0, 3, 4)");
+
+    let twice = NdArray::from_slice(&[0_i64, 0, 1, 1], (2, 2))?;
+    let sum = NdArray::from_slice(&[1.0_f32, 2.0, 10.0, 20.0], (2, 2))?;
+    assert_eq!(sum.scatter_nd(&twice, (1, 2, 2))?.to_vec::<f32>()?, [0.0, 0.0, 11.0, 22.0]);
+    for (refused, found) in [
+        ("Misfit", x.gather_nd(&NdArray::scalar(1_i64))),
+        ("Misfit", x.gather_nd(&NdArray::zeros((4, 1), DType::I64)?)),
+        ("Index", x.gather_nd(&NdArray::from_slice(&[2_i64], (1, 1))?)),
+        ("Index", x.gather_nd(&NdArray::from_slice(&[f32::NAN], (1, 1))?)),
+        ("OperandShape", sum.scatter_nd(&twice, (1, 2, 3))),
+        ("Index", sum.scatter_nd(&twice, (1, 1, 2))),
+        ("NoArithmetic", one.scatter_nd(&NdArray::zeros((1, 3), DType::I64)?, 5)),
+        ("TooLarge", sum.scatter_nd(&twice, (usize::MAX, 2, 2))),
+    ] {
+        assert_eq!(variant(&error(found)), refused);
+    }
+    Ok(())
+}
+
+#[test]
 fn bad_input_is_told_by_name_and_changes_nothing() -> Result<()> {
     let x = array(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], (2, 3));
     let int = NdArray::arange::<i32>(3);

@@ -10,7 +10,7 @@ use crate::support::gradcheck::TOLERANCE;
 /// Compares the gradients of everything that `leaves` names, a value and its gradient each, with
 /// central differences of `loss`.
 #[track_caller]
-fn check_gradients(
+pub(crate) fn check_gradients(
     what: &str,
     loss: &dyn Fn() -> Result<NdArray>,
     leaves: &dyn Fn() -> Result<Vec<(NdArray, NdArray)>>,
@@ -38,7 +38,7 @@ fn check_gradients(
 }
 
 /// The values of the parameters of a block, each with its gradient.
-fn parameters_of(block: &dyn Block) -> Result<Vec<(NdArray, NdArray)>> {
+pub(crate) fn parameters_of(block: &dyn Block) -> Result<Vec<(NdArray, NdArray)>> {
     let params = block.collect_params()?;
     params.iter().map(|p| Ok((p.data()?, p.grad()?))).collect()
 }

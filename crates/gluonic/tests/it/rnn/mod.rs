@@ -12,6 +12,8 @@ use gluonic::nn::rnn::{
 };
 use gluonic::prelude::*;
 
+pub(crate) use self::gradients::{check_gradients, parameters_of};
+
 /// One of the three layers, so that a test can go through all.
 #[derive(Clone)]
 enum Layer {
@@ -70,14 +72,14 @@ fn cell(kind: &str, config: &CellConfig) -> Result<Box<dyn RecurrentCell>> {
 }
 
 /// Element i is `0.4 · sin(1.3 i + k + 1)`.
-fn wave(dims: impl Into<Dims>, k: usize) -> Result<NdArray> {
+pub(crate) fn wave(dims: impl Into<Dims>, k: usize) -> Result<NdArray> {
     let dims = dims.into();
     let value = |i: usize| 0.4 * (1.3 * i as f64 + k as f64 + 1.0).sin();
     NdArray::from_vec((0..dims.elem_count()).map(value).collect(), dims)
 }
 
 /// Gives the parameters their values, number k in the order of the walk [`wave`] k.
-fn fill(block: &dyn Block) -> Result<()> {
+pub(crate) fn fill(block: &dyn Block) -> Result<()> {
     block.initialize()?;
     for (k, (_, parameter)) in block.named_parameters().into_iter().enumerate() {
         let dims = parameter.data()?.dims().clone();
@@ -103,7 +105,7 @@ fn lengths(values: &[i64]) -> NdArray {
 
 /// Equal up to `tolerance` times the largest value, or times 1.
 #[track_caller]
-fn assert_near(what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
+pub(crate) fn assert_near(what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let tolerance = tolerance * expected.iter().fold(1.0, |max: f64, x| max.max(x.abs()));
     for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
