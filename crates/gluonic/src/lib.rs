@@ -32,7 +32,7 @@
 //!
 //! # What is not here
 //!
-//! GPUs, attention; optimizers other than SGD.
+//! GPUs, attention.
 //!
 //! # Features
 //!
@@ -88,7 +88,7 @@ pub mod prelude {
         Lambda, LayerNorm, LeakyReLU, MaxPool1D, MaxPool2D, MaxPool3D, NormConfig, PReLU,
         PoolConfig, RMSNorm, SELU, Sequential, Swish,
     };
-    pub use crate::optim::{Optimizer, Sgd};
+    pub use crate::optim::{Adam, AdamW, Optimizer, Schedule, Sgd, clip_global_norm};
     pub use crate::param::InitOptions;
     pub use crate::{
         Block, DType, Dims, Error, NdArray, ParamSpec, Parameter, ParameterDict, Reinit, Result,

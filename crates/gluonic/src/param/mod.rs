@@ -28,6 +28,7 @@ pub(crate) mod table;
 
 pub use dict::ParameterDict;
 pub use entries::Iter;
+pub(crate) use freeze::Training;
 pub(crate) use infer::infer;
 pub use init_options::InitOptions;
 pub use parameter::Parameter;
