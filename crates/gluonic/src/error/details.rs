@@ -85,7 +85,9 @@ fn others(missing: &[Box<str>], extra: &[Box<str>]) -> String {
     match (missing.is_empty(), extra.is_empty()) {
         (true, _) => format!("the trainer has no parameter {}", list(extra)),
         (_, true) => format!("they lack {}", list(missing)),
-        _ => format!("they lack {}, and the trainer has no parameter {}", list(missing), list(extra)),
+        _ => {
+            format!("they lack {}, and the trainer has no parameter {}", list(missing), list(extra))
+        }
     }
 }
 

@@ -120,8 +120,7 @@ impl Adafactor {
             let mut sums = [0.0; 2];
             kernel::each_run(factored, row, start, w.len(), &mut |row, run, cols| {
                 let col = &col[cols];
-                let [a, b] =
-                    kernel::factored_sums(factored, row, &w[run.clone()], &g[run], col);
+                let [a, b] = kernel::factored_sums(factored, row, &w[run.clone()], &g[run], col);
                 sums = [sums[0] + a, sums[1] + b];
             });
             sums

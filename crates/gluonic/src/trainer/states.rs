@@ -196,10 +196,11 @@ fn arrays(
 ) -> Result<State, StatesProblem> {
     let dtype = found.iter().find_map(|(_, array)| Some(array.as_ref()?.dtype()));
     let dtype = dtype.unwrap_or(DType::F32);
-    let fits = |((name, dims), (found_name, array)): (&(Box<str>, Dims), &(&str, Option<&NdArray>))| {
-        **name == **found_name
-            && array.is_some_and(|array| array.dims() == dims && array.dtype() == dtype)
-    };
+    let fits =
+        |((name, dims), (found_name, array)): (&(Box<str>, Dims), &(&str, Option<&NdArray>))| {
+            **name == **found_name
+                && array.is_some_and(|array| array.dims() == dims && array.dtype() == dtype)
+        };
     let computed = matches!(dtype, DType::F32 | DType::F64);
     if expected.len() != found.len() || !computed || !expected.iter().zip(found).all(fits) {
         let text = |parts: Vec<String>| -> Box<str> {

@@ -80,9 +80,8 @@ impl Schedule for OneCycle {
         let step = (num_update.saturating_sub(1) as f64).min(last);
         let top = self.pct_start * self.total as f64 - 1.0;
         let first = base / self.div_factor;
-        let between = |from: f64, to: f64, part: f64| {
-            to + (from - to) / 2.0 * ((PI * part).cos() + 1.0)
-        };
+        let between =
+            |from: f64, to: f64, part: f64| to + (from - to) / 2.0 * ((PI * part).cos() + 1.0);
         if step <= top {
             return between(first, base, if top > 0.0 { step / top } else { 1.0 });
         }
