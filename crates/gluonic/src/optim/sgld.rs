@@ -5,7 +5,7 @@ use super::common::optimizer;
 use crate::array::for_float;
 use crate::cpu::update as kernel;
 use crate::error::Result;
-use crate::random::{Address, fill_normal, next_key};
+use crate::random::{fill_normal, next_key, stream_at};
 
 optimizer! {
     /// Stochastic gradient Langevin dynamics: draws from a posterior by noise on each step.
@@ -45,10 +45,7 @@ optimizer! {
     fn update(&self, step: &mut Step<'_>) -> Result<()> {
         /// Elements of noise that are drawn at once, on the stack.
         const BLOCK: usize = 256;
-        let stream = {
-            let name: &str = step.parameter().name();
-            Address::new(self.key, name).stream(step.updates() as u32)
-        };
+        let stream = stream_at(self.key, step.parameter().name(), step.updates() as u32);
         let std = step.lr().sqrt();
         for_float!(step.dtype(), T => {
             let (read, lr, wd) = (step.reading::<T>(), step.lr() as T, step.wd() as T);
