@@ -1,4 +1,4 @@
-//! AdaDelta.
+//! Steps of the size of past steps.
 
 use super::Step;
 use super::common::optimizer;
@@ -8,17 +8,17 @@ use crate::error::Result;
 use crate::shape::Dims;
 
 optimizer! {
-    /// AdaDelta: steps of the size of past steps, so that no learning rate is needed.
+    /// Steps of the size of past steps, so that no learning rate is needed.
     ///
     /// With `g = clip(rescale · gradient)`: `a = ρ·a + (1 - ρ)·g²`, `Δ = √(d + ε)/√(a + ε)·g`,
     /// `d = ρ·d + (1 - ρ)·Δ²`, `w = w - Δ - wd·w`. Defaults: `ρ = 0.9`, `ε = 1e-5`.
     ///
-    /// As in MXNet, neither the learning rate nor `lr_mult` has any effect, and weight decay is not scaled
-    /// by it.
+    /// As in MXNet, neither the learning rate nor `lr_mult` has any effect, and weight decay is not
+    /// scaled by it.
     ///
     /// # Memory
-    /// Two more arrays per parameter; nothing is allocated after the first step. Half-precision parameters
-    /// are computed in `f32` and rounded.
+    /// Two more arrays per parameter; nothing is allocated after the first step. Half-precision
+    /// parameters are computed in `f32` and rounded.
     ///
     /// # Examples
     /// ```
@@ -34,8 +34,9 @@ optimizer! {
     /// ```
     ///
     /// # Source
-    /// MXNet 1.9.1, `optimizer.py`, class `AdaDelta`; Zeiler (2012), "ADADELTA: an adaptive learning rate
-    /// method". DIFFERENCE: MXNet also multiplies the array of the gradient by `rescale`.
+    /// MXNet 1.9.1, `optimizer.py`, class `AdaDelta`; Zeiler (2012), "ADADELTA: an adaptive
+    /// learning rate method". DIFFERENCE: MXNet also multiplies the array of the gradient by
+    /// `rescale`.
     #[doc(alias = "Adadelta")]
     pub struct AdaDelta, "adadelta", lr: 0.01 {
         /// What remains of the running means at each step.

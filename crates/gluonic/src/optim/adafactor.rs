@@ -9,20 +9,20 @@ use crate::error::Result;
 use crate::shape::Dims;
 
 optimizer! {
-    /// Adafactor: the mean squares of a matrix's gradients by their means over rows and over columns, which
-    /// need next to no memory, and steps in proportion to the size of the weights.
+    /// Adafactor: the mean squares of a matrix's gradients by their means over rows and over
+    /// columns, which need next to no memory, and steps in proportion to the size of the weights.
     ///
-    /// With `g = clip(rescale · gradient)` at the update number `t`, and `b = t^beta2_decay`: the means of
-    /// `g²` over each row, `R`, and over each column, `C`, of the last two axes follow by
+    /// With `g = clip(rescale · gradient)` at the update number `t`, and `b = t^beta2_decay`: the
+    /// means of `g²` over each row, `R`, and over each column, `C`, of the last two axes follow by
     /// `R = (1 - b)·R + b·mean(g²)`; `V = R·C/max(mean(R), ε1)`, `u = g/√max(V, ε1²)`. Then
-    /// `w = (1 - lr·wd)·w - α·u/max(1, rms(u)/d)` with `α = max(ε2, rms(w))·min(lr, 1/√t)`. Of a vector or a
-    /// scalar `V` is the running mean of `g²` itself. Defaults: `lr = 0.01`, `beta2_decay = -0.8`,
-    /// `ε1` the spacing of the computing type at 1, `ε2 = 0.001`, `d = 1`.
+    /// `w = (1 - lr·wd)·w - α·u/max(1, rms(u)/d)` with `α = max(ε2, rms(w))·min(lr, 1/√t)`. Of a
+    /// vector or a scalar `V` is the running mean of `g²` itself. Defaults: `lr = 0.01`,
+    /// `beta2_decay = -0.8`, `ε1` the spacing of the computing type at 1, `ε2 = 0.001`, `d = 1`.
     ///
     /// # Memory
-    /// One number for each row and each column of the last two axes, `row` and `col`; of a vector one more
-    /// array, `var`. Gradients of half-precision matrices are widened as a whole while they are used;
-    /// otherwise nothing is allocated after the first step.
+    /// One number for each row and each column of the last two axes, `row` and `col`; of a vector
+    /// one more array, `var`. Gradients of half-precision matrices are widened as a whole while
+    /// they are used; otherwise nothing is allocated after the first step.
     ///
     /// # Examples
     /// ```
@@ -38,8 +38,8 @@ optimizer! {
     /// ```
     ///
     /// # Source
-    /// PyTorch, `_adafactor.py`, class `Adafactor` (MXNet 1.9.1 has none); Shazeer and Stern (2018),
-    /// "Adafactor: adaptive learning rates with sublinear memory cost", algorithms 4 and 5.
+    /// PyTorch, `_adafactor.py`, class `Adafactor` (MXNet 1.9.1 has none); Shazeer and Stern
+    /// (2018), "Adafactor: adaptive learning rates with sublinear memory cost", algorithms 4 and 5.
     pub struct Adafactor, "adafactor", lr: 0.01 {
         /// The power of `t` by which the present squares count.
         beta2_decay: f64 = -0.8, NotPositive;
@@ -62,7 +62,7 @@ optimizer! {
         if elements == 0 {
             return Ok(());
         }
-        for_float!(step.dtype(), T => self.update_as::<T>(step, elements, T::EPSILON.into()))
+        for_float!(step.dtype(), T => self.update_as::<T>(step, elements, f64::from(T::EPSILON)))
     }
 }
 

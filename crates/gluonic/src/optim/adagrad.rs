@@ -1,4 +1,4 @@
-//! AdaGrad.
+//! Gradients divided by the root of the sum of their squares.
 
 use super::Step;
 use super::common::optimizer;
@@ -8,10 +8,10 @@ use crate::error::Result;
 use crate::shape::Dims;
 
 optimizer! {
-    /// AdaGrad: the gradient divided by the root of the sum of all its squares.
+    /// The gradient divided by the root of the sum of all its squares.
     ///
-    /// With `g = clip(rescale · gradient)`: `h = h + g²`, `w = w - lr·(g/√(h + ε) + wd·w)`. Defaults:
-    /// `lr = 0.01`, `ε = 1e-7`.
+    /// With `g = clip(rescale · gradient)`: `h = h + g²`, `w = w - lr·(g/√(h + ε) + wd·w)`.
+    /// Defaults: `lr = 0.01`, `ε = 1e-7`.
     ///
     /// # Memory
     /// One more array per parameter; nothing is allocated after the first step.
@@ -30,9 +30,9 @@ optimizer! {
     /// ```
     ///
     /// # Source
-    /// MXNet 1.9.1, `optimizer.py`, class `AdaGrad`, of which the argument `eps` is `epsilon` here; Duchi,
-    /// Hazan and Singer (2011), "Adaptive subgradient methods for online learning and stochastic
-    /// optimization".
+    /// MXNet 1.9.1, `optimizer.py`, class `AdaGrad`, of which the argument `eps` is `epsilon` here;
+    /// Duchi, Hazan and Singer (2011), "Adaptive subgradient methods for online learning and
+    /// stochastic optimization".
     #[doc(alias = "Adagrad")]
     pub struct AdaGrad, "adagrad", lr: 0.01 {
         /// What is added under the root.

@@ -12,15 +12,15 @@ optimizer! {
     ///
     /// With `g = clip(rescale · gradient + wd·w)` at the update number `t`:
     /// `m = β1·m + (1 - β1)·g`, `v = β2·v + (1 - β2)·g²`,
-    /// `w = w - lr·√(1 - β2ᵗ)/(1 - β1ᵗ)·m/(√v + ε)`. Defaults: `lr = 0.001`, `β1 = 0.9`, `β2 = 0.999`,
-    /// `ε = 1e-8`.
+    /// `w = w - lr·√(1 - β2ᵗ)/(1 - β1ᵗ)·m/(√v + ε)`. Defaults: `lr = 0.001`, `β1 = 0.9`,
+    /// `β2 = 0.999`, `ε = 1e-8`.
     ///
     /// As in MXNet, `ε` is not corrected for `t`, and weight decay is a part of the gradient;
     /// [`AdamW`](super::AdamW) keeps it apart.
     ///
     /// # Memory
-    /// Two more arrays per parameter; nothing is allocated after the first step. Half-precision parameters
-    /// are computed in `f32` and rounded.
+    /// Two more arrays per parameter; nothing is allocated after the first step. Half-precision
+    /// parameters are computed in `f32` and rounded.
     ///
     /// # Examples
     /// ```
@@ -36,8 +36,8 @@ optimizer! {
     /// ```
     ///
     /// # Source
-    /// MXNet 1.9.1, `optimizer.py`, class `Adam`; Kingma and Ba (2015), "Adam: a method for stochastic
-    /// optimization", the end of section 2.
+    /// MXNet 1.9.1, `optimizer.py`, class `Adam`; Kingma and Ba (2015), "Adam: a method for
+    /// stochastic optimization", the end of section 2.
     pub struct Adam, "adam", lr: 0.001 {
         /// What remains of the running mean of gradients at each step.
         beta1: f64 = 0.9, Decay;
@@ -50,7 +50,6 @@ optimizer! {
     fn arrays(&self, dims: &Dims) -> Vec<(&'static str, Dims)> {
         vec![("mean", dims.clone()), ("var", dims.clone())]
     }
-
 
     fn update(&self, step: &mut Step<'_>) -> Result<()> {
         let t = step.updates() as f64;

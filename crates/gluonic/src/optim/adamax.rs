@@ -8,14 +8,16 @@ use crate::error::Result;
 use crate::shape::Dims;
 
 optimizer! {
-    /// [`Adam`](super::Adam) with the largest of past gradients, which fade, in place of their mean square.
+    /// [`Adam`](super::Adam) with the largest of past gradients, which fade, in place of their mean
+    /// square.
     ///
-    /// With `g = clip(rescale · gradient + wd·w)` at the update number `t`: `m = β1·m + (1 - β1)·g`,
-    /// `u = max(β2·u, |g|)`, `w = w - lr/(1 - β1ᵗ)·m/u`. Defaults: `lr = 0.002`, `β1 = 0.9`, `β2 = 0.999`.
+    /// With `g = clip(rescale · gradient + wd·w)` at the update number `t`:
+    /// `m = β1·m + (1 - β1)·g`, `u = max(β2·u, |g|)`, `w = w - lr/(1 - β1ᵗ)·m/u`. Defaults:
+    /// `lr = 0.002`, `β1 = 0.9`, `β2 = 0.999`.
     ///
     /// # Memory
-    /// Two more arrays per parameter; nothing is allocated after the first step. Half-precision parameters
-    /// are computed in `f32` and rounded.
+    /// Two more arrays per parameter; nothing is allocated after the first step. Half-precision
+    /// parameters are computed in `f32` and rounded.
     ///
     /// # Examples
     /// ```
@@ -31,9 +33,9 @@ optimizer! {
     /// ```
     ///
     /// # Source
-    /// MXNet 1.9.1, `optimizer.py`, class `Adamax`; Kingma and Ba (2015), "Adam: a method for stochastic
-    /// optimization", algorithm 2. DIFFERENCE: an element of which every gradient was 0 stays as it is, where
-    /// MXNet's 0/0 makes it NaN.
+    /// MXNet 1.9.1, `optimizer.py`, class `Adamax`; Kingma and Ba (2015), "Adam: a method for
+    /// stochastic optimization", algorithm 2. DIFFERENCE: an element of which every gradient was 0
+    /// stays as it is, where MXNet's 0/0 makes it NaN.
     pub struct Adamax, "adamax", lr: 0.002 {
         /// What remains of the running mean of gradients at each step.
         beta1: f64 = 0.9, Decay;
@@ -44,7 +46,6 @@ optimizer! {
     fn arrays(&self, dims: &Dims) -> Vec<(&'static str, Dims)> {
         vec![("mean", dims.clone()), ("max", dims.clone())]
     }
-
 
     fn update(&self, step: &mut Step<'_>) -> Result<()> {
         let t = step.updates() as f64;

@@ -12,11 +12,12 @@ optimizer! {
     ///
     /// With `g = clip(rescale · gradient)` at the update number `t`: `m = β1·m + (1 - β1)·g`,
     /// `v = β2·v + (1 - β2)·g²`, `w = (1 - lr·wd)·w - lr·m̂/(√v̂ + ε)` with `m̂ = m/(1 - β1ᵗ)` and
-    /// `v̂ = v/(1 - β2ᵗ)`. Defaults: `lr = 0.001`, `β1 = 0.9`, `β2 = 0.999`, `ε = 1e-8`, `wd = 0.01`.
+    /// `v̂ = v/(1 - β2ᵗ)`. Defaults: `lr = 0.001`, `β1 = 0.9`, `β2 = 0.999`, `ε = 1e-8`,
+    /// `wd = 0.01`.
     ///
     /// # Memory
-    /// Two more arrays per parameter; nothing is allocated after the first step. Half-precision parameters
-    /// are computed in `f32` and rounded.
+    /// Two more arrays per parameter; nothing is allocated after the first step. Half-precision
+    /// parameters are computed in `f32` and rounded.
     ///
     /// # Examples
     /// ```
@@ -32,8 +33,8 @@ optimizer! {
     /// ```
     ///
     /// # Source
-    /// PyTorch, `adamw.py`, class `AdamW` (MXNet 1.9.1 has none); Loshchilov and Hutter (2019), "Decoupled
-    /// weight decay regularization", algorithm 2.
+    /// PyTorch, `adamw.py`, class `AdamW` (MXNet 1.9.1 has none); Loshchilov and Hutter (2019),
+    /// "Decoupled weight decay regularization", algorithm 2.
     pub struct AdamW, "adamw", lr: 0.001, wd: 0.01 {
         /// What remains of the running mean of gradients at each step.
         beta1: f64 = 0.9, Decay;
@@ -46,7 +47,6 @@ optimizer! {
     fn arrays(&self, dims: &Dims) -> Vec<(&'static str, Dims)> {
         vec![("mean", dims.clone()), ("var", dims.clone())]
     }
-
 
     fn update(&self, step: &mut Step<'_>) -> Result<()> {
         let t = step.updates() as f64;

@@ -13,17 +13,18 @@ use crate::error::{Error, Result};
 use crate::param::{Parameter, Training};
 
 /// Makes the gradients of a block, a [`ParameterDict`](crate::ParameterDict) or a
-/// [`Selection`](crate::Selection) shorter, all by one factor, if the norm of all together is larger
-/// than `max_norm`. Returns that norm as it was.
+/// [`Selection`](crate::Selection) shorter, all by one factor, if the norm of all together is
+/// larger than `max_norm`. Returns that norm as it was.
 ///
 /// With `n = √(Σ g²)` over all elements, each gradient is multiplied by
-/// `min(1, max_norm/(n + 1e-8))`. Parameters that are frozen or have no gradient do not count; a tied
-/// one counts once.
+/// `min(1, max_norm/(n + 1e-8))`. Parameters that are frozen or have no gradient do not count; a
+/// tied one counts once.
 ///
 /// # Errors
 /// [`Error::NotFinite`], naming the parameters, if a gradient holds an infinity or a NaN;
 /// [`Error::Setting`] if `max_norm` is not greater than 0; as
-/// [`Parameter::data`](crate::Parameter::data) if a parameter has no value. Then nothing has changed.
+/// [`Parameter::data`](crate::Parameter::data) if a parameter has no value. Then nothing has
+/// changed.
 ///
 /// # Examples
 /// ```
@@ -41,8 +42,8 @@ use crate::param::{Parameter, Training};
 /// ```
 ///
 /// # Source
-/// MXNet 1.9.1, `gluon/utils.py`, function `clip_global_norm`. DIFFERENCE: MXNet warns of what is not
-/// finite, and spreads it over all gradients.
+/// MXNet 1.9.1, `gluon/utils.py`, function `clip_global_norm`. DIFFERENCE: MXNet warns of what is
+/// not finite, and spreads it over all gradients.
 #[doc(alias = "clip_grad_norm_")]
 pub fn clip_global_norm(params: &(impl HasParameters + ?Sized), max_norm: f64) -> Result<f64> {
     let max_norm = check::<Positive, _>("max_norm", max_norm)?;

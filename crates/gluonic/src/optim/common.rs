@@ -55,8 +55,8 @@ impl Common {
         Ok(Common { clip: check::<Positive, _>("clip_gradient", clip.into())?, ..self })
     }
 
-    /// With an `f32` copy of each half-precision parameter, which the rule changes; the parameter is
-    /// its rounding.
+    /// With an `f32` copy of each half-precision parameter, which the rule changes; the parameter
+    /// is its rounding.
     #[must_use]
     pub fn multi_precision(self, multi_precision: bool) -> Self {
         Common { multi_precision, ..self }
@@ -136,7 +136,7 @@ impl fmt::Debug for Common {
         for (name, value) in self.settings() {
             shown.field(name, &format_args!("{value}"));
         }
-        shown.field("schedule", &self.schedule.is_some()).finish()
+        shown.field("schedule", &self.schedule.is_some()).finish_non_exhaustive()
     }
 }
 

@@ -10,10 +10,10 @@ use crate::shape::Dims;
 optimizer! {
     /// Follow the moving leader: between following the regularized leader and Adam.
     ///
-    /// With `g = clip(rescale · gradient + wd·w)` at the update number `t`: `v = β2·v + (1 - β2)·g²`,
-    /// `d' = (1 - β1ᵗ)/lr·(√(v/(1 - β2ᵗ)) + ε)`, `z = β1·z + (1 - β1)·g - (d' - β1·d)·w`, `d = d'`,
-    /// `w = -z/d`. Defaults: `lr = 0.01`, `β1 = 0.6`, `β2 = 0.999`, `ε = 1e-8`. With a learning rate of 0
-    /// everything stays as it is.
+    /// With `g = clip(rescale · gradient + wd·w)` at the update number `t`:
+    /// `v = β2·v + (1 - β2)·g²`, `d' = (1 - β1ᵗ)/lr·(√(v/(1 - β2ᵗ)) + ε)`,
+    /// `z = β1·z + (1 - β1)·g - (d' - β1·d)·w`, `d = d'`, `w = -z/d`. Defaults: `lr = 0.01`,
+    /// `β1 = 0.6`, `β2 = 0.999`, `ε = 1e-8`. With a learning rate of 0 everything stays as it is.
     ///
     /// # Memory
     /// Three more arrays per parameter; nothing is allocated after the first step.
@@ -32,16 +32,16 @@ optimizer! {
     /// ```
     ///
     /// # Source
-    /// MXNet 1.9.1, `optimizer.py`, class `FTML`; Zheng and Kwok (2017), "Follow the moving leader in deep
-    /// learning", algorithm 1. DIFFERENCE: a learning rate of 0 makes NaN in MXNet.
+    /// MXNet 1.9.1, `optimizer.py`, class `FTML`; Zheng and Kwok (2017), "Follow the moving leader
+    /// in deep learning", algorithm 1. DIFFERENCE: a learning rate of 0 makes NaN in MXNet.
     #[doc(alias = "FTML")]
     pub struct Ftml, "ftml", lr: 0.01 {
         /// What remains of the running mean of gradients at each step.
         beta1: f64 = 0.6, Decay;
         /// What remains of the running mean of squares at each step.
         beta2: f64 = 0.999, Decay;
-        /// What is added to the root; not 0, since then an element without gradients has nothing to be
-        /// divided by.
+        /// What is added to the root; not 0, since then an element without gradients has nothing to
+        /// be divided by.
         epsilon: f64 = 1e-8, Positive;
     }
 

@@ -15,8 +15,8 @@ optimizer! {
     /// `λ1 = 0.01`, `β = 1`. With a learning rate of 0 everything stays as it is.
     ///
     /// # Memory
-    /// Two more arrays per parameter; nothing is allocated after the first step. Half-precision parameters
-    /// are computed in `f32` and rounded.
+    /// Two more arrays per parameter; nothing is allocated after the first step. Half-precision
+    /// parameters are computed in `f32` and rounded.
     ///
     /// # Examples
     /// ```
@@ -32,9 +32,9 @@ optimizer! {
     /// ```
     ///
     /// # Source
-    /// MXNet 1.9.1, `optimizer.py`, class `Ftrl`, with its spelling `lamda1`; McMahan et al. (2013), "Ad click
-    /// prediction: a view from the trenches", algorithm 1. DIFFERENCE: a learning rate of 0 makes NaN in
-    /// MXNet.
+    /// MXNet 1.9.1, `optimizer.py`, class `Ftrl`, with its spelling `lamda1`; `McMahan` et al.
+    /// (2013), "Ad click prediction: a view from the trenches", algorithm 1. DIFFERENCE: a learning
+    /// rate of 0 makes NaN in MXNet.
     pub struct Ftrl, "ftrl", lr: 0.1 {
         /// The weight of the sum of absolute values.
         lamda1: f64 = 0.01, NotNegative;

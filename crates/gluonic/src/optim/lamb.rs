@@ -11,14 +11,14 @@ optimizer! {
     /// [`Adam`](super::Adam) with steps in proportion to each parameter's norm, for large batches.
     ///
     /// With `g = clip(rescale · gradient)` at the update number `t`: `m = β1·m + (1 - β1)·g`,
-    /// `v = β2·v + (1 - β2)·g²`, `u = m̂/(√v̂ + ε) + wd·w` with `m̂ = m/(1 - β1ᵗ)` and `v̂ = v/(1 - β2ᵗ)`,
-    /// or `m` and `v` themselves without bias correction; `w = w - lr·r·u` with `r = ‖w‖/‖u‖`, `‖w‖` kept
-    /// between the bounds, or 1 if one of them is 0. Defaults: `lr = 0.001`, `β1 = 0.9`, `β2 = 0.999`,
-    /// `ε = 1e-6`, no bounds, with bias correction.
+    /// `v = β2·v + (1 - β2)·g²`, `u = m̂/(√v̂ + ε) + wd·w` with `m̂ = m/(1 - β1ᵗ)` and
+    /// `v̂ = v/(1 - β2ᵗ)`, or `m` and `v` themselves without bias correction; `w = w - lr·r·u` with
+    /// `r = ‖w‖/‖u‖`, `‖w‖` kept between the bounds, or 1 if one of them is 0. Defaults:
+    /// `lr = 0.001`, `β1 = 0.9`, `β2 = 0.999`, `ε = 1e-6`, no bounds, with bias correction.
     ///
     /// # Memory
-    /// Two more arrays per parameter; nothing is allocated after the first step. Half-precision parameters
-    /// are computed in `f32` and rounded.
+    /// Two more arrays per parameter; nothing is allocated after the first step. Half-precision
+    /// parameters are computed in `f32` and rounded.
     ///
     /// # Examples
     /// ```
@@ -34,8 +34,8 @@ optimizer! {
     /// ```
     ///
     /// # Source
-    /// MXNet 1.9.1, `optimizer.py`, class `LAMB`; You et al. (2020), "Large batch optimization for deep
-    /// learning: training BERT in 76 minutes", algorithm 2.
+    /// MXNet 1.9.1, `optimizer.py`, class `LAMB`; You et al. (2020), "Large batch optimization for
+    /// deep learning: training BERT in 76 minutes", algorithm 2.
     #[doc(alias = "LAMB")]
     pub struct Lamb, "lamb", lr: 0.001 {
         /// What remains of the running mean of gradients at each step.
@@ -58,10 +58,8 @@ optimizer! {
 
     fn update(&self, step: &mut Step<'_>) -> Result<()> {
         let t = step.updates() as f64;
-        let correction = |beta: f64| match self.bias_correction {
-            true => 1.0 / (1.0 - beta.powf(t)),
-            false => 1.0,
-        };
+        let correction =
+            |beta: f64| if self.bias_correction { 1.0 / (1.0 - beta.powf(t)) } else { 1.0 };
         let corrections = (correction(self.beta1), correction(self.beta2));
         for_float!(step.dtype(), T => {
             let corrections = (corrections.0 as T, corrections.1 as T);

@@ -10,12 +10,14 @@ use crate::error::Result;
 use crate::shape::Dims;
 
 optimizer! {
-    /// [`Sgd`](super::Sgd) with a learning rate in proportion to each parameter's norm, for large batches.
+    /// [`Sgd`](super::Sgd) with a learning rate in proportion to each parameter's norm, for large
+    /// batches.
     ///
-    /// The learning rate of a parameter is `lr·η·‖w‖/(‖g‖ + wd·‖w‖ + ε)` with `g = rescale · gradient`,
-    /// and `lr` where one of the norms is 0 or the name ends in `gamma`, `beta` or `bias`. When the learning
-    /// rate changes from one step to the next, the momentum is multiplied by their ratio, since it holds
-    /// steps of the old size. Defaults: `lr = 0.01`, `momentum = 0`, `η = 0.001`, `ε = 0`.
+    /// The learning rate of a parameter is `lr·η·‖w‖/(‖g‖ + wd·‖w‖ + ε)` with
+    /// `g = rescale · gradient`, and `lr` where one of the norms is 0 or the name ends in `gamma`,
+    /// `beta` or `bias`. When the learning rate changes from one step to the next, the momentum is
+    /// multiplied by their ratio, since it holds steps of the old size. Defaults: `lr = 0.01`,
+    /// `momentum = 0`, `η = 0.001`, `ε = 0`.
     ///
     /// # Memory
     /// As [`Sgd`](super::Sgd).
@@ -34,10 +36,10 @@ optimizer! {
     /// ```
     ///
     /// # Source
-    /// MXNet 1.9.1, `optimizer.py`, class `LARS`; You, Gitman and Ginsburg (2017), "Large batch training of
-    /// convolutional networks", eq. 6; for the momentum Goyal et al. (2017), "Accurate, large minibatch SGD:
-    /// training ImageNet in 1 hour", section 3. DIFFERENCE: MXNet updates four parameters at a time, and
-    /// corrects the momentum of the first four only.
+    /// MXNet 1.9.1, `optimizer.py`, class `LARS`; You, Gitman and Ginsburg (2017), "Large batch
+    /// training of convolutional networks", eq. 6; for the momentum Goyal et al. (2017), "Accurate,
+    /// large minibatch SGD: training `ImageNet` in 1 hour", section 3. DIFFERENCE: MXNet updates four
+    /// parameters at a time, and corrects the momentum of the first four only.
     #[doc(alias = "LARS")]
     pub struct Lars, "lars", lr: 0.01 {
         /// With momentum.

@@ -30,8 +30,8 @@ optimizer! {
     /// ```
     ///
     /// # Source
-    /// Chen et al. (2023), "Symbolic discovery of optimization algorithms", algorithm 2 (MXNet 1.9.1 has
-    /// none).
+    /// Chen et al. (2023), "Symbolic discovery of optimization algorithms", algorithm 2 (MXNet
+    /// 1.9.1 has none).
     pub struct Lion, "lion", lr: 0.0001 {
         /// How much the mean counts for the direction.
         beta1: f64 = 0.9, Decay;

@@ -152,8 +152,8 @@ pub trait Optimizer: Send + Sync {
         Err(unknown(name, &self.settings()))
     }
 
-    /// The names and sizes of the arrays that it keeps for a parameter of the sizes `dims`. They are
-    /// zeros at first.
+    /// The names and sizes of the arrays that it keeps for a parameter of the sizes `dims`. They
+    /// are zeros at first.
     fn arrays(&self, _dims: &Dims) -> Vec<(&'static str, Dims)> {
         Vec::new()
     }

@@ -10,18 +10,18 @@ use crate::shape::Dims;
 optimizer! {
     /// [`Adam`](super::Adam) with Nesterov's momentum, which grows by a schedule.
     ///
-    /// With `μ(t) = β1·(1 - 0.96^(t·schedule_decay)/2)`, `s` the product of `μ` over all updates so far and
-    /// `g = clip(rescale · gradient + wd·w)` at the update number `t`:
+    /// With `μ(t) = β1·(1 - 0.96^(t·schedule_decay)/2)`, `s` the product of `μ` over all updates so
+    /// far and `g = clip(rescale · gradient + wd·w)` at the update number `t`:
     /// `m = β1·m + (1 - β1)·g`, `v = β2·v + (1 - β2)·g²`,
     /// `m̄ = (1 - μ(t))·g/(1 - s) + μ(t + 1)·m/(1 - s·μ(t + 1))`,
-    /// `w = w - lr·m̄/(√(v/(1 - β2ᵗ)) + ε)`. Defaults: `lr = 0.001`, `β1 = 0.9`, `β2 = 0.999`, `ε = 1e-8`,
-    /// `schedule_decay = 0.004`.
+    /// `w = w - lr·m̄/(√(v/(1 - β2ᵗ)) + ε)`. Defaults: `lr = 0.001`, `β1 = 0.9`, `β2 = 0.999`,
+    /// `ε = 1e-8`, `schedule_decay = 0.004`.
     ///
     /// As in MXNet, `s` is one product for all parameters, so it falls faster the more there are.
     ///
     /// # Memory
-    /// Two more arrays per parameter; nothing is allocated after the first step. Half-precision parameters
-    /// are computed in `f32` and rounded.
+    /// Two more arrays per parameter; nothing is allocated after the first step. Half-precision
+    /// parameters are computed in `f32` and rounded.
     ///
     /// # Examples
     /// ```
@@ -37,7 +37,8 @@ optimizer! {
     /// ```
     ///
     /// # Source
-    /// MXNet 1.9.1, `optimizer.py`, class `Nadam`; Dozat (2016), "Incorporating Nesterov momentum into Adam".
+    /// MXNet 1.9.1, `optimizer.py`, class `Nadam`; Dozat (2016), "Incorporating Nesterov momentum
+    /// into Adam".
     pub struct Nadam, "nadam", lr: 0.001 {
         /// What remains of the running mean of gradients at each step.
         beta1: f64 = 0.9, Decay;
@@ -47,8 +48,8 @@ optimizer! {
         epsilon: f64 = 1e-8, NotNegative;
         /// How fast the momentum grows.
         schedule_decay: f64 = 0.004, NotNegative;
-        /// The product of momenta so far, 1 at the beginning: it is here because states that are saved
-        /// hold it.
+        /// The product of momenta so far, 1 at the beginning: it is here because states that are
+        /// saved hold it.
         m_schedule: f64 = 1.0, NotNegative;
     }
 

@@ -12,10 +12,11 @@ optimizer! {
     /// Nesterov's accelerated gradient: a step along the momentum as it will be.
     ///
     /// With `g = clip(rescale · gradient)` and `v' = momentum·v`:
-    /// `w = w - v' + (momentum + 1)·(v' - lr·(g + wd·w))`, then `v = v' - lr·(g + wd·w)` with the new
-    /// `w`. Without momentum it is [`Sgd`](super::Sgd). Defaults: `lr = 0.01`, `momentum = 0`.
+    /// `w = w - v' + (momentum + 1)·(v' - lr·(g + wd·w))`, then `v = v' - lr·(g + wd·w)` with the
+    /// new `w`. Without momentum it is [`Sgd`](super::Sgd). Defaults: `lr = 0.01`, `momentum = 0`.
     ///
-    /// That the momentum sees the new weight is how MXNet computes it; it matters with weight decay only.
+    /// That the momentum sees the new weight is how MXNet computes it; it matters with weight decay
+    /// only.
     ///
     /// # Memory
     /// As [`Sgd`](super::Sgd).

@@ -1,4 +1,4 @@
-//! RMSProp.
+//! Gradients divided by the root of their mean square.
 
 use super::Step;
 use super::common::optimizer;
@@ -8,16 +8,16 @@ use crate::error::Result;
 use crate::shape::Dims;
 
 optimizer! {
-    /// RMSProp: the gradient divided by the root of its running mean square.
+    /// The gradient divided by the root of its running mean square.
     ///
-    /// With `g = clip(rescale · gradient + wd·w)`: `n = γ1·n + (1 - γ1)·g²`, `w = w - lr·g/√(n + ε)`.
-    /// Centered, the variance takes the place of the mean square, and there is momentum:
-    /// `m = γ1·m + (1 - γ1)·g`, `δ = γ2·δ - lr·g/√(n - m² + ε)`, `w = w + δ`. Defaults: `lr = 0.001`,
-    /// `γ1 = γ2 = 0.9`, `ε = 1e-8`, not centered.
+    /// With `g = clip(rescale · gradient + wd·w)`: `n = γ1·n + (1 - γ1)·g²`,
+    /// `w = w - lr·g/√(n + ε)`. Centered, the variance takes the place of the mean square, and
+    /// there is momentum: `m = γ1·m + (1 - γ1)·g`, `δ = γ2·δ - lr·g/√(n - m² + ε)`, `w = w + δ`.
+    /// Defaults: `lr = 0.001`, `γ1 = γ2 = 0.9`, `ε = 1e-8`, not centered.
     ///
     /// # Memory
-    /// One more array per parameter, `var`; centered, `mean` and `delta` too. Nothing is allocated after the
-    /// first step.
+    /// One more array per parameter, `var`; centered, `mean` and `delta` too. Nothing is allocated
+    /// after the first step.
     ///
     /// # Examples
     /// ```
@@ -33,9 +33,9 @@ optimizer! {
     /// ```
     ///
     /// # Source
-    /// MXNet 1.9.1, `optimizer.py`, class `RMSProp`; Tieleman and Hinton (2012), lecture 6.5 of "Neural
-    /// networks for machine learning"; centered: Graves (2013), "Generating sequences with recurrent neural
-    /// networks", eq. 38 to 45.
+    /// MXNet 1.9.1, `optimizer.py`, class `RMSProp`; Tieleman and Hinton (2012), lecture 6.5 of
+    /// "Neural networks for machine learning"; centered: Graves (2013), "Generating sequences with
+    /// recurrent neural networks", eq. 38 to 45.
     #[doc(alias = "RMSProp")]
     pub struct RmsProp, "rmsprop", lr: 0.001 {
         /// What remains of the running means at each step.

@@ -8,14 +8,15 @@ use crate::error::Result;
 use crate::shape::Dims;
 
 optimizer! {
-    /// Stochastic gradient descent with momentum, weight decay and clipping, in one pass over memory.
+    /// Stochastic gradient descent with momentum, weight decay and clipping, in one pass over
+    /// memory.
     ///
     /// With `g = clip(rescale · gradient)`: without momentum `w = (1 - lr·wd)·w - lr·g`; with it
     /// `v = momentum·v - lr·wd·w - lr·g; w = w + v`. Defaults: `lr = 0.01`, `momentum = 0`.
     ///
     /// # Memory
-    /// One more array per parameter with momentum, none without; nothing is allocated after the first
-    /// step. Half-precision parameters are computed in `f32` and rounded.
+    /// One more array per parameter with momentum, none without; nothing is allocated after the
+    /// first step. Half-precision parameters are computed in `f32` and rounded.
     ///
     /// # Examples
     /// ```

@@ -10,12 +10,14 @@ use crate::random::{fill_normal, next_key, stream_at};
 optimizer! {
     /// Stochastic gradient Langevin dynamics: draws from a posterior by noise on each step.
     ///
-    /// With `g = clip(rescale · gradient)`: `w = w - lr/2·(g + wd·w) + N(0, lr)`. Default: `lr = 0.01`.
+    /// With `g = clip(rescale · gradient)`: `w = w - lr/2·(g + wd·w) + N(0, lr)`. Default:
+    /// `lr = 0.01`.
     ///
     /// # Randomness
-    /// The noise of a parameter at its update number `t` is draw `t` (modulo 2³²) at the address of its name
-    /// under the key: so it does not depend on other parameters, threads or steps, and a run that goes on
-    /// from saved states goes on with the same noise. A new optimizer takes the next key of the process.
+    /// The noise of a parameter at its update number `t` is draw `t` (modulo 2³²) at the address of
+    /// its name under the key: so it does not depend on other parameters, threads or steps, and a
+    /// run that goes on from saved states goes on with the same noise. A new optimizer takes the
+    /// next key of the process.
     ///
     /// # Memory
     /// None; nothing is allocated.
@@ -34,8 +36,8 @@ optimizer! {
     /// ```
     ///
     /// # Source
-    /// MXNet 1.9.1, `optimizer.py`, class `SGLD`; Welling and Teh (2011), "Bayesian learning via stochastic
-    /// gradient Langevin dynamics", eq. 4.
+    /// MXNet 1.9.1, `optimizer.py`, class `SGLD`; Welling and Teh (2011), "Bayesian learning via
+    /// stochastic gradient Langevin dynamics", eq. 4.
     #[doc(alias = "Langevin")]
     pub struct Sgld, "sgld", lr: 0.01 {
         /// With the key of the noise.

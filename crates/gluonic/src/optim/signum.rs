@@ -13,7 +13,8 @@ optimizer! {
     ///
     /// With `g = clip(rescale · gradient)`: `v = momentum·v - (1 - momentum)·(wd·w + g)`,
     /// `w = (1 - lr·wd_lh)·w + lr·sign(v)`. Without momentum it is signSGD:
-    /// `w = (1 - lr·(wd + wd_lh))·w - lr·sign(g)`. Defaults: `lr = 0.01`, `momentum = 0.9`, `wd_lh = 0`.
+    /// `w = (1 - lr·(wd + wd_lh))·w - lr·sign(g)`. Defaults: `lr = 0.01`, `momentum = 0.9`,
+    /// `wd_lh = 0`.
     ///
     /// # Memory
     /// As [`Sgd`](super::Sgd).
@@ -32,8 +33,8 @@ optimizer! {
     /// ```
     ///
     /// # Source
-    /// MXNet 1.9.1, `optimizer.py`, class `Signum`; Bernstein et al. (2018), "signSGD: compressed optimisation
-    /// for non-convex problems". DIFFERENCE: `wd_lh` without momentum fails in MXNet.
+    /// MXNet 1.9.1, `optimizer.py`, class `Signum`; Bernstein et al. (2018), "signSGD: compressed
+    /// optimisation for non-convex problems". DIFFERENCE: `wd_lh` without momentum fails in MXNet.
     #[doc(alias = "SignSGD")]
     pub struct Signum, "signum", lr: 0.01 {
         /// With momentum.

@@ -95,8 +95,8 @@ impl State {
         self.kept.as_ref().map_or(0, |kept| kept.arrays.len())
     }
 
-    /// Makes the arrays at the first update of a parameter of the type `stored`; converts them if it
-    /// was cast to a type that is computed otherwise.
+    /// Makes the arrays at the first update of a parameter of the type `stored`; converts them if
+    /// it was cast to a type that is computed otherwise.
     pub(super) fn fit(
         &mut self,
         dims: &Dims,

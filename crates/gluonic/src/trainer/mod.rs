@@ -155,8 +155,8 @@ impl Trainer {
     /// Changes the learning rate.
     ///
     /// # Errors
-    /// [`Error::Setting`] if it is negative or not finite; [`Error::Scheduled`] if the optimizer has
-    /// a schedule.
+    /// [`Error::Setting`] if it is negative or not finite; [`Error::Scheduled`] if the optimizer
+    /// has a schedule.
     pub fn set_learning_rate(&mut self, lr: f64) -> Result<()> {
         self.optimizer.common_mut().set_learning_rate(lr)
     }
@@ -166,9 +166,9 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::Setting`] if the batch size is 0, or if a schedule gives a learning rate that is
-    /// negative or not finite; [`Error::Deferred`] or [`Error::Uninitialized`] if a parameter has no
-    /// value; [`Error::StaleGradients`], naming all, if a gradient was not written since the last
-    /// step. Then nothing has changed.
+    /// negative or not finite; [`Error::Deferred`] or [`Error::Uninitialized`] if a parameter has
+    /// no value; [`Error::StaleGradients`], naming all, if a gradient was not written since the
+    /// last step. Then nothing has changed.
     pub fn step(&mut self, batch_size: usize) -> Result<()> {
         self.step_with(batch_size, false)
     }

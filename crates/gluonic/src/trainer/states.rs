@@ -1,7 +1,7 @@
 //! What a trainer remembers, in a file: so that training goes on as if it had not stopped.
 //!
-//! The file is a `.safetensors` file. Its tensors are the arrays of the states, `0.weight.momentum`;
-//! its metadata holds, under `gluonic.optimizer`, everything else as JSON.
+//! The file is a `.safetensors` file. Its tensors are the arrays of the states,
+//! `0.weight.momentum`; its metadata holds, under `gluonic.optimizer`, everything else as JSON.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::Trainer;
 use super::saved::{Saved, SavedState};
 use crate::array::{DType, NdArray};
 use crate::checkpoint::{Checkpoint, save_arrays};
-use crate::error::{Error, Mismatch, Result, StatesProblem};
+use crate::error::{Error, Mismatch, Result, StatesProblem, UnknownShape};
 use crate::optim::{State, set, settings};
 use crate::param::Parameter;
 use crate::shape::{Dims, Shape};
@@ -84,7 +84,8 @@ impl Trainer {
 
     /// Takes everything over that [`Trainer::save_states`] has written: all of it, or nothing. So
     /// training goes on as if it had not stopped, once the parameters have their values too. A
-    /// schedule is not in the file: it goes on by the number of updates.
+    /// schedule is not in the file: it goes on by the number of updates. The shapes of parameters
+    /// that were updated must be known: run a batch or `infer_shapes` first, or load the parameters.
     ///
     /// # Errors
     /// [`Error::States`] if the file holds no states, or those of another optimizer, of other
@@ -142,9 +143,11 @@ impl Trainer {
         for (key, state) in &saved.parameters {
             let Some(dims) = &state.shape else { continue };
             let found = Shape::from(&Dims::from(dims.clone()));
-            let Some(shape) = own[key.as_str()].shape() else { continue };
-            if !found.refines(&shape) {
-                let (expected, found) = (shape.to_string().into(), found.to_string().into());
+            // A shape that is not known yet could turn out to be another one.
+            let shape = own[key.as_str()].shape();
+            if shape.as_ref() != Some(&found) {
+                let expected = UnknownShape(shape).to_string().into();
+                let found = found.to_string().into();
                 let (name, mismatch) = (key.as_str().into(), Mismatch { expected, found });
                 return Err(StatesProblem::Shape { name, mismatch });
             }
@@ -196,13 +199,13 @@ fn arrays(
 ) -> Result<State, StatesProblem> {
     let dtype = found.iter().find_map(|(_, array)| Some(array.as_ref()?.dtype()));
     let dtype = dtype.unwrap_or(DType::F32);
-    let fits =
-        |((name, dims), (found_name, array)): (&(Box<str>, Dims), &(&str, Option<&NdArray>))| {
-            **name == **found_name
-                && array.is_some_and(|array| array.dims() == dims && array.dtype() == dtype)
-        };
+    let fits = |i: usize| {
+        let ((name, dims), (found_name, array)) = (&expected[i], &found[i]);
+        **name == **found_name
+            && array.is_some_and(|array| array.dims() == dims && array.dtype() == dtype)
+    };
     let computed = matches!(dtype, DType::F32 | DType::F64);
-    if expected.len() != found.len() || !computed || !expected.iter().zip(found).all(fits) {
+    if expected.len() != found.len() || !computed || !(0..found.len()).all(fits) {
         let text = |parts: Vec<String>| -> Box<str> {
             if parts.is_empty() { "none".into() } else { parts.join(", ").into() }
         };

@@ -47,7 +47,7 @@ fn schedules_give_what_those_of_mxnet_give() -> Result<()> {
         warm(n).unwrap_or_else(|| 0.01 + (BASE - 0.01) * (1.0 - over(n)).powi(3))
     });
     check(&Cosine::new(30)?.final_lr(0.01)?.warmup(warmup)?, |n| {
-        let cosine = |n| (1.0 + (std::f64::consts::PI * over(n)).cos()) / 2.0;
+        let cosine = |n| 0.5 + 0.5 * (std::f64::consts::PI * over(n)).cos();
         warm(n).unwrap_or_else(|| 0.01 + (BASE - 0.01) * cosine(n))
     });
     check(&Warmup::constant(5, 0.1)?, |n| if n < 5 { 0.1 } else { BASE });

@@ -56,6 +56,6 @@ impl Cosine {
 
 impl Schedule for Cosine {
     fn learning_rate(&self, base: f64, num_update: u64) -> f64 {
-        self.decay.learning_rate(base, num_update, |over| (1.0 + (PI * over).cos()) / 2.0)
+        self.decay.learning_rate(base, num_update, |over| 0.5 + 0.5 * (PI * over).cos())
     }
 }

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 /// # Source
 /// MXNet 1.9.1, `lr_scheduler.py`, class `FactorScheduler`.
 #[doc(alias = "FactorScheduler", alias = "StepLR")]
+#[allow(clippy::struct_field_names, reason = "MXNet's names of the arguments")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Factor {
     step: u64,
