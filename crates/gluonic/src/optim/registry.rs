@@ -49,8 +49,8 @@ fn of<O: Optimizer + Default + 'static>() -> Box<dyn Optimizer> {
 /// let adam = optim::create("adam", &[("learning_rate", 0.01.into()), ("beta1", 0.8.into())])?;
 /// let trainer = Trainer::of([&weight], adam)?;
 /// assert_eq!(trainer.learning_rate()?, 0.01);
-/// let Err(error) = optim::create("admm", &[]) else { panic!("there is none") };
-/// assert_eq!(error.hint().unwrap(), "did you mean `adam` or `adamw` or `adamax`?");
+/// let Err(error) = optim::create("rmsprp", &[]) else { panic!("there is none") };
+/// assert_eq!(error.hint().unwrap(), "did you mean `rmsprop`?");
 /// # Ok::<(), gluonic::Error>(())
 /// ```
 ///
