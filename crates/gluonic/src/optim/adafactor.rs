@@ -3,7 +3,7 @@
 use super::Step;
 use super::common::optimizer;
 use super::step::InPieces;
-use crate::array::for_float;
+use crate::array::{DType, for_float};
 use crate::cpu::update as kernel;
 use crate::error::Result;
 use crate::shape::Dims;
@@ -62,17 +62,14 @@ optimizer! {
         if elements == 0 {
             return Ok(());
         }
-        for_float!(step.dtype(), T => self.update_as::<T>(step, elements, f64::from(T::EPSILON)))
+        for_float!(step.dtype(), T => self.update_as::<T>(step, elements))
     }
 }
 
 impl Adafactor {
-    fn update_as<T: InPieces>(
-        &self,
-        step: &mut Step<'_>,
-        elements: usize,
-        spacing: f64,
-    ) -> Result<()> {
+    fn update_as<T: InPieces>(&self, step: &mut Step<'_>, elements: usize) -> Result<()> {
+        let double = T::DTYPE == DType::F64;
+        let spacing = if double { f64::EPSILON } else { f32::EPSILON.into() };
         let t = step.updates() as f64;
         let (rows, cols) = match step.dims() {
             [.., rows, cols] => (*rows, *cols),
