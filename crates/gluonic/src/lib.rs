@@ -32,7 +32,7 @@
 //!
 //! # What is not here
 //!
-//! GPUs; optimizers other than SGD.
+//! GPUs.
 //!
 //! # Features
 //!
@@ -89,7 +89,7 @@ pub mod prelude {
         NormConfig, PReLU, PoolConfig, RMSNorm, Residual, SELU, Sequential, Swish,
         TransformerEncoder, TransformerEncoderLayer,
     };
-    pub use crate::optim::{Optimizer, Sgd};
+    pub use crate::optim::{Adam, AdamW, Optimizer, Schedule, Sgd, clip_global_norm};
     pub use crate::param::InitOptions;
     pub use crate::{
         Block, DType, Dims, Error, NdArray, ParamSpec, Parameter, ParameterDict, Reinit, Result,

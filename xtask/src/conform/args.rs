@@ -66,6 +66,11 @@ impl<'a> Args<'a> {
         })
     }
 
+    /// Takes all that are left, but for nulls.
+    pub(super) fn rest(self) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        self.left.into_iter().filter(|(_, value)| !value.is_null())
+    }
+
     /// All must have been taken: what is left the library does not offer.
     pub(super) fn finish(self) -> Check {
         match self.left.first() {

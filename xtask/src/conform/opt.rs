@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use gluonic::autograd::{Backward, record};
-use gluonic::optim::Sgd;
-use gluonic::{BlockExt, Parameter, ParameterDict, Trainer};
+use gluonic::optim::{self, Setting};
+use gluonic::{BlockExt, Error, Parameter, ParameterDict, Trainer};
 use serde_json::{Value, json};
 
 use super::args::Args;
@@ -32,20 +32,24 @@ pub(super) fn run(folder: &Path, tally: &mut Tally) -> Result<(), String> {
 fn trainer(params: &ParameterDict, entry: &Value) -> Check<Trainer> {
     let name = text(&entry["optimizer"])?;
     let mut args = Args::new(format!("optimizer `{name}`"), &entry["args"]);
-    let lr = args.number("learning_rate")?;
-    let wd = args.number("wd")?.unwrap_or(0.0);
-    let clip = args.number("clip_gradient")?;
     let rescale = args.number("rescale_grad")?;
-    let mut trainer = match name {
-        "sgd" => {
-            let sgd = Sgd::new(lr.unwrap_or(0.01))?.wd(wd)?;
-            let sgd = sgd.momentum(args.number("momentum")?.unwrap_or(0.0))?;
-            let sgd = if let Some(clip) = clip { sgd.clip_gradient(clip)? } else { sgd };
-            args.finish()?;
-            Trainer::new(params, sgd)?
-        }
-        _ => return Err(Problem::Later(format!("optimizer `{name}`"))),
+    let mut settings = Vec::new();
+    for key in ["centered", "bias_correction", "momentum_correction", "multi_precision"] {
+        settings.extend(args.flag(key)?.map(|flag| (key, Setting::Flag(flag))));
+    }
+    for (key, value) in args.rest() {
+        // MXNet has two names for one thing.
+        let own = if key == "eps" { "epsilon" } else { key };
+        let number = number(value).ok_or_else(|| {
+            Problem::Differs(format!("argument `{key}` of optimizer `{name}` is {value}"))
+        })?;
+        settings.push((own, Setting::Number(number)));
+    }
+    let optimizer = match optim::create(name, &settings) {
+        Err(error @ Error::UnknownWord { .. }) => return Err(Problem::Later(error.to_string())),
+        made => made?,
     };
+    let mut trainer = Trainer::new(params, optimizer)?;
     if let Some(rescale) = rescale {
         trainer.set_rescale_grad(rescale)?;
     }

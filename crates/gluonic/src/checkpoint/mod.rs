@@ -65,6 +65,7 @@ pub use problem::{Distance, Problem};
 pub use rename::{RenamePlan, RenameRules};
 pub use report::LoadReport;
 pub use save::SaveOptions;
+pub(crate) use save::save_arrays;
 pub use tensor_info::TensorInfo;
 use tie::{Candidates, Targets};
 pub use tree::Tree;

@@ -11,7 +11,8 @@ use super::provenance::{self, PROVENANCE};
 use super::sidecar::write_recorded;
 use super::source::FileBytes;
 use super::tie::{ALIASES, Targets};
-use super::write::format_of;
+use super::write::{format_of, write};
+use crate::array::NdArray;
 use crate::error::{Error, Result};
 
 /// How a file is written.
@@ -70,6 +71,18 @@ pub(super) fn save(targets: Targets, file: &Path, options: &SaveOptions) -> Resu
     let specs: Vec<TensorSpec<'_>> = tensors.iter().map(TensorSpec::from).collect();
     let data = &mut |i: usize, sink: &mut Sink<'_>| sink(tensors[i].data());
     write_recorded(file, format, &specs, &mut metadata, digests.as_ref(), data)
+}
+
+/// Writes arrays and texts to a `.safetensors` file, whatever its suffix: all of it, or nothing.
+pub(crate) fn save_arrays(
+    file: &Path,
+    arrays: &[(Box<str>, NdArray)],
+    metadata: &IndexMap<String, String>,
+) -> Result<()> {
+    let values = arrays.iter().map(|(_, array)| Outgoing::new(array));
+    let values = values.collect::<Result<Vec<_>>>()?;
+    let tensors = arrays.iter().zip(&values).map(|((name, _), value)| value.raw(name));
+    write(file, Format::Safetensors, &tensors.collect::<Result<Vec<_>>>()?, metadata)
 }
 
 /// Names every parameter that has no value yet.

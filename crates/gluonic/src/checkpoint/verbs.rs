@@ -14,7 +14,8 @@ use crate::error::Result;
 use crate::nn::{Block, walk};
 use crate::param::{Parameter, ParameterDict, Selection};
 
-/// What a [`LoadPlan`] is made for and applied to: a block, a [`ParameterDict`], a [`Selection`].
+/// What a [`LoadPlan`] is made for and applied to, and what a [`Trainer`](crate::Trainer) trains: a
+/// block, a [`ParameterDict`], a [`Selection`].
 ///
 /// No type outside of this crate can be one but by being a block.
 pub trait HasParameters: sealed::Sealed {
@@ -22,6 +23,12 @@ pub trait HasParameters: sealed::Sealed {
     /// it.
     #[doc(hidden)]
     fn parameters(&self) -> Vec<(Box<str>, Parameter)>;
+
+    /// Those that are meant: of a selection the selected ones.
+    #[doc(hidden)]
+    fn chosen(&self) -> Vec<(Box<str>, Parameter)> {
+        self.parameters()
+    }
 }
 
 mod sealed {
@@ -47,6 +54,11 @@ impl HasParameters for Selection {
     fn parameters(&self) -> Vec<(Box<str>, Parameter)> {
         let all = self.everything();
         all.map(|(path, parameter, _)| ((**path).into(), parameter.clone())).collect()
+    }
+
+    fn chosen(&self) -> Vec<(Box<str>, Parameter)> {
+        let selected = self.everything().filter(|(_, _, selected)| *selected);
+        selected.map(|(path, parameter, _)| ((**path).into(), parameter.clone())).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an error says about its place: the values of fields that are more than a text.
 
-use super::Names;
+use super::{Names, list};
 use crate::shape::Shape;
 
 /// What is wrong with an argument of an initializer.
@@ -40,6 +40,55 @@ pub struct Mismatch {
     pub expected: Box<str>,
     /// What there is.
     pub found: Box<str>,
+}
+
+/// Why the states in a file are not those of a trainer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StatesProblem {
+    /// The file holds something else.
+    #[error("it holds none")]
+    None,
+    /// What is said about them cannot be understood.
+    #[error("{0}")]
+    Text(Box<str>),
+    /// They are of another optimizer.
+    #[error("they are of the optimizer `{}`, the trainer's is `{}`", .0.found, .0.expected)]
+    Optimizer(Mismatch),
+    /// They are of other parameters.
+    #[error("{}", others(missing, extra))]
+    Parameters {
+        /// Those of the trainer that the file does not have.
+        missing: Names,
+        /// Those of the file that the trainer does not have.
+        extra: Names,
+    },
+    /// A parameter has another shape.
+    #[error("parameter `{name}` has shape {}, found {}", mismatch.expected, mismatch.found)]
+    Shape {
+        /// The parameter, as the trainer calls it.
+        name: Box<str>,
+        /// Its shape, and that in the file.
+        mismatch: Mismatch,
+    },
+    /// The arrays of a parameter are not those that the optimizer keeps.
+    #[error("parameter `{name}` needs the arrays {}, found {}", mismatch.expected, mismatch.found)]
+    Arrays {
+        /// The parameter, as the trainer calls it.
+        name: Box<str>,
+        /// The arrays with their shapes.
+        mismatch: Mismatch,
+    },
+}
+
+fn others(missing: &[Box<str>], extra: &[Box<str>]) -> String {
+    match (missing.is_empty(), extra.is_empty()) {
+        (true, _) => format!("the trainer has no parameter {}", list(extra)),
+        (_, true) => format!("they lack {}", list(missing)),
+        _ => {
+            format!("they lack {}, and the trainer has no parameter {}", list(missing), list(extra))
+        }
+    }
 }
 
 /// A window that is larger than the input that it is to move over.

@@ -1,6 +1,6 @@
 //! The way out of an error.
 
-use super::{ArgumentProblem, Error, did_you_mean, list};
+use super::{ArgumentProblem, Error, StatesProblem, did_you_mean, list};
 
 impl Error {
     /// The way out, if there is one to tell.
@@ -94,6 +94,11 @@ impl Error {
             Error::StaleGradients { .. } => {
                 "use all parameters in the forward, or call `step_ignoring_stale`"
             }
+            Error::Scheduled => "change the schedule, or build the optimizer without one",
+            Error::NotFinite { .. } => {
+                "leave this step out, or lower the learning rate or the scale of the loss"
+            }
+            Error::States { problem, .. } => return problem.hint(),
             Error::HardLinks { .. } => {
                 "a save makes a new file of this one name, and the others would keep the old \
                  values: remove this name first, or save under another one"
@@ -117,6 +122,21 @@ impl Error {
             Error::RenameText(error) => return did_you_mean(&error.nearest),
             Error::Rename(report) => return report.hint(),
             Error::Format { source, .. } => return source.hint().map(std::borrow::Cow::into_owned),
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+}
+
+impl StatesProblem {
+    fn hint(&self) -> Option<String> {
+        let text = match self {
+            StatesProblem::None => "write the file by `Trainer::save_states`",
+            StatesProblem::Optimizer(_) => "build the trainer with the optimizer of the file",
+            StatesProblem::Parameters { .. } => {
+                "build the trainer as the one that was saved: `Trainer::new(&net, …)` calls \
+                 parameters by path, one of a set by name"
+            }
             _ => return None,
         };
         Some(text.to_owned())

@@ -7,7 +7,7 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
-pub use details::{ArgumentProblem, Mismatch, UnknownShape, WindowError};
+pub use details::{ArgumentProblem, Mismatch, StatesProblem, UnknownShape, WindowError};
 use words::named;
 pub(crate) use words::{did_you_mean, list};
 
@@ -494,6 +494,23 @@ pub enum Error {
     StaleGradients {
         /// The parameters.
         names: Names,
+    },
+    /// The learning rate of an optimizer with a schedule was to be set.
+    #[error("the learning rate is given by a schedule")]
+    Scheduled,
+    /// Gradients hold an infinity or a NaN.
+    #[error("the gradient of {} is not finite", list(names))]
+    NotFinite {
+        /// The parameters.
+        names: Names,
+    },
+    /// The states in a file are not those of a trainer.
+    #[error("cannot load the states of the optimizer from `{}`: {problem}", path.display())]
+    States {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with them.
+        problem: Box<StatesProblem>,
     },
 
     // Files.

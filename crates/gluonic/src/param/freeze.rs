@@ -1,11 +1,24 @@
 //! Freezing: a parameter that training leaves as it is, at no cost.
 
+use std::sync::Arc;
+
 use super::initialize::new_slot;
 use super::parameter::Parameter;
-use super::state::{Life, State};
+use super::state::{Life, Ready, State};
 use crate::array::Cell;
-use crate::autograd::GradReq;
+use crate::autograd::{GradReq, Slot};
 use crate::error::Result;
+use crate::shape::Dims;
+
+/// The memory of a parameter that is trained, and its factors.
+#[derive(Debug)]
+pub(crate) struct Training {
+    pub(crate) cell: Arc<Cell>,
+    pub(crate) dims: Dims,
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) lr_mult: f64,
+    pub(crate) wd_mult: f64,
+}
 
 impl State {
     /// What backward does, which is nothing while the parameter is frozen.
@@ -90,5 +103,30 @@ impl Parameter {
         cells
             .try_for_each(|cell| Cell::refuse_own_edit(cell))
             .map_err(|error| error.at(self.name()))
+    }
+
+    /// What a trainer needs to change it; `None` if it is frozen or has no gradient.
+    ///
+    /// # Errors
+    /// As [`Parameter::data`] if it has no value and is not frozen; [`Error::BeingEdited`] inside an
+    /// edit of the value or the gradient by the same thread.
+    pub(crate) fn training(&self) -> Result<Option<Training>> {
+        let state = self.state();
+        if state.frozen {
+            return Ok(None);
+        }
+        let Life::Ready(Ready { cell, dims, slot }) = &state.life else {
+            return Err(self.missing(state));
+        };
+        let Some(slot) = slot else { return Ok(None) };
+        let mut cells = [cell, &slot.cell].into_iter();
+        cells.try_for_each(|cell| cell.refuse_own_edit()).map_err(|error| error.at(self.name()))?;
+        Ok(Some(Training {
+            cell: cell.clone(),
+            dims: dims.clone(),
+            slot: slot.clone(),
+            lr_mult: state.lr_mult,
+            wd_mult: state.wd_mult,
+        }))
     }
 }

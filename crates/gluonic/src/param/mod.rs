@@ -29,6 +29,7 @@ pub(crate) mod table;
 
 pub use dict::ParameterDict;
 pub use entries::Iter;
+pub(crate) use freeze::Training;
 pub use grad_rows::GradRows;
 pub(crate) use infer::{infer, is_used, preview};
 pub use init_options::InitOptions;

@@ -84,8 +84,13 @@ impl Address {
 
     /// The values of one draw; draws with different numbers are independent.
     pub(crate) fn stream(&self, draw: u32) -> Stream {
-        Stream::new(mix(mix(self.key.wrapping_add(GOLDEN)) ^ fnv1a(self.path.as_bytes())), draw)
+        stream_at(self.key, &self.path, draw)
     }
+}
+
+/// The values of one draw at the address of `path` under `key`, without making the address.
+pub(crate) fn stream_at(key: u64, path: &str, draw: u32) -> Stream {
+    Stream::new(mix(mix(key.wrapping_add(GOLDEN)) ^ fnv1a(path.as_bytes())), draw)
 }
 
 impl fmt::Display for Address {

@@ -570,6 +570,19 @@ fn errors_of_blocks_and_training() {
     the gradient of `w0`, `w1`, `w2`, `w3`, `w4`, `w5`, `w6`, `w7`, `w8`, `w9` and 2 more has not been updated by backward since the last step
     hint: use all parameters in the forward, or call `step_ignoring_stale`
     ");
+    let scheduled = Sgd::new(0.1).unwrap().schedule(|base: f64, _: u64| base);
+    let mut trainer = Trainer::of([&ready()], scheduled).unwrap();
+    assert_snapshot!(told("Scheduled", trainer.set_learning_rate(0.2)), @r"
+    the learning rate is given by a schedule
+    hint: change the schedule, or build the optimizer without one
+    ");
+    let (weight, mut params) = (ready(), ParameterDict::new(""));
+    params.insert(&weight).unwrap();
+    weight.grad().unwrap().fill(f64::NAN).unwrap();
+    assert_snapshot!(told("NotFinite", clip_global_norm(&params, 1.0)), @r"
+    the gradient of `fc_weight` is not finite
+    hint: leave this step out, or lower the learning rate or the scale of the loss
+    ");
     let layer = layer();
     layer.initialize().unwrap();
     layer.call(&x()).unwrap();
@@ -580,6 +593,32 @@ fn errors_of_blocks_and_training() {
     ");
     assert_eq!(variant(refused.root()), "Dense");
     assert_eq!(refused.name().unwrap(), "dense0_weight");
+}
+
+#[test]
+fn errors_of_states() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("net.states");
+    let mut adam = Trainer::of([&ready()], Adam::default()).unwrap();
+    let mut told = |trainer: &Trainer| {
+        trainer.save_states(&file).unwrap();
+        let text = told("States", adam.load_states(&file));
+        text.replace(&format!("{}/", folder.path().display()), "")
+    };
+    let sgd = Trainer::of([&ready()], Sgd::default()).unwrap();
+    assert_snapshot!(told(&sgd), @r"
+    cannot load the states of the optimizer from `net.states`: they are of the optimizer `sgd`, the trainer's is `adam`
+    hint: build the trainer with the optimizer of the file
+    ");
+    let layer = Trainer::new(&ready_layer(), Adam::default()).unwrap();
+    assert_snapshot!(told(&layer), @r"
+    cannot load the states of the optimizer from `net.states`: they lack `fc_weight`, and the trainer has no parameter `bias`, `weight`
+    hint: build the trainer as the one that was saved: `Trainer::new(&net, …)` calls parameters by path, one of a set by name
+    ");
+    let larger = Parameter::new("fc_weight", (2, 4));
+    larger.initialize().unwrap();
+    let larger = Trainer::of([&larger], Adam::default()).unwrap();
+    assert_snapshot!(told(&larger), @"cannot load the states of the optimizer from `net.states`: parameter `fc_weight` has shape (2, 3), found (2, 4)");
 }
 
 #[test]

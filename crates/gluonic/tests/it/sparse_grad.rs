@@ -320,7 +320,7 @@ fn sgd_changes_the_rows_of_the_gradient_and_no_other() -> Result<()> {
                 assert_eq!(found[row.clone()], start[row], "{dtype}");
             }
             // Switched off, it is the rule for every row.
-            let eager = trained(&table(true, dtype), sgd()?.lazy_update(false), &steps)?;
+            let eager = trained(&table(true, dtype), sgd()?.lazy_update(false)?, &steps)?;
             assert_eq!(eager, trained(&table(false, dtype), sgd()?, &steps)?);
             assert_ne!(eager[2 * WIDTH..], found[2 * WIDTH..]);
         }

@@ -163,7 +163,7 @@ fn a_batch_of_nothing_and_settings_that_make_no_sense_are_refused() -> Result<()
     ] {
         assert_eq!(variant(&error(result)), "Setting");
     }
-    assert_eq!((trainer.learning_rate(), value(&a)), (0.5, vec![1.0]));
+    assert_eq!((trainer.learning_rate()?, value(&a)), (0.5, vec![1.0]));
     trainer.set_learning_rate(0.25)?;
     trainer.step(1)?;
     assert_eq!(value(&a), [0.5]);
