@@ -125,7 +125,9 @@ impl<'m> Candidates<'m> {
     pub(super) fn all(self) -> Vec<Targets> {
         let mut others = (self.others)();
         if let Some(wanted) = &self.wanted {
-            others.iter_mut().for_each(|targets| targets.want(wanted));
+            for targets in &mut others {
+                targets.want(wanted);
+            }
         }
         std::iter::once(self.first).chain(others).collect()
     }

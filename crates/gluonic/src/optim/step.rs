@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use smallvec::SmallVec;
 
 use super::{Optimizer, State};
-use crate::array::{Buf, Cell, Compute, DType, NdArray, Rows, View, for_float};
+use crate::array::{Buf, Cell, Compute, DType, Edit, NdArray, Rows, View, for_float};
 use crate::autograd::Track;
 use crate::cpu::elementwise::PIECE;
 use crate::cpu::threads;
@@ -256,11 +256,11 @@ impl Step<'_> {
         let mut locks = locks.iter_mut();
         let state = std::array::from_fn(|_| locks.next().expect("as many as were asked for").buf());
         if let Some(rows) = &self.rows {
-            let master = master.as_mut().map(|master| master.buf());
+            let master = master.as_mut().map(Edit::buf);
             return Ok(on_rows(rows, weight.buf(), master, state, on_piece));
         }
         let gradient = slot.cell.snapshot()?;
-        let state = state.map(|state| state.slice_mut::<T>());
+        let state = state.map(Buf::slice_mut::<T>);
         let master = master.as_mut().map(|master| master.buf().slice_mut::<T>());
         Ok(T::in_pieces(weight.buf(), master, &gradient, state, on_piece))
     }
@@ -292,9 +292,9 @@ fn on_rows<T: InPieces, const N: usize>(
     let mut own_state = state.each_ref().map(|state| rows.gather(state));
     let sums = T::in_pieces(
         &mut own,
-        own_master.as_mut().map(|master| master.slice_mut()),
+        own_master.as_mut().map(Buf::slice_mut),
         rows.values(),
-        own_state.each_mut().map(|state| state.slice_mut()),
+        own_state.each_mut().map(Buf::slice_mut),
         on_piece,
     );
     rows.scatter(&own, weight);
