@@ -71,7 +71,7 @@ pub use init::Reinit;
 pub use nn::{Block, BlockExt};
 pub use param::{ParamSpec, Parameter, ParameterDict, Selection, Selector, Snapshot};
 pub use shape::{Dims, Shape};
-pub use trainer::Trainer;
+pub use trainer::{Group, Trainer, TrainerStates};
 
 /// What most programs use.
 pub mod prelude {
@@ -92,8 +92,9 @@ pub mod prelude {
     pub use crate::optim::{Adam, AdamW, Optimizer, Schedule, Sgd, clip_global_norm};
     pub use crate::param::InitOptions;
     pub use crate::{
-        Block, DType, Dims, Error, NdArray, ParamSpec, Parameter, ParameterDict, Reinit, Result,
-        Selection, Selector, Shape, Snapshot, Trainer, data, name, ops, random, s, sequential,
+        Block, DType, Dims, Error, Group, NdArray, ParamSpec, Parameter, ParameterDict, Reinit,
+        Result, Selection, Selector, Shape, Snapshot, Trainer, data, name, ops, random, s,
+        sequential,
     };
 }
 

@@ -11,8 +11,8 @@ use super::report::LoadReport;
 use super::save::{self, SaveOptions};
 use super::tie::{Candidates, Targets};
 use crate::error::Result;
-use crate::nn::{Block, walk};
-use crate::param::{Parameter, ParameterDict, Selection};
+use crate::nn::{Block, BlockExt, walk};
+use crate::param::{Parameter, ParameterDict, Selection, Selector};
 
 /// What a [`LoadPlan`] is made for and applied to, and what a [`Trainer`](crate::Trainer) trains: a
 /// block, a [`ParameterDict`], a [`Selection`].
@@ -29,6 +29,10 @@ pub trait HasParameters: sealed::Sealed {
     fn chosen(&self) -> Vec<(Box<str>, Parameter)> {
         self.parameters()
     }
+
+    /// Those among them that a selector takes.
+    #[doc(hidden)]
+    fn select_among(&self, selector: &Selector) -> Result<Selection>;
 }
 
 mod sealed {
@@ -42,11 +46,19 @@ impl<B: Block + ?Sized> HasParameters for B {
     fn parameters(&self) -> Vec<(Box<str>, Parameter)> {
         walk(self).into_iter().map(|(path, parameter)| ((*path).into(), parameter)).collect()
     }
+
+    fn select_among(&self, selector: &Selector) -> Result<Selection> {
+        self.select(selector)
+    }
 }
 
 impl HasParameters for ParameterDict {
     fn parameters(&self) -> Vec<(Box<str>, Parameter)> {
         self.iter().map(|parameter| ((**parameter.name()).into(), parameter.clone())).collect()
+    }
+
+    fn select_among(&self, selector: &Selector) -> Result<Selection> {
+        self.selection(selector)
     }
 }
 
@@ -59,6 +71,10 @@ impl HasParameters for Selection {
     fn chosen(&self) -> Vec<(Box<str>, Parameter)> {
         let selected = self.everything().filter(|(_, _, selected)| *selected);
         selected.map(|(path, parameter, _)| ((**path).into(), parameter.clone())).collect()
+    }
+
+    fn select_among(&self, selector: &Selector) -> Result<Selection> {
+        self.narrow(selector)
     }
 }
 

@@ -55,8 +55,16 @@ pub enum StatesProblem {
     /// They are of another optimizer.
     #[error("they are of the optimizer `{}`, the trainer's is `{}`", .0.found, .0.expected)]
     Optimizer(Mismatch),
+    /// They are of other groups of parameters.
+    #[error("{}", others("group", missing, extra))]
+    Groups {
+        /// Those of the trainer that the file does not have.
+        missing: Names,
+        /// Those of the file that the trainer does not have.
+        extra: Names,
+    },
     /// They are of other parameters.
-    #[error("{}", others(missing, extra))]
+    #[error("{}", others("parameter", missing, extra))]
     Parameters {
         /// Those of the trainer that the file does not have.
         missing: Names,
@@ -81,13 +89,68 @@ pub enum StatesProblem {
     },
 }
 
-fn others(missing: &[Box<str>], extra: &[Box<str>]) -> String {
+fn others(kind: &str, missing: &[Box<str>], extra: &[Box<str>]) -> String {
+    let lacks = || format!("they lack the {kind} {}", list(missing));
+    let has_no = || format!("the trainer has no {kind} {}", list(extra));
     match (missing.is_empty(), extra.is_empty()) {
-        (true, _) => format!("the trainer has no parameter {}", list(extra)),
-        (_, true) => format!("they lack {}", list(missing)),
-        _ => {
-            format!("they lack {}, and the trainer has no parameter {}", list(missing), list(extra))
+        (true, _) => has_no(),
+        (_, true) => lacks(),
+        _ => format!("{}, and {}", lacks(), has_no()),
+    }
+}
+
+/// Why groups of parameters are none: each that can be trained must be in exactly one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupingError {
+    /// Names that several groups have.
+    pub twice: Vec<Box<str>>,
+    /// Parameters that two groups take.
+    pub overlaps: Vec<Overlap>,
+    /// Parameters that no group takes.
+    pub left: Vec<Box<str>>,
+}
+
+/// A parameter that two groups take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overlap {
+    /// Its path or name.
+    pub parameter: Box<str>,
+    /// The names of the groups.
+    pub groups: [Box<str>; 2],
+}
+
+impl GroupingError {
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.twice.is_empty() && self.overlaps.is_empty() && self.left.is_empty()
+    }
+}
+
+impl std::error::Error for GroupingError {}
+
+impl std::fmt::Display for GroupingError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let GroupingError { twice, overlaps, left } = self;
+        let mut said: Vec<String> = Vec::new();
+        if !twice.is_empty() {
+            said.push(format!("several are named {}", list(twice)));
         }
+        if let [Overlap { groups: [one, other], .. }, ..] = overlaps.as_slice() {
+            let names: Vec<Box<str>> = overlaps
+                .iter()
+                .filter(|overlap| overlap.groups == [one.clone(), other.clone()])
+                .map(|overlap| overlap.parameter.clone())
+                .collect();
+            let more = match overlaps.len() - names.len() {
+                0 => String::new(),
+                n => format!(", and {n} more in others"),
+            };
+            said.push(format!("both `{one}` and `{other}` take {}{more}", list(&names)));
+        }
+        if !left.is_empty() {
+            said.push(format!("none takes {}", list(left)));
+        }
+        write!(f, "the groups do not fit: {}", said.join("; "))
     }
 }
 

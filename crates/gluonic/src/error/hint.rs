@@ -1,6 +1,6 @@
 //! The way out of an error.
 
-use super::{ArgumentProblem, Error, StatesProblem, did_you_mean, list};
+use super::{ArgumentProblem, Error, GroupingError, StatesProblem, did_you_mean, list};
 
 impl Error {
     /// The way out, if there is one to tell.
@@ -94,6 +94,8 @@ impl Error {
             Error::StaleGradients { .. } => {
                 "use all parameters in the forward, or call `step_ignoring_stale`"
             }
+            Error::Grouping(error) => return error.hint(),
+            Error::SeveralGroups { .. } => "say which: `trainer.group_mut(name)?`",
             Error::Scheduled => "change the schedule, or build the optimizer without one",
             Error::NotFinite { .. } => {
                 "leave this step out, or lower the learning rate or the scale of the loss"
@@ -128,11 +130,27 @@ impl Error {
     }
 }
 
+impl GroupingError {
+    fn hint(&self) -> Option<String> {
+        let text = match (self.overlaps.first(), self.left.first(), self.twice.first()) {
+            (Some(overlap), ..) => {
+                let [one, other] = &overlap.groups;
+                return Some(format!("take them out of one of the two: `({one}) & !({other})`"));
+            }
+            (_, Some(_), _) => "add `Group::rest(…)`, or train a selection without them",
+            (_, _, Some(_)) => "give them names by `Group::named`",
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+}
+
 impl StatesProblem {
     fn hint(&self) -> Option<String> {
         let text = match self {
             StatesProblem::None => "write the file by `Trainer::save_states`",
             StatesProblem::Optimizer(_) => "build the trainer with the optimizer of the file",
+            StatesProblem::Groups { .. } => "build the trainer with the groups of the file",
             StatesProblem::Parameters { .. } => {
                 "build the trainer as the one that was saved: `Trainer::new(&net, …)` calls \
                  parameters by path, one of a set by name"

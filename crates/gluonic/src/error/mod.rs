@@ -7,7 +7,9 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
-pub use details::{ArgumentProblem, Mismatch, StatesProblem, UnknownShape, WindowError};
+pub use details::{
+    ArgumentProblem, GroupingError, Mismatch, Overlap, StatesProblem, UnknownShape, WindowError,
+};
 use words::named;
 pub(crate) use words::{did_you_mean, list};
 
@@ -494,6 +496,15 @@ pub enum Error {
     StaleGradients {
         /// The parameters.
         names: Names,
+    },
+    /// Groups of parameters overlap, or leave some out.
+    #[error(transparent)]
+    Grouping(Box<GroupingError>),
+    /// What one group has was asked of a trainer with several.
+    #[error("the trainer has several groups: {}", list(groups))]
+    SeveralGroups {
+        /// Their names.
+        groups: Names,
     },
     /// The learning rate of an optimizer with a schedule was to be set.
     #[error("the learning rate is given by a schedule")]

@@ -56,19 +56,7 @@ pub fn clip_global_norm(params: &(impl HasParameters + ?Sized), max_norm: f64) -
             trained.push((parameter, training));
         }
     }
-    // Side by side, but summed in their order.
-    let norms = trained.par_iter().map(|(_, training)| {
-        let gradient = training.slot.cell.snapshot()?;
-        Ok(sum_of_squares(&gradient))
-    });
-    let norms = norms.collect::<Result<Vec<f64>>>()?;
-    let bad = trained.iter().zip(&norms).filter(|(_, squares)| !squares.is_finite());
-    let names: Vec<Box<str>> =
-        bad.map(|((parameter, _), _)| Box::from(&**parameter.name())).collect();
-    if !names.is_empty() {
-        return Err(Error::NotFinite { names: names.into() });
-    }
-    let norm = norms.iter().sum::<f64>().sqrt();
+    let norm = norm(trained.par_iter().map(|(parameter, training)| (parameter, training)))?;
     let factor = max_norm / (norm + 1e-8);
     if factor < 1.0 {
         trained.par_iter().try_for_each(|(parameter, training)| {
@@ -76,6 +64,30 @@ pub fn clip_global_norm(params: &(impl HasParameters + ?Sized), max_norm: f64) -
         })?;
     }
     Ok(norm)
+}
+
+/// The norm of all gradients together.
+///
+/// # Errors
+/// [`Error::NotFinite`], naming the parameters.
+pub(crate) fn norm<'a>(
+    trained: impl ParallelIterator<Item = (&'a Parameter, &'a Training)>,
+) -> Result<f64> {
+    // Side by side, but summed in their order.
+    let squares = trained.map(|(parameter, training)| {
+        let squares = match training.slot.cell.rows()? {
+            Some(rows) => sum_of_squares(rows.values()),
+            None => sum_of_squares(&training.slot.cell.snapshot()?),
+        };
+        Ok((parameter, squares))
+    });
+    let squares = squares.collect::<Result<Vec<(&Parameter, f64)>>>()?;
+    let bad = squares.iter().filter(|(_, squares)| !squares.is_finite());
+    let names: Vec<Box<str>> = bad.map(|(parameter, _)| Box::from(&**parameter.name())).collect();
+    if !names.is_empty() {
+        return Err(Error::NotFinite { names: names.into() });
+    }
+    Ok(squares.iter().map(|(_, squares)| squares).sum::<f64>().sqrt())
 }
 
 fn shorten(cell: &Cell, factor: f64) -> Result<()> {

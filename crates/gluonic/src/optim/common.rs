@@ -16,6 +16,7 @@ pub struct Common {
     lr: f64,
     wd: f64,
     clip: Option<f64>,
+    clip_norm: Option<f64>,
     multi_precision: bool,
     schedule: Option<Arc<dyn Schedule>>,
 }
@@ -31,7 +32,7 @@ impl Common {
 
     /// With a learning rate that is known to make sense.
     pub(super) fn of(lr: f64) -> Self {
-        Common { lr, wd: 0.0, clip: None, multi_precision: false, schedule: None }
+        Common { lr, wd: 0.0, clip: None, clip_norm: None, multi_precision: false, schedule: None }
     }
 
     pub(super) fn with_wd(self, wd: f64) -> Self {
@@ -53,6 +54,18 @@ impl Common {
     /// [`Error::Setting`] if it is not greater than 0, or not finite.
     pub fn clip_gradient(self, clip: impl Into<Option<f64>>) -> Result<Self> {
         Ok(Common { clip: check::<Positive, _>("clip_gradient", clip.into())?, ..self })
+    }
+
+    /// With the gradients of a group, after rescaling, made shorter by one factor if the norm of
+    /// all together is larger than `max_norm`: as by [`clip_global_norm`](super::clip_global_norm),
+    /// but without changing them in memory. It comes before
+    /// [`clip_gradient`](Common::clip_gradient), and a step refuses gradients that are not finite.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if it is not greater than 0, or not finite.
+    #[doc(alias = "clip_grad_norm_")]
+    pub fn clip_norm(self, max_norm: impl Into<Option<f64>>) -> Result<Self> {
+        Ok(Common { clip_norm: check::<Positive, _>("clip_norm", max_norm.into())?, ..self })
     }
 
     /// With an `f32` copy of each half-precision parameter, which the rule changes; the parameter
@@ -103,6 +116,11 @@ impl Common {
         self.clip
     }
 
+    /// The bound on the norm of all gradients of a group, if there is one.
+    pub fn norm_bound(&self) -> Option<f64> {
+        self.clip_norm
+    }
+
     /// Whether half-precision parameters get an `f32` copy.
     pub fn is_multi_precision(&self) -> bool {
         self.multi_precision
@@ -113,6 +131,7 @@ impl Common {
             ("learning_rate", self.lr.into()),
             ("wd", self.wd.into()),
             ("clip_gradient", self.clip.into()),
+            ("clip_norm", self.clip_norm.into()),
             ("multi_precision", self.multi_precision.into()),
         ]
     }
@@ -123,6 +142,7 @@ impl Common {
             "learning_rate" => self.lr = read::<NotNegative, _>("learning_rate", value)?,
             "wd" => self.wd = read::<NotNegative, _>("wd", value)?,
             "clip_gradient" => self.clip = read::<Positive, _>("clip_gradient", value)?,
+            "clip_norm" => self.clip_norm = read::<Positive, _>("clip_norm", value)?,
             "multi_precision" => self.multi_precision = read::<Any, _>("multi_precision", value)?,
             _ => return Ok(false),
         }
@@ -205,6 +225,16 @@ macro_rules! optimizer {
             /// finite.
             pub fn clip_gradient(self, clip: impl Into<Option<f64>>) -> $crate::Result<Self> {
                 Ok($Name { common: self.common.clip_gradient(clip)?, ..self })
+            }
+
+            /// With the gradients of a group made shorter together: see
+            /// [`Common::clip_norm`](crate::optim::Common::clip_norm).
+            ///
+            /// # Errors
+            /// [`Error::Setting`](crate::Error::Setting) if it is not greater than 0, or not
+            /// finite.
+            pub fn clip_norm(self, max_norm: impl Into<Option<f64>>) -> $crate::Result<Self> {
+                Ok($Name { common: self.common.clip_norm(max_norm)?, ..self })
             }
 
             /// With an `f32` copy of each half-precision parameter, which the rule changes; the

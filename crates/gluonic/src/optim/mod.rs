@@ -100,6 +100,7 @@ pub use adam::Adam;
 pub use adamax::Adamax;
 pub use adamw::AdamW;
 pub use clip::clip_global_norm;
+pub(crate) use clip::norm;
 pub use common::Common;
 pub use ftml::Ftml;
 pub use ftrl::Ftrl;

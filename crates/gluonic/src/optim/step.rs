@@ -19,6 +19,8 @@ use crate::param::{Parameter, Training};
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) training: Training,
+    /// The place of its group.
+    pub(crate) group: usize,
     pub(crate) lr: f64,
     /// How much the learning rate, without the parameter's factor, has grown since the last step.
     pub(crate) lr_ratio: f64,
@@ -29,17 +31,18 @@ pub(crate) struct Job {
     pub(crate) prepared: f64,
 }
 
-/// Carries out jobs, each for the parameter and the state of its number: small ones side by side on
-/// all threads, the elements of large ones too.
+/// Carries out jobs, each for the parameter and the state of its number and by the optimizer of its
+/// group: small ones side by side on all threads, the elements of large ones too.
 pub(crate) fn run(
-    optimizer: &dyn Optimizer,
+    optimizers: &[&dyn Optimizer],
     parameters: &[Parameter],
     states: &mut [State],
     jobs: &[Option<Job>],
 ) -> Result<()> {
     let work = |((parameter, state), job): ((&Parameter, &mut State), &Option<Job>)| {
         let Some(job) = job else { return Ok(()) };
-        update(optimizer, parameter, state, job).map_err(|error| error.at(parameter.name()))
+        update(optimizers[job.group], parameter, state, job)
+            .map_err(|error| error.at(parameter.name()))
     };
     let elements: usize = jobs.iter().flatten().map(|job| job.training.cell.len()).sum();
     if elements < 2 * PIECE || threads() == 1 {

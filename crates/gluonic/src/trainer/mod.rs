@@ -1,7 +1,14 @@
 //! Steps of training: gradients in, changed parameters out.
 
+mod group;
 mod saved;
 mod states;
+
+pub use group::Group;
+pub use states::TrainerStates;
+
+use rayon::prelude::*;
+use smallvec::SmallVec;
 
 use crate::autograd::GradReq;
 use crate::checkpoint::HasParameters;
@@ -36,12 +43,12 @@ pub struct Trainer {
     /// What files of states call them: paths where they are known, else names.
     keys: Vec<Box<str>>,
     states: Vec<State>,
-    optimizer: Box<dyn Optimizer>,
+    groups: Vec<Group>,
+    /// Of each parameter the place of its group.
+    places: Vec<usize>,
     rescale: f64,
     /// The largest number of updates that a parameter has had.
     num_update: u64,
-    /// The learning rate of the last step.
-    last_lr: Option<f64>,
     /// Kept for its memory.
     jobs: Vec<Option<Job>>,
 }
@@ -57,10 +64,36 @@ impl Trainer {
         params: &(impl HasParameters + ?Sized),
         optimizer: impl Optimizer + 'static,
     ) -> Result<Self> {
-        let mut named = params.chosen();
-        // A stable sort, so that a tied parameter keeps its first path.
-        named.sort_by(|(_, a), (_, b)| a.name().cmp(b.name()));
-        Self::of_named(named, optimizer)
+        Self::of_named(by_name(params), vec![Group::rest(optimizer)], |_| 0)
+    }
+
+    /// As [`Trainer::new`], with an optimizer for each group of parameters. Each parameter that can
+    /// be trained is in exactly one group, also one that is frozen now.
+    ///
+    /// # Errors
+    /// [`Error::Grouping`], naming all parameters that two groups take or none;
+    /// [`Error::NothingSelected`] if a group's selector matches none; as [`Trainer::of`].
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::prelude::*;
+    /// let net = sequential![Dense::new(8), Dense::new(2)];
+    /// net.initialize()?;
+    /// let groups = [
+    ///     Group::new("0.**", Sgd::new(0.01)?)?,
+    ///     Group::new("1.weight", Adam::new(0.1)?)?,
+    /// ];
+    /// let refused = Trainer::grouped(&net, groups).unwrap_err();
+    /// assert_eq!(refused.to_string(), "the groups do not fit: none takes `1.bias`");
+    /// # Ok::<(), gluonic::Error>(())
+    /// ```
+    pub fn grouped(
+        params: &(impl HasParameters + ?Sized),
+        groups: impl IntoIterator<Item = Group>,
+    ) -> Result<Self> {
+        let groups: Vec<Group> = groups.into_iter().collect();
+        let places = group::assign(params, &groups)?;
+        Self::of_named(by_name(params), groups, |parameter| places[&parameter.id()])
     }
 
     /// Trains parameters in the given order. One that is named twice counts once.
@@ -72,20 +105,22 @@ impl Trainer {
         optimizer: impl Optimizer + 'static,
     ) -> Result<Self> {
         let named = parameters.into_iter().map(|p| (Box::from(&**p.name()), p.clone()));
-        Self::of_named(named, optimizer)
+        Self::of_named(named, vec![Group::rest(optimizer)], |_| 0)
     }
 
     fn of_named(
         named: impl IntoIterator<Item = (Box<str>, Parameter)>,
-        optimizer: impl Optimizer + 'static,
+        groups: Vec<Group>,
+        place: impl Fn(&Parameter) -> usize,
     ) -> Result<Self> {
-        let (mut parameters, mut keys) = (Vec::new(), Vec::new());
+        let (mut parameters, mut keys, mut places) = (Vec::new(), Vec::new(), Vec::new());
         let mut seen = std::collections::HashSet::new();
         for (key, parameter) in named {
             if !parameter.is_initialized() && !parameter.is_deferred() {
                 return Err(Error::Uninitialized { name: parameter.name().clone() });
             }
             if seen.insert(parameter.id()) {
+                places.push(place(&parameter));
                 parameters.push(parameter);
                 keys.push(key);
             }
@@ -96,10 +131,10 @@ impl Trainer {
             parameters,
             keys,
             states,
-            optimizer: Box::new(optimizer),
+            groups,
+            places,
             rescale: 1.0,
             num_update: 0,
-            last_lr: None,
             jobs: Vec::new(),
         })
     }
@@ -122,9 +157,42 @@ impl Trainer {
         &self.parameters
     }
 
-    /// The optimizer.
-    pub fn optimizer(&self) -> &dyn Optimizer {
-        &*self.optimizer
+    /// The groups. Without any, all parameters are the rest.
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// The group of a name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownWord`], with the nearest names.
+    pub fn group_mut(&mut self, name: &str) -> Result<&mut Group> {
+        match self.groups.iter().position(|group| group.name() == name) {
+            Some(place) => Ok(&mut self.groups[place]),
+            None => Err(Error::UnknownWord {
+                kind: "group",
+                word: name.into(),
+                nearest: nearest(name, self.groups.iter().map(Group::name)),
+            }),
+        }
+    }
+
+    /// The group of a parameter, by its path or name, as [`Trainer::new`] tells.
+    ///
+    /// # Errors
+    /// [`Error::UnknownParameter`], with the nearest names.
+    pub fn group_of(&self, key: &str) -> Result<&Group> {
+        Ok(&self.groups[self.places[self.place(key)?]])
+    }
+
+    /// The only group.
+    fn group(&self) -> Result<&Group> {
+        match self.groups.as_slice() {
+            [group] => Ok(group),
+            groups => Err(Error::SeveralGroups {
+                groups: groups.iter().map(|group| group.name().into()).collect(),
+            }),
+        }
     }
 
     /// What is remembered of a parameter, by its path or name, as [`Trainer::new`] tells.
@@ -132,8 +200,12 @@ impl Trainer {
     /// # Errors
     /// [`Error::UnknownParameter`], with the nearest names.
     pub fn state(&self, key: &str) -> Result<&State> {
+        Ok(&self.states[self.place(key)?])
+    }
+
+    fn place(&self, key: &str) -> Result<usize> {
         let place = self.keys.iter().position(|known| **known == *key);
-        place.map(|place| &self.states[place]).ok_or_else(|| Error::UnknownParameter {
+        place.ok_or_else(|| Error::UnknownParameter {
             name: key.into(),
             nearest: nearest(key, self.keys.iter().map(|known| &**known)),
         })
@@ -144,21 +216,32 @@ impl Trainer {
         self.num_update
     }
 
+    /// The optimizer.
+    ///
+    /// # Errors
+    /// [`Error::SeveralGroups`] if each group has its own: see [`Trainer::groups`].
+    pub fn optimizer(&self) -> Result<&dyn Optimizer> {
+        self.group().map(Group::optimizer)
+    }
+
     /// The learning rate at the present number of updates.
     ///
     /// # Errors
-    /// [`Error::Setting`] if a schedule gives one that is negative or not finite.
+    /// [`Error::Setting`] if a schedule gives one that is negative or not finite;
+    /// [`Error::SeveralGroups`] if each group has its own.
     pub fn learning_rate(&self) -> Result<f64> {
-        self.optimizer.common().learning_rate(self.num_update)
+        self.optimizer()?.common().learning_rate(self.num_update)
     }
 
     /// Changes the learning rate.
     ///
     /// # Errors
     /// [`Error::Setting`] if it is negative or not finite; [`Error::Scheduled`] if the optimizer
-    /// has a schedule.
+    /// has a schedule; [`Error::SeveralGroups`] if each group has its own: see
+    /// [`Trainer::group_mut`].
     pub fn set_learning_rate(&mut self, lr: f64) -> Result<()> {
-        self.optimizer.common_mut().set_learning_rate(lr)
+        self.group()?;
+        self.groups[0].set_learning_rate(lr)
     }
 
     /// Changes every parameter by its gradient, which is divided by the batch size. Those that are
@@ -166,7 +249,8 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::Setting`] if the batch size is 0, or if a schedule gives a learning rate that is
-    /// negative or not finite; [`Error::Deferred`] or [`Error::Uninitialized`] if a parameter has
+    /// negative or not finite; [`Error::NotFinite`] if gradients are clipped by their norm and hold
+    /// an infinity or a NaN; [`Error::Deferred`] or [`Error::Uninitialized`] if a parameter has
     /// no value; [`Error::StaleGradients`], naming all, if a gradient was not written since the
     /// last step. Then nothing has changed.
     pub fn step(&mut self, batch_size: usize) -> Result<()> {
@@ -191,24 +275,28 @@ impl Trainer {
         // All checks first.
         self.jobs.clear();
         let done = self.plan(self.rescale / batch_size as f64, ignore_stale);
-        let done = done.and_then(|(num_update, lr)| {
+        let done = done.and_then(|num_update| {
             for job in self.jobs.iter_mut().flatten() {
-                job.prepared = self.optimizer.prepare(job.updates);
+                job.prepared = self.groups[job.group].optimizer.prepare(job.updates);
             }
-            (self.num_update, self.last_lr) = (num_update, lr);
-            optim::run(&*self.optimizer, &self.parameters, &mut self.states, &self.jobs)
+            self.num_update = num_update;
+            self.groups.iter_mut().for_each(Group::finish);
+            let optimizers: SmallVec<[&dyn Optimizer; 8]> =
+                self.groups.iter().map(Group::optimizer).collect();
+            optim::run(&optimizers, &self.parameters, &mut self.states, &self.jobs)
         });
         // The values are not to be held on to.
         self.jobs.clear();
         done
     }
 
-    /// Makes the jobs of a step. Returns the number of updates after it, and the learning rate.
-    fn plan(&mut self, rescale: f64, ignore_stale: bool) -> Result<(u64, Option<f64>)> {
+    /// Makes the jobs of a step. Returns the number of updates after it.
+    fn plan(&mut self, rescale: f64, ignore_stale: bool) -> Result<u64> {
         let (mut stale, mut waiting) = (Vec::new(), Vec::new());
-        let common = self.optimizer.common();
-        let (mut num_update, mut lr) = (self.num_update, None);
-        for (parameter, state) in self.parameters.iter().zip(&self.states) {
+        let mut num_update = self.num_update;
+        self.groups.iter_mut().for_each(Group::begin);
+        let states = self.states.iter().zip(&self.places);
+        for (parameter, (state, &place)) in self.parameters.iter().zip(states) {
             let training = match parameter.training() {
                 Ok(training) => training,
                 Err(Error::Deferred { name, shape, ran, .. }) => {
@@ -228,16 +316,15 @@ impl Trainer {
                 continue;
             };
             let updates = state.updates() + 1;
-            if lr.is_none() || updates > num_update {
-                num_update = num_update.max(updates);
-                lr = Some(common.learning_rate(num_update)?);
-            }
-            let base = lr.unwrap_or_default();
-            let last = self.last_lr.unwrap_or(base);
+            num_update = num_update.max(updates);
+            let group = &mut self.groups[place];
+            let lr = group.learning_rate(num_update)?;
+            let last = group.last_lr.unwrap_or(lr);
             self.jobs.push(Some(Job {
-                lr: base * training.lr_mult,
-                lr_ratio: if last == 0.0 { 1.0 } else { base / last },
-                wd: common.weight_decay() * training.wd_mult,
+                group: place,
+                lr: lr * training.lr_mult,
+                lr_ratio: if last == 0.0 { 1.0 } else { lr / last },
+                wd: group.optimizer.common().weight_decay() * training.wd_mult,
                 rescale,
                 updates,
                 prepared: 0.0,
@@ -251,15 +338,43 @@ impl Trainer {
         if !stale.is_empty() && !ignore_stale {
             return Err(Error::StaleGradients { names: stale.into() });
         }
-        Ok((num_update, lr.or(self.last_lr)))
+        self.clip_norms(rescale)?;
+        Ok(num_update)
     }
+
+    /// Makes the gradients of groups shorter of which the norm is bounded: by what they are
+    /// multiplied with.
+    fn clip_norms(&mut self, rescale: f64) -> Result<()> {
+        for (place, group) in self.groups.iter().enumerate() {
+            let Some(bound) = group.optimizer.common().norm_bound() else { continue };
+            let jobs = self.parameters.par_iter().zip(&self.jobs);
+            let own = jobs.filter_map(|(parameter, job)| {
+                let job = job.as_ref().filter(|job| job.group == place)?;
+                Some((parameter, &job.training))
+            });
+            let factor = bound / (optim::norm(own)? * rescale.abs() + 1e-8);
+            if factor < 1.0 {
+                let jobs = self.jobs.iter_mut().flatten();
+                jobs.filter(|job| job.group == place).for_each(|job| job.rescale *= factor);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The chosen parameters, sorted by name.
+fn by_name(params: &(impl HasParameters + ?Sized)) -> Vec<(Box<str>, Parameter)> {
+    let mut named = params.chosen();
+    // A stable sort, so that a tied parameter keeps its first path.
+    named.sort_by(|(_, a), (_, b)| a.name().cmp(b.name()));
+    named
 }
 
 impl std::fmt::Debug for Trainer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Trainer")
             .field("parameters", &self.parameters.len())
-            .field("optimizer", &self.optimizer.name())
+            .field("groups", &self.groups)
             .field("num_update", &self.num_update)
             .finish_non_exhaustive()
     }

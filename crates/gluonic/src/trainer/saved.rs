@@ -7,12 +7,17 @@ use crate::optim::Setting;
 
 /// Everything but the tensors.
 pub(super) struct Saved {
-    pub(super) name: String,
-    pub(super) settings: IndexMap<String, Setting>,
+    pub(super) groups: IndexMap<String, SavedGroup>,
     pub(super) rescale_grad: f64,
     pub(super) num_update: u64,
-    pub(super) last_lr: Option<f64>,
     pub(super) parameters: IndexMap<String, SavedState>,
+}
+
+/// What is said of one group of parameters.
+pub(super) struct SavedGroup {
+    pub(super) optimizer: String,
+    pub(super) settings: IndexMap<String, Setting>,
+    pub(super) last_lr: Option<f64>,
 }
 
 /// What is said of one parameter.
@@ -27,7 +32,13 @@ pub(super) struct SavedState {
 
 impl Saved {
     pub(super) fn text(&self) -> String {
-        let settings = self.settings.iter().map(|(name, value)| (name.clone(), setting(*value)));
+        let groups = self.groups.iter().map(|(name, group)| {
+            let SavedGroup { optimizer, settings, last_lr } = group;
+            let settings = settings.iter().map(|(name, value)| (name.clone(), setting(*value)));
+            let settings = settings.collect::<Map<_, _>>();
+            let group = json!({"optimizer": optimizer, "settings": settings, "last_lr": last_lr});
+            (name.clone(), group)
+        });
         let parameters = self.parameters.iter().map(|(key, state)| {
             let SavedState { updates, shape, arrays, master } = state;
             let state =
@@ -35,11 +46,9 @@ impl Saved {
             (key.clone(), state)
         });
         json!({
-            "name": self.name,
-            "settings": settings.collect::<Map<_, _>>(),
+            "groups": groups.collect::<Map<_, _>>(),
             "rescale_grad": self.rescale_grad,
             "num_update": self.num_update,
-            "last_lr": self.last_lr,
             "parameters": parameters.collect::<Map<_, _>>(),
         })
         .to_string()
@@ -49,20 +58,31 @@ impl Saved {
     pub(super) fn parse(text: &str) -> Result<Saved, String> {
         let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let field = |name: &str| value.get(name).ok_or_else(|| format!("`{name}` is missing"));
+        let groups = entries(field("groups")?, "groups")?.iter();
+        let groups = groups.map(|(name, value)| Ok((name.clone(), SavedGroup::of(value)?)));
+        let parameters = entries(field("parameters")?, "parameters")?.iter();
+        let parameters = parameters.map(|(key, value)| Ok((key.clone(), SavedState::of(value)?)));
+        Ok(Saved {
+            groups: groups.collect::<Result<_, String>>()?,
+            rescale_grad: field("rescale_grad")?.as_f64().ok_or("`rescale_grad` is no number")?,
+            num_update: field("num_update")?.as_u64().ok_or("`num_update` is no number")?,
+            parameters: parameters.collect::<Result<_, String>>()?,
+        })
+    }
+}
+
+impl SavedGroup {
+    fn of(value: &Value) -> Result<SavedGroup, String> {
+        let field = |name: &str| value.get(name).ok_or_else(|| format!("`{name}` is missing"));
         let settings = entries(field("settings")?, "settings")?.iter();
         let settings = settings.map(|(name, value)| {
             let wrong = || format!("the setting `{name}` is {value}");
             Ok((name.clone(), setting_of(value).ok_or_else(wrong)?))
         });
-        let parameters = entries(field("parameters")?, "parameters")?.iter();
-        let parameters = parameters.map(|(key, value)| Ok((key.clone(), SavedState::of(value)?)));
-        Ok(Saved {
-            name: field("name")?.as_str().ok_or("`name` is no text")?.to_owned(),
+        Ok(SavedGroup {
+            optimizer: field("optimizer")?.as_str().ok_or("`optimizer` is no text")?.to_owned(),
             settings: settings.collect::<Result<_, String>>()?,
-            rescale_grad: field("rescale_grad")?.as_f64().ok_or("`rescale_grad` is no number")?,
-            num_update: field("num_update")?.as_u64().ok_or("`num_update` is no number")?,
             last_lr: field("last_lr")?.as_f64(),
-            parameters: parameters.collect::<Result<_, String>>()?,
         })
     }
 }

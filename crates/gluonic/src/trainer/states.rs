@@ -3,16 +3,16 @@
 //! The file is a `.safetensors` file. Its tensors are the arrays of the states,
 //! `0.weight.momentum`; its metadata holds, under `gluonic.optimizer`, everything else as JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use indexmap::IndexMap;
 
-use super::Trainer;
-use super::saved::{Saved, SavedState};
+use super::saved::{Saved, SavedGroup, SavedState};
+use super::{Group, Trainer};
 use crate::array::{DType, NdArray};
 use crate::checkpoint::{Checkpoint, save_arrays};
-use crate::error::{Error, Mismatch, Result, StatesProblem, UnknownShape};
+use crate::error::{Error, Mismatch, Names, Result, StatesProblem, UnknownShape};
 use crate::optim::{State, set, settings};
 use crate::param::Parameter;
 use crate::shape::{Dims, Shape};
@@ -51,35 +51,53 @@ impl Trainer {
     /// # Source
     /// MXNet 1.9.1, `gluon/trainer.py`, `Trainer.save_states`. DIFFERENCE: MXNet writes a pickle.
     pub fn save_states(&self, file: impl AsRef<Path>) -> Result<()> {
+        self.states()?.save(file)
+    }
+
+    /// Everything that the trainer remembers, as it is now: to be saved later, or on another
+    /// thread, while training goes on.
+    ///
+    /// # Memory
+    /// None of its own until a step changes the arrays: then it changes copies.
+    ///
+    /// # Errors
+    /// [`Error::BeingEdited`] inside an edit of one of the arrays by the same thread.
+    pub fn states(&self) -> Result<TrainerStates> {
         let mut tensors: Vec<(Box<str>, NdArray)> = Vec::new();
         let mut parameters = IndexMap::new();
         for ((key, parameter), state) in self.keys.iter().zip(&self.parameters).zip(&self.states) {
             let mut arrays = Vec::new();
             for (name, array) in state.arrays() {
-                tensors.push((format!("{key}.{name}").into(), array.clone()));
+                tensors.push((format!("{key}.{name}").into(), kept(array)?));
                 arrays.push(name.to_owned());
             }
-            let master = state.master();
-            tensors.extend(master.map(|master| (format!("{key}.{MASTER}").into(), master.clone())));
+            if let Some(master) = state.master() {
+                tensors.push((format!("{key}.{MASTER}").into(), kept(master)?));
+            }
             let saved = SavedState {
                 updates: state.updates(),
                 shape: parameter.data().ok().map(|data| data.dims().to_vec()),
                 arrays: state.has_begun().then_some(arrays),
-                master: master.is_some(),
+                master: state.master().is_some(),
             };
             parameters.insert(key.to_string(), saved);
         }
-        let settings = settings(&*self.optimizer).into_iter();
+        let groups = self.groups.iter().map(|group| {
+            let settings = settings(group.optimizer()).into_iter();
+            let saved = SavedGroup {
+                optimizer: group.optimizer().name().to_owned(),
+                settings: settings.map(|(name, value)| (name.to_owned(), value)).collect(),
+                last_lr: group.last_lr,
+            };
+            (group.name().to_owned(), saved)
+        });
         let saved = Saved {
-            name: self.optimizer.name().to_owned(),
-            settings: settings.map(|(name, value)| (name.to_owned(), value)).collect(),
+            groups: groups.collect(),
             rescale_grad: self.rescale,
             num_update: self.num_update,
-            last_lr: self.last_lr,
             parameters,
         };
-        let metadata = IndexMap::from([(OPTIMIZER.to_owned(), saved.text())]);
-        save_arrays(file.as_ref(), &tensors, &metadata)
+        Ok(TrainerStates { tensors, text: saved.text() })
     }
 
     /// Takes everything over that [`Trainer::save_states`] has written: all of it, or nothing. So
@@ -104,14 +122,16 @@ impl Trainer {
         let text = checkpoint.metadata().get(OPTIMIZER).ok_or(StatesProblem::None).map_err(fail)?;
         let saved = Saved::parse(text).map_err(|text| fail(StatesProblem::Text(text.into())))?;
         self.compare(&saved).map_err(fail)?;
-        let before = settings(&*self.optimizer);
+        let before: Vec<_> = self.groups.iter().map(|group| settings(group.optimizer())).collect();
         let staged = self.stage(&saved, &checkpoint);
         let staged = match staged {
             Ok(staged) => staged,
             Err(error) => {
-                for (name, value) in before {
-                    // It had this value.
-                    set(&mut *self.optimizer, name, value).ok();
+                for (group, settings) in self.groups.iter_mut().zip(before) {
+                    for (name, value) in settings {
+                        // It had this value.
+                        set(&mut *group.optimizer, name, value).ok();
+                    }
                 }
                 return Err(match error {
                     Problem::Of(problem) => fail(problem),
@@ -121,25 +141,41 @@ impl Trainer {
         };
         self.states = staged;
         self.rescale = saved.rescale_grad;
-        (self.num_update, self.last_lr) = (saved.num_update, saved.last_lr);
+        self.num_update = saved.num_update;
+        for group in &mut self.groups {
+            group.last_lr = saved.groups[group.name()].last_lr;
+        }
         Ok(())
     }
 
     /// Whether the states are of this optimizer and of these parameters.
     fn compare(&self, saved: &Saved) -> Result<(), StatesProblem> {
-        if saved.name != self.optimizer.name() {
-            let (expected, found) = (self.optimizer.name().into(), saved.name.as_str().into());
-            return Err(StatesProblem::Optimizer(Mismatch { expected, found }));
+        // One that has no groups says by its optimizer best what it is.
+        let only = match (self.groups.as_slice(), saved.groups.len()) {
+            ([group], 1) => saved.groups.first().map(|(_, saved)| (group, saved)),
+            _ => None,
+        };
+        let same = self.groups.iter();
+        let same = same.filter_map(|group| Some((group, saved.groups.get(group.name())?)));
+        for (group, saved) in only.into_iter().chain(same) {
+            if saved.optimizer != group.optimizer().name() {
+                let expected = group.optimizer().name().into();
+                let found = saved.optimizer.as_str().into();
+                return Err(StatesProblem::Optimizer(Mismatch { expected, found }));
+            }
+        }
+        if let Some((missing, extra)) =
+            differ(self.groups.iter().map(Group::name), saved.groups.keys())
+        {
+            return Err(StatesProblem::Groups { missing, extra });
+        }
+        if let Some((missing, extra)) =
+            differ(self.keys.iter().map(|key| &**key), saved.parameters.keys())
+        {
+            return Err(StatesProblem::Parameters { missing, extra });
         }
         let own: BTreeMap<&str, &Parameter> =
             self.keys.iter().map(|key| &**key).zip(&self.parameters).collect();
-        let missing = own.keys().filter(|key| !saved.parameters.contains_key(**key));
-        let missing: Box<[Box<str>]> = missing.map(|key| (*key).into()).collect();
-        let extra = saved.parameters.keys().filter(|key| !own.contains_key(key.as_str()));
-        let extra: Box<[Box<str>]> = extra.map(|key| key.as_str().into()).collect();
-        if !missing.is_empty() || !extra.is_empty() {
-            return Err(StatesProblem::Parameters { missing, extra });
-        }
         for (key, state) in &saved.parameters {
             let Some(dims) = &state.shape else { continue };
             let found = Shape::from(&Dims::from(dims.clone()));
@@ -155,21 +191,23 @@ impl Trainer {
         Ok(())
     }
 
-    /// The states of all parameters, in their order. Changes the settings of the optimizer, which
+    /// The states of all parameters, in their order. Changes the settings of the optimizers, which
     /// decide about the arrays that there must be.
     fn stage(&mut self, saved: &Saved, checkpoint: &Checkpoint) -> Result<Vec<State>, Problem> {
-        for (name, value) in &saved.settings {
-            set(&mut *self.optimizer, name, *value).map_err(Problem::Error)?;
+        for group in &mut self.groups {
+            for (name, value) in &saved.groups[group.name()].settings {
+                set(&mut *group.optimizer, name, *value).map_err(Problem::Error)?;
+            }
         }
         let tensors = checkpoint.to_arrays().map_err(Problem::Error)?;
-        let states = self.keys.iter().map(|key| {
+        let states = self.keys.iter().zip(&self.places).map(|(key, place)| {
             let state = &saved.parameters[&**key];
             let (Some(names), Some(dims)) = (&state.arrays, &state.shape) else {
                 return Ok(State::default());
             };
             let dims = Dims::from(dims.clone());
             let mut expected = Vec::new();
-            for (name, dims) in self.optimizer.arrays(&dims) {
+            for (name, dims) in self.groups[*place].optimizer.arrays(&dims) {
                 expected.push((Box::from(name), dims));
             }
             if state.master {
@@ -182,6 +220,43 @@ impl Trainer {
         });
         states.collect()
     }
+}
+
+/// Everything that a trainer remembered at one moment: see [`Trainer::states`].
+#[derive(Clone, Debug)]
+pub struct TrainerStates {
+    tensors: Vec<(Box<str>, NdArray)>,
+    /// Everything else, as JSON.
+    text: String,
+}
+
+impl TrainerStates {
+    /// Writes it to a file, for [`Trainer::load_states`].
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be written. Then the old file is as before.
+    pub fn save(&self, file: impl AsRef<Path>) -> Result<()> {
+        let metadata = IndexMap::from([(OPTIMIZER.to_owned(), self.text.clone())]);
+        save_arrays(file.as_ref(), &self.tensors, &metadata)
+    }
+}
+
+/// An array that keeps the present value.
+fn kept(array: &NdArray) -> Result<NdArray> {
+    Ok(NdArray::from_buf(array.cell.snapshot()?, array.dims().clone()))
+}
+
+/// What only one of two sets has.
+fn differ<'a>(
+    own: impl Iterator<Item = &'a str> + Clone,
+    found: impl Iterator<Item = &'a String> + Clone,
+) -> Option<(Names, Names)> {
+    let known: HashSet<&str> = own.clone().collect();
+    let there: HashSet<&str> = found.clone().map(String::as_str).collect();
+    let missing: Names = own.filter(|name| !there.contains(name)).map(Box::from).collect();
+    let extra = found.filter(|name| !known.contains(name.as_str()));
+    let extra: Names = extra.map(|name| name.as_str().into()).collect();
+    (!missing.is_empty() || !extra.is_empty()).then_some((missing, extra))
 }
 
 /// What is wrong with a file of states, or with reading it.

@@ -576,6 +576,31 @@ fn errors_of_blocks_and_training() {
     the learning rate is given by a schedule
     hint: change the schedule, or build the optimizer without one
     ");
+    let holder = ready_layer();
+    let group = |selector: &str| Group::new(selector, Sgd::default()).unwrap();
+    let grouped = |groups: Vec<Group>| Trainer::grouped(&holder, groups);
+    assert_snapshot!(told("Grouping", grouped(vec![group("weight")])), @r"
+    the groups do not fit: none takes `bias`
+    hint: add `Group::rest(…)`, or train a selection without them
+    ");
+    assert_snapshot!(told("Grouping", grouped(vec![group("*"), group("kind:bias")])), @r"
+    the groups do not fit: both `*` and `kind:bias` take `bias`
+    hint: take them out of one of the two: `(*) & !(kind:bias)`
+    ");
+    let same = vec![group("weight").named("a"), group("bias").named("a")];
+    assert_snapshot!(told("Grouping", grouped(same)), @r"
+    the groups do not fit: several are named `a`
+    hint: give them names by `Group::named`
+    ");
+    let mut trainer = grouped(vec![group("weight"), group("bias")]).unwrap();
+    assert_snapshot!(told("SeveralGroups", trainer.set_learning_rate(0.1)), @r"
+    the trainer has several groups: `weight`, `bias`
+    hint: say which: `trainer.group_mut(name)?`
+    ");
+    assert_snapshot!(told("UnknownWord", trainer.group_mut("wieght").map(|_| ())), @r"
+    no group is called `wieght`
+    hint: did you mean `weight`?
+    ");
     let (weight, mut params) = (ready(), ParameterDict::new(""));
     params.insert(&weight).unwrap();
     weight.grad().unwrap().fill(f64::NAN).unwrap();
@@ -612,8 +637,16 @@ fn errors_of_states() {
     ");
     let layer = Trainer::new(&ready_layer(), Adam::default()).unwrap();
     assert_snapshot!(told(&layer), @r"
-    cannot load the states of the optimizer from `net.states`: they lack `fc_weight`, and the trainer has no parameter `bias`, `weight`
+    cannot load the states of the optimizer from `net.states`: they lack the parameter `fc_weight`, and the trainer has no parameter `bias`, `weight`
     hint: build the trainer as the one that was saved: `Trainer::new(&net, …)` calls parameters by path, one of a set by name
+    ");
+    let grouped = [Group::rest(Adam::default()).named("all")];
+    let mut params = ParameterDict::new("");
+    params.insert(&ready()).unwrap();
+    let grouped = Trainer::grouped(&params, grouped).unwrap();
+    assert_snapshot!(told(&grouped), @r"
+    cannot load the states of the optimizer from `net.states`: they lack the group `rest`, and the trainer has no group `all`
+    hint: build the trainer with the groups of the file
     ");
     let larger = Parameter::new("fc_weight", (2, 4));
     larger.initialize().unwrap();

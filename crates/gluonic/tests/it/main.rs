@@ -25,6 +25,7 @@ mod gradients_of_attention;
 mod gradients_of_choices;
 mod gradients_of_losses;
 mod gradients_of_parts;
+mod groups;
 mod handles;
 mod hooks;
 mod infer;

@@ -96,7 +96,7 @@ fn a_file_brings_settings_back_and_finds_parameters_in_another_order() -> Result
     let mut other = Trainer::of([&b, &a], Sgd::new(9.0)?)?;
     other.load_states(&file)?;
     assert_eq!(other.learning_rate()?, 0.125);
-    assert_eq!(other.optimizer().common().gradient_bound(), Some(3.0));
+    assert_eq!(other.optimizer()?.common().gradient_bound(), Some(3.0));
     assert_eq!(other.state("a")?.array("momentum")?.to_vec::<f32>()?, [-1.0]);
     assert_eq!(other.state("b")?.array("momentum")?.to_vec::<f32>()?, [-1.5; 2]);
     Ok(())
@@ -130,7 +130,7 @@ fn states_that_do_not_fit_are_refused_and_change_nothing() -> Result<()> {
     for (name, problem) in [
         ("sgd", "they are of the optimizer `sgd`, the trainer's is `adam`"),
         ("shape", "parameter `w` has shape (3,), found (4,)"),
-        ("other", "they lack `w`, and the trainer has no parameter `v`"),
+        ("other", "they lack the parameter `w`, and the trainer has no parameter `v`"),
         ("weights.safetensors", "it holds none"),
     ] {
         let refused = error(trainer.load_states(file(name)));

@@ -141,6 +141,20 @@ impl Selector {
         Self::term(Term::Trained)
     }
 
+    /// Those that weight decay is not for: biases, and vectors such as the gains of norms.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::Selector;
+    /// assert_eq!(Selector::no_decay().to_string(), "kind:bias | rank:<=1");
+    /// ```
+    ///
+    /// # Source
+    /// `timm`, `optim/_param_groups.py`, function `param_groups_weight_decay`.
+    pub fn no_decay() -> Selector {
+        Self::kind(Kind::Bias) | Self::rank(Compare::LessOrEqual, 1)
+    }
+
     fn join(mut self, other: Selector, op: Op) -> Selector {
         self.ops.extend(other.ops);
         self.ops.push(op);
