@@ -17,7 +17,7 @@ fn check_keys(block: &dyn Block, expected: &[&str]) {
     block.visit(&mut |key, member| {
         keys.push(match member {
             Member::Parameter(_) => format!("*{key}"),
-            Member::Block(_) => key.to_owned(),
+            Member::Block(_) | Member::Draws(_) => key.to_owned(),
         });
     });
     assert_eq!(keys, expected);

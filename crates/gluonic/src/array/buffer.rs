@@ -1,4 +1,7 @@
-//! Host memory: a typed vector and the number of its elements that count.
+//! Host memory: a typed vector and the number of its elements that count, or bytes that somebody
+//! else holds.
+
+use std::sync::Arc;
 
 use half::slice::HalfFloatSliceExt;
 
@@ -25,11 +28,29 @@ pub enum Data {
     F64(Vec<f64>),
 }
 
+/// Bytes that somebody holds and nobody changes: a map of a file.
+pub(crate) type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
+enum Memory {
+    Own(Data),
+    /// From this byte on. Read only: an edit writes to a copy.
+    Lent(Bytes, usize),
+}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Memory::Own(data) => data.fmt(f),
+            Memory::Lent(_, start) => f.debug_tuple("Lent").field(start).finish(),
+        }
+    }
+}
+
 /// What a cell, a graph or a running operation points at. Always inside an `Arc`; written only
 /// while that `Arc` has one owner, or under a pin.
 #[derive(Debug)]
 pub(crate) struct Buf {
-    data: Data,
+    memory: Memory,
     /// The vector may be longer: the pool deals in size classes.
     len: usize,
     dtype: DType,
@@ -41,7 +62,7 @@ impl Buf {
     pub(crate) fn new<T: Element>(n: usize, fill: impl FnOnce(&mut [T])) -> Buf {
         let mut vec = pool::take::<T>(n);
         fill(&mut vec[..n]);
-        Buf { data: T::wrap(vec), len: n, dtype: T::DTYPE }
+        Buf { memory: Memory::Own(T::wrap(vec)), len: n, dtype: T::DTYPE }
     }
 
     pub(crate) fn zeros(dtype: DType, n: usize) -> Buf {
@@ -50,7 +71,22 @@ impl Buf {
     }
 
     pub(crate) fn from_vec<T: Element>(vec: Vec<T>) -> Buf {
-        Buf { len: vec.len(), data: T::wrap(vec), dtype: T::DTYPE }
+        Buf { len: vec.len(), memory: Memory::Own(T::wrap(vec)), dtype: T::DTYPE }
+    }
+
+    /// `n` elements that stay where they are, from byte `start` on; `None` if they are not there,
+    /// do not lie as elements must, or if not every byte pattern is an element.
+    pub(crate) fn lent(dtype: DType, n: usize, bytes: Bytes, start: usize) -> Option<Buf> {
+        let len = n.checked_mul(dtype.size())?;
+        let lent = (*bytes).as_ref().get(start..start.checked_add(len)?)?;
+        let fits = dtype != DType::Bool && for_dtype!(dtype, T => T::of_bytes(lent).is_some());
+        fits.then_some(Buf { memory: Memory::Lent(bytes, start), len: n, dtype })
+    }
+
+    /// Whether it may be written to by its only owner.
+    #[inline]
+    pub(crate) fn is_own(&self) -> bool {
+        matches!(self.memory, Memory::Own(_))
     }
 
     #[inline]
@@ -66,18 +102,35 @@ impl Buf {
     /// The elements. `T` must be the buffer's type: callers come from a match on [`Buf::dtype`].
     #[inline]
     pub(crate) fn slice<T: Element>(&self) -> &[T] {
-        &T::vec(&self.data).expect("callers match on the buffer's dtype")[..self.len]
+        match &self.memory {
+            Memory::Own(data) => {
+                &T::vec(data).expect("callers match on the buffer's dtype")[..self.len]
+            }
+            Memory::Lent(bytes, start) => {
+                let bytes = &(**bytes).as_ref()[*start..][..self.len * size_of::<T>()];
+                T::of_bytes(bytes).expect("checked by `Buf::lent`")
+            }
+        }
     }
 
     #[inline]
     pub(crate) fn slice_mut<T: Element>(&mut self) -> &mut [T] {
-        &mut T::vec_mut(&mut self.data).expect("callers match on the buffer's dtype")[..self.len]
+        let len = self.len;
+        &mut T::vec_mut(self.own()).expect("callers match on the buffer's dtype")[..len]
+    }
+
+    #[inline]
+    fn own(&mut self) -> &mut Data {
+        match &mut self.memory {
+            Memory::Own(data) => data,
+            Memory::Lent(..) => unreachable!("`unique` copies what is lent"),
+        }
     }
 
     /// The address of the first element, which stays the same as long as the buffer lives.
     pub(crate) fn address(&mut self) -> *mut u8 {
         for_dtype!(self.dtype, T => {
-            T::vec_mut(&mut self.data).expect("matched just now").as_mut_ptr().cast()
+            T::vec_mut(self.own()).expect("matched just now").as_mut_ptr().cast()
         })
     }
 
@@ -135,7 +188,9 @@ impl Buf {
 
 impl Drop for Buf {
     fn drop(&mut self) {
-        pool::give(std::mem::replace(&mut self.data, Data::U8(Vec::new())));
+        if let Memory::Own(data) = &mut self.memory {
+            pool::give(std::mem::replace(data, Data::U8(Vec::new())));
+        }
     }
 }
 
@@ -154,6 +209,32 @@ mod tests {
                 for_dtype!(from, T => assert_eq!(back.slice::<T>(), ones.slice::<T>()));
             }
         }
+    }
+
+    #[test]
+    fn lent_bytes_are_elements_where_they_lie_as_such() {
+        // Aligned to 8, whatever the allocator does.
+        let words = vec![0x3F80_0000_4000_0000_u64, 0];
+        struct Words(Vec<u64>);
+        impl AsRef<[u8]> for Words {
+            fn as_ref(&self) -> &[u8] {
+                bytemuck::cast_slice(&self.0)
+            }
+        }
+        let bytes: Bytes = Arc::new(Words(words));
+        let lent = |dtype, n, start| Buf::lent(dtype, n, bytes.clone(), start);
+        let mut buf = Arc::new(lent(DType::F32, 2, 0).unwrap());
+        assert_eq!(buf.slice::<f32>(), [2.0, 1.0]);
+        assert_eq!(lent(DType::F32, 0, 16).unwrap().slice::<f32>(), []);
+        assert!(lent(DType::F32, 1, 2).is_none());
+        assert!(lent(DType::F64, 1, 4).is_none());
+        assert!(lent(DType::U8, 3, 14).is_none());
+        assert!(lent(DType::Bool, 1, 8).is_none());
+        assert!(lent(DType::F64, usize::MAX / 4, 8).is_none());
+        // An edit leaves them as they are, also by the only owner.
+        super::super::cell::unique(&mut buf).slice_mut::<f32>()[0] = 9.0;
+        assert_eq!(buf.slice::<f32>(), [9.0, 1.0]);
+        assert_eq!((*bytes).as_ref()[..4], 2.0_f32.to_le_bytes());
     }
 
     #[test]

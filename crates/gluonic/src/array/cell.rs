@@ -277,10 +277,11 @@ impl Drop for Edit<'_> {
     }
 }
 
-/// Write access to a counted buffer: itself when this is the only count, else a copy in its place.
+/// Write access to a counted buffer: itself when this is the only count and the memory is its own,
+/// else a copy in its place.
 #[inline]
 pub(crate) fn unique(buf: &mut Arc<Buf>) -> &mut Buf {
-    if Arc::get_mut(buf).is_none() {
+    if !buf.is_own() || Arc::get_mut(buf).is_none() {
         *buf = Arc::new(buf.copy());
     }
     Arc::get_mut(buf).expect("made unique just now")

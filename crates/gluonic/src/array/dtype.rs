@@ -105,6 +105,9 @@ pub trait Element:
     fn vec_mut(data: &mut Data) -> Option<&mut Vec<Self>>;
     #[doc(hidden)]
     fn wrap(vec: Vec<Self>) -> Data;
+    /// The elements that bytes are, if they lie as elements must.
+    #[doc(hidden)]
+    fn of_bytes(bytes: &[u8]) -> Option<&[Self]>;
 }
 
 macro_rules! dtypes {
@@ -160,6 +163,11 @@ macro_rules! dtypes {
                 #[inline]
                 fn wrap(vec: Vec<Self>) -> Data {
                     Data::$variant(vec)
+                }
+
+                #[inline]
+                fn of_bytes(bytes: &[u8]) -> Option<&[Self]> {
+                    bytemuck::checked::try_cast_slice(bytes).ok()
                 }
             }
         )*

@@ -93,10 +93,49 @@ impl Checkpoint {
     /// [`Error::Io`] if it cannot be read; [`Error::Format`] if its header breaks the format's
     /// rules, or if it is of another kind.
     pub fn open(file: impl AsRef<Path>) -> Result<Self> {
-        let file = file.as_ref();
+        Self::open_as(file.as_ref(), false)
+    }
+
+    /// As [`Checkpoint::open`], of which values are not read but stay in a map of the file: an array
+    /// and a parameter that is given one live there until their first edit, which writes to a copy.
+    /// So a load takes hardly any time and memory, and pages of the file come when they are needed.
+    ///
+    /// Values that do not lie in the file as in memory are read as ever: those that are compressed,
+    /// booleans, and those whose place is not a multiple of their element's size.
+    ///
+    /// The file may be saved over and removed, by this crate and by all that rename a new file over
+    /// the old one. If another program writes into it, the values change; if one cuts it short, the
+    /// next access behind its new end ends the process. No program can guard against that.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`].
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::prelude::*;
+    /// # let folder = tempfile::tempdir()?; let file = folder.path().join("net.safetensors");
+    /// let net = Dense::with(DenseConfig { units: 2, in_units: Some(3), ..Default::default() })?;
+    /// net.initialize()?;
+    /// net.save_parameters(&file)?;
+    /// net.plan_load(&Checkpoint::map(&file)?, &LoadOptions::default())?.apply(&net)?;
+    /// net.weight()?.data()?.set(s![0, 0], 42.0)?;
+    /// assert_ne!(Checkpoint::open(&file)?.get("weight")?.to_vec::<f32>()?[0], 42.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "mmap")]
+    pub fn map(file: impl AsRef<Path>) -> Result<Self> {
+        Self::open_as(file.as_ref(), true)
+    }
+
+    fn open_as(file: &Path, mapped: bool) -> Result<Self> {
         let (open, header) = match OpenFile::open(file)? {
-            Kind::Index(text) => return shards::open(file, &text),
-            Kind::Tensors(open, header) => (open, header),
+            Kind::Index(text) => return shards::open(file, &text, mapped),
+            Kind::Tensors(mut open, header) => {
+                if mapped {
+                    open.map()?;
+                }
+                (open, header)
+            }
         };
         let len = open.len();
         let mut new = Self::of_header(file.to_owned(), header, open);

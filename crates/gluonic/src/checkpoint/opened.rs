@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::{Deref, Range};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gluonic_formats::{
     Checksum, Crc32, Error as FormatError, Format, Header, Limits, RawTensor, Storage, detect,
@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use super::convert::{array_type, filled, to_array, zeroed};
 use super::source::{FileBytes, Source, Values};
 use super::tensor_info::TensorInfo;
-use crate::array::NdArray;
+use crate::array::{Buf, NdArray};
 use crate::error::{Error, Result};
 use crate::storage::{Map, Opened};
 
@@ -44,6 +44,8 @@ pub(super) struct OpenFile {
     places: Vec<Place>,
     /// The checksums of the file, and whether they have been found right.
     checksums: Vec<(Checksum<'static>, Mutex<bool>)>,
+    /// A map of the file, of which values are lent instead of read.
+    map: Option<Arc<Map>>,
 }
 
 /// Where a tensor stands.
@@ -122,7 +124,15 @@ impl OpenFile {
         let places = places.collect();
         let checksums = checksums.into_iter().map(|checksum| (checksum, Mutex::default()));
         let checksums = checksums.collect();
-        Kind::Tensors(Box::new(OpenFile { file, places, checksums }), header)
+        Kind::Tensors(Box::new(OpenFile { file, places, checksums, map: None }), header)
+    }
+
+    /// Maps the file, so that values stay where they are.
+    pub(super) fn map(&mut self) -> Result<()> {
+        // A map of what is no longer there would kill the process.
+        self.file.check()?;
+        self.map = Some(Arc::new(self.file.map()?));
+        Ok(())
     }
 
     /// How many bytes it has.
@@ -248,6 +258,17 @@ impl OpenValues<'_> {
         failure
     }
 
+    /// A dense tensor that stays in the map of the file; `None` where it has to be read.
+    fn lent(&self, position: usize) -> Result<Option<NdArray>> {
+        let Some(map) = &self.open.map else { return Ok(None) };
+        let (info, place) = (&self.tensors[position], &self.open.places[position]);
+        self.open.check_sum(place)?;
+        let dtype = array_type(&info.name, info.dtype)?;
+        let Ok(start) = usize::try_from(place.start) else { return Ok(None) };
+        let buf = Buf::lent(dtype, info.elem_count(), map.clone(), start);
+        Ok(buf.map(|buf| NdArray::from_buf(buf, info.shape.clone())))
+    }
+
     /// Reads dense tensors of any sizes, each group of neighbours in one go.
     fn dense_arrays(&self, mut positions: Vec<usize>) -> Result<Vec<(usize, NdArray)>> {
         positions.sort_unstable_by_key(|position| (self.open.places[*position].start, *position));
@@ -323,7 +344,14 @@ impl Values for OpenValues<'_> {
         }
         let (encoded, dense): (Vec<usize>, Vec<usize>) =
             positions.iter().partition(|position| self.is_encoded(**position));
-        let mut found = self.dense_arrays(dense)?;
+        let (mut found, mut read) = (Vec::new(), Vec::new());
+        for position in dense {
+            match self.lent(position)? {
+                Some(array) => found.push((position, array)),
+                None => read.push(position),
+            }
+        }
+        found.extend(self.dense_arrays(read)?);
         if !encoded.is_empty() {
             let wanted: HashSet<usize> = encoded.into_iter().collect();
             self.decode(&|position| wanted.contains(&position), &mut |position, raw| {

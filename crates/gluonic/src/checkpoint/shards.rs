@@ -30,7 +30,8 @@ struct Shards {
 }
 
 /// Opens the files that an index names, all of them in its own folder.
-pub(super) fn open(file: &Path, index: &[u8]) -> Result<Checkpoint> {
+/// Values are read, or lent of maps.
+pub(super) fn open(file: &Path, index: &[u8], mapped: bool) -> Result<Checkpoint> {
     let index = ShardIndex::read(index, &Limits::default()).map_err(FileBytes::fail(file))?;
     let folder = file.parent().unwrap_or(Path::new(""));
     check_links(file, folder, &index)?;
@@ -38,7 +39,10 @@ pub(super) fn open(file: &Path, index: &[u8]) -> Result<Checkpoint> {
     for name in index.files() {
         let path = folder.join(name);
         match OpenFile::open(&path)? {
-            Kind::Tensors(open, header) => {
+            Kind::Tensors(mut open, header) => {
+                if mapped {
+                    open.map()?;
+                }
                 files.push(*open);
                 headers.push((name, header));
             }

@@ -15,6 +15,7 @@ use crate::init::{Initializer, Reinit};
 use crate::name::ParamPath;
 use crate::param::select::IntoSelector;
 use crate::param::{InitOptions, Parameter, ParameterDict, Selection, Snapshot, infer};
+use crate::random::Draws;
 use crate::shape::Dims;
 use crate::suggest::nearest;
 
@@ -25,6 +26,8 @@ pub enum Member<'a> {
     Parameter(&'a Parameter),
     /// A child.
     Block(&'a dyn Block),
+    /// Where it draws from in its forward: the masks of a dropout.
+    Draws(&'a Draws),
 }
 
 impl fmt::Debug for Member<'_> {
@@ -32,6 +35,7 @@ impl fmt::Debug for Member<'_> {
         match self {
             Member::Parameter(parameter) => write!(f, "Parameter({})", parameter.name()),
             Member::Block(block) => write!(f, "Block({})", block.core().name()),
+            Member::Draws(draws) => write!(f, "Draws({})", draws.name()),
         }
     }
 }

@@ -8,28 +8,39 @@ use super::block::{Block, Member};
 use crate::name::ParamPath;
 use crate::param::Parameter;
 use crate::param::select::{Part, Source};
+use crate::random::Draws;
 
 /// Every path with its parameter: a block's own parameters first, then its children's.
 pub(crate) fn walk<B: Block + ?Sized>(root: &B) -> Vec<(ParamPath, Parameter)> {
-    let mut walker = Walker { path: String::new(), walked: Vec::new(), parts: None };
+    let mut walker = Walker::default();
     walker.step(root.as_dyn(), 0);
     walker.walked
 }
 
+/// Every path at which something draws in the forward. What is shared stands at several.
+pub(crate) fn draws(root: &dyn Block) -> Vec<(Box<str>, Draws)> {
+    let mut walker = Walker { draws: Some(Vec::new()), ..Walker::default() };
+    walker.step(root, 0);
+    walker.draws.unwrap_or_default()
+}
+
 /// What a selector chooses from.
 pub(crate) fn source<B: Block + ?Sized>(root: &B) -> Source {
-    let mut walker = Walker { path: String::new(), walked: Vec::new(), parts: Some(Vec::new()) };
+    let mut walker = Walker { parts: Some(Vec::new()), ..Walker::default() };
     walker.step(root.as_dyn(), 0);
     let Walker { walked, parts, .. } = walker;
     Source::new(root.core().name(), root.core().prefix(), walked, parts.unwrap_or_default())
 }
 
+#[derive(Default)]
 struct Walker {
     /// Of the member that is being shown.
     path: String,
     walked: Vec<(ParamPath, Parameter)>,
     /// The blocks, if they are wanted.
     parts: Option<Vec<Part>>,
+    /// What draws in the forward, if that is wanted.
+    draws: Option<Vec<(Box<str>, Draws)>>,
 }
 
 impl Walker {
@@ -46,6 +57,13 @@ impl Walker {
                 walker.walked.push((walker.path.as_str().into(), parameter.clone()));
             }),
             Member::Block(_) => has_children = true,
+            Member::Draws(draws) => {
+                self.at(key, |walker| {
+                    if let Some(found) = &mut walker.draws {
+                        found.push((walker.path.as_str().into(), draws.clone()));
+                    }
+                });
+            }
         });
         if has_children {
             block.visit(&mut |key, member| {
@@ -103,6 +121,12 @@ pub trait Walk {
 impl Walk for Parameter {
     fn walk<'a>(&'a self, key: &str, visit: &mut dyn FnMut(&str, Member<'a>)) {
         visit(key, Member::Parameter(self));
+    }
+}
+
+impl Walk for Draws {
+    fn walk<'a>(&'a self, key: &str, visit: &mut dyn FnMut(&str, Member<'a>)) {
+        visit(key, Member::Draws(self));
     }
 }
 
@@ -165,5 +189,5 @@ macro_rules! walk_nothing {
 walk_nothing! {
     bool, char, u8, i8, u16, i16, u32, i32, u64, i64, usize, isize, f32, f64, (), String, &'static str,
     crate::DType, crate::Dims, crate::Shape, crate::nn::Activation, super::core::BlockCore,
-    crate::random::Address, crate::random::Draws, crate::random::Law,
+    crate::random::Address, crate::random::Law,
 }

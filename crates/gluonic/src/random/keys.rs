@@ -36,6 +36,39 @@ pub fn next_key() -> u64 {
     PROCESS.next()
 }
 
+/// Where the process stream is: what has to be kept to go on from there in another process. The
+/// [`Draws`](super::Draws) have states of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StreamState {
+    /// Key number 0 of the seed in force.
+    pub key: u64,
+    /// The state of `SplitMix64` behind the last key taken.
+    pub next: u64,
+}
+
+/// Where the process stream is.
+///
+/// # Examples
+/// ```
+/// use gluonic::random;
+/// random::seed(7);
+/// let state = random::stream_state();
+/// let key = random::next_key();
+/// random::restore_stream(state);
+/// assert_eq!(random::next_key(), key);
+/// ```
+#[doc(alias = "get_rng_state")]
+pub fn stream_state() -> StreamState {
+    StreamState { key: PROCESS.seeding().key, next: PROCESS.next.load(Ordering::Relaxed) }
+}
+
+/// Goes on from `state`, for all threads: as after [`seed`], the count of all
+/// [`Draws`](super::Draws) starts again, until they are restored.
+#[doc(alias = "set_rng_state")]
+pub fn restore_stream(state: StreamState) {
+    PROCESS.restore(state);
+}
+
 pub(super) static PROCESS: Keys = Keys::new();
 
 /// A stream of keys.
@@ -62,9 +95,13 @@ impl Keys {
     }
 
     pub(super) fn seed(&self, n: u64) {
+        self.restore(StreamState { key: mix(n), next: n });
+    }
+
+    fn restore(&self, StreamState { key, next }: StreamState) {
         let mut seeding = self.seeding.lock().unwrap_or_else(PoisonError::into_inner);
-        *seeding = Seeding { key: mix(n), number: seeding.number + 1 };
-        self.next.store(n, Ordering::Relaxed);
+        *seeding = Seeding { key, number: seeding.number + 1 };
+        self.next.store(next, Ordering::Relaxed);
     }
 
     pub(super) fn next(&self) -> u64 {

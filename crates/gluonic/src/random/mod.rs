@@ -43,7 +43,7 @@ use std::sync::Arc;
 pub(crate) use discrete::{fill_bernoulli, permutation};
 pub use draws::{Draws, DrawsState};
 use keys::{GOLDEN, mix};
-pub use keys::{next_key, seed};
+pub use keys::{StreamState, next_key, restore_stream, seed, stream_state};
 pub use law::Law;
 pub(crate) use law::{Drawn, Filler};
 pub(crate) use normal::fill_normal;

@@ -98,7 +98,7 @@ fn a_group_of_nothing_and_groups_that_overlap_or_leave_some_out_are_refused_at_o
     assert_eq!(
         refused.to_string(),
         "the groups do not fit: both `{0,1}.**` and `0.*` take `0.weight`, `0.bias`; none takes \
-         `2.bias`, `2.weight`"
+         `2.weight`, `2.bias`"
     );
     assert_eq!(variant(&error(Group::new("0.{", Sgd::default()))), "Selector");
     assert_eq!(variant(&error(Trainer::grouped(&net, []))), "Grouping");

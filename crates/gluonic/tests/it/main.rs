@@ -35,6 +35,7 @@ mod load_mismatch;
 mod load_policy;
 mod load_renamed;
 mod losses;
+mod mapped;
 mod metrics;
 mod moments;
 mod mxnet_files;

@@ -174,6 +174,7 @@ macro_rules! layer {
 
             fn visit<'a>(&'a self, visit: &mut dyn FnMut(&str, Member<'a>)) {
                 self.0.cells.iter().for_each(|cell| cell.visit(visit));
+                visit("draws", Member::Draws(&self.0.draws));
             }
 
             /// The outputs, from states of zeros.
