@@ -17,7 +17,7 @@ fn pack(bytes: &[u8]) -> Vec<u8> {
 
 fn idx(code: u8, dims: &[u32], elements: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0, 0, code, dims.len() as u8];
-    dims.iter().for_each(|size| bytes.extend(size.to_be_bytes()));
+    bytes.extend(dims.iter().flat_map(|size| size.to_be_bytes()));
     bytes.extend(elements);
     bytes
 }
@@ -38,14 +38,14 @@ fn idx_files_of_every_element_type_are_read_packed_or_not() {
     let values = [-3.0, 0.0, 2.5, 100.0, -1.0, 7.0];
     macro_rules! check {
         ($($code:literal $t:ty, $dtype:ident;)*) => {$(
-            let values = values.map(|x: f64| x as $t);
-            let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_be_bytes()).collect();
+            let typed = values.map(|x: f64| x as $t);
+            let bytes: Vec<u8> = typed.iter().flat_map(|x| x.to_be_bytes()).collect();
             let bytes = idx($code, &[2, 1, 3], &bytes);
             for bytes in [pack(&bytes), bytes] {
                 write(&file, bytes);
                 let x = read_idx(&file).unwrap();
                 assert_eq!((x.dtype(), x.dims()), (DType::$dtype, &(2, 1, 3).into()));
-                assert_eq!(x.to_vec::<$t>().unwrap(), values);
+                assert_eq!(x.to_vec::<$t>().unwrap(), typed);
             }
         )*};
     }
@@ -241,7 +241,7 @@ fn damaged_cifar_files_are_refused_with_the_place() {
             "end at byte 6146: expected whole records of 3073 bytes, one or more, found 1 bytes",
         ),
         (
-            &[whole, record(&[10], [0; 3])].concat(),
+            &[whole.clone(), record(&[10], [0; 3])].concat(),
             "label at byte 6146: expected a class below 10, found 10",
         ),
     ] {

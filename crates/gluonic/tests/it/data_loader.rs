@@ -274,7 +274,7 @@ fn texts_that_are_no_position_are_refused() {
         text.replace(from, to)
     };
     for text in [
-        "".to_owned(),
+        String::new(),
         "[]".to_owned(),
         "{}".to_owned(),
         changed("\"0xffffffffffffffff\"", "7"),
@@ -359,15 +359,17 @@ fn chain(error: &Error) -> String {
 
 #[test]
 fn a_panic_that_panics_again_is_not_waited_for() {
-    struct Bomb;
+    struct Bomb(u8);
     impl Drop for Bomb {
         fn drop(&mut self) {
-            if !thread::panicking() {
-                panic!("again");
+            match self.0 {
+                _ if thread::panicking() => {}
+                0 => panic!("at last"),
+                n => std::panic::panic_any(Bomb(n - 1)),
             }
         }
     }
-    let samples = FnDataset::new(4, |_| std::panic::panic_any(Bomb));
+    let samples = FnDataset::new(4, |_| std::panic::panic_any(Bomb(1)));
     let loader = DataLoader::new(samples, 2).unwrap().workers(1);
     let told = error(loader.iter().next().unwrap());
     assert_eq!(chain(&told), "batch 0 of epoch 0: it panicked: the thread ended");

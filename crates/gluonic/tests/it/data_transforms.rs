@@ -42,7 +42,7 @@ fn normalize_takes_a_number_for_each_channel_or_one_for_all() {
         let x = x.cast(dtype).unwrap();
         let y = Normalize::new(&[0.5, -1.0], &[2.0, 0.25]).unwrap().apply(&x).unwrap();
         assert_eq!(y.dtype(), dtype);
-        let channel = |i: isize, mean: f64, std: f64| (&(&x.row(i)? - mean)? / std);
+        let channel = |i: isize, mean: f64, std: f64| &(&x.row(i)? - mean)? / std;
         for (i, mean, std) in [(0, 0.5, 2.0), (1, -1.0, 0.25)] {
             assert_eq!(bits(&y.row(i).unwrap()), bits(&channel(i, mean, std).unwrap()), "{dtype}");
         }
