@@ -15,9 +15,6 @@ pub(crate) enum Error {
     /// The operating system's.
     #[error("cannot {action}")]
     Io { action: &'static str, source: io::Error },
-    /// The data set inside the program cannot be read.
-    #[error("line {line} of the digits has {problem}")]
-    Digits { line: usize, problem: &'static str },
     /// The second process of the tour ended badly.
     #[error("the second process ended with {status}")]
     Child { status: ExitStatus, stderr: String },
@@ -28,7 +25,6 @@ impl Error {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Error::Gluonic(error) => error.hint(),
-            Error::Digits { .. } => Some("build the program again from clean sources".to_owned()),
             Error::Child { stderr, .. } if !stderr.is_empty() => {
                 Some(format!("it said: {}", stderr.trim_end()))
             }

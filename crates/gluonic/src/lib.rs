@@ -77,6 +77,7 @@ pub use trainer::{Group, Trainer, TrainerStates};
 pub mod prelude {
     pub use crate::autograd::{self, GradReq};
     pub use crate::checkpoint::{Checkpoint, LoadOptions, LoadPolicy, SaveLoad, SaveOptions};
+    pub use crate::data::{ArrayDataset, DataLoader, Dataset, DatasetExt};
     pub use crate::init::{self, Initializer};
     pub use crate::loss::{L1Loss, L2Loss, SigmoidBinaryCrossEntropyLoss, SoftmaxCrossEntropyLoss};
     pub use crate::nn::{

@@ -15,12 +15,13 @@ pub(crate) struct View {
     pub(crate) strides: Short<isize>,
 }
 
-/// Row-major strides.
+/// Row-major strides. Where there are no elements, the other sizes may be any, and strides that
+/// nothing walks wrap.
 pub(crate) fn row_major(dims: &[usize]) -> Short<isize> {
     let mut strides = Short::filled(dims.len(), 1isize);
     let out = strides.as_mut();
     for axis in (0..dims.len().saturating_sub(1)).rev() {
-        out[axis] = out[axis + 1] * dims[axis + 1].max(1) as isize;
+        out[axis] = out[axis + 1].wrapping_mul(dims[axis + 1].max(1) as isize);
     }
     strides
 }
@@ -41,7 +42,7 @@ impl View {
             if size != 1 && stride != expected {
                 return false;
             }
-            expected *= size as isize;
+            expected = expected.wrapping_mul(size as isize);
         }
         true
     }
@@ -75,7 +76,7 @@ impl View {
                     if !(0..n).contains(&i) {
                         return Err(fail());
                     }
-                    offset += i * stride;
+                    offset = offset.wrapping_add(i.wrapping_mul(stride));
                 }
                 SliceInfoElem::Slice { start, end, step } => {
                     if step == 0 {
@@ -88,7 +89,7 @@ impl View {
                     // A negative step walks the same range from its end, as `ndarray` does.
                     let first = if step > 0 { start } else { end - 1 };
                     if count > 0 {
-                        offset += first * stride;
+                        offset = offset.wrapping_add(first.wrapping_mul(stride));
                     }
                     dims.push(count);
                     // Beyond one element the step is smaller than the axis, and nothing wraps.
@@ -221,6 +222,14 @@ mod tests {
         assert!(matches!(sliced(&[3], s![3]), Err(Error::Index { .. })));
         assert!(matches!(sliced(&[3], s![0, 0]), Err(Error::Index { .. })));
         assert_eq!(sliced(&[3], s![2..2]).unwrap().dims, Dims::from(0));
+    }
+
+    #[test]
+    fn an_array_without_elements_may_have_axes_of_any_size() {
+        let most = isize::MAX as usize;
+        let view = sliced(&[0, most, most, 2], s![.., 5, -1..;-1]).unwrap();
+        assert_eq!((view.offset, view.bounds(), view.is_contiguous()), (0, (0, 0), true));
+        assert_eq!(view.dims, Dims::from((0, 1, 2)));
     }
 
     #[test]

@@ -154,6 +154,39 @@ impl std::fmt::Display for GroupingError {
     }
 }
 
+/// A sample that cannot be put together with another one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "sample {sample} does not fit sample {first}: {}expected {expected}, found {found}",
+    array.map(|array| format!("array {array}, ")).unwrap_or_default()
+)]
+pub struct RaggedError {
+    /// The number of the sample.
+    pub sample: usize,
+    /// The number of the first sample of the batch.
+    pub first: usize,
+    /// The array that differs; `None` if the number of arrays does.
+    pub array: Option<usize>,
+    /// What the first sample has.
+    pub expected: Box<str>,
+    /// What this one has.
+    pub found: Box<str>,
+}
+
+/// What is wrong with a file of a data set.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at byte {offset}: expected {expected}, found {found}")]
+pub struct DataFileError {
+    /// What stands there.
+    pub what: &'static str,
+    /// Where, in the unpacked bytes.
+    pub offset: u64,
+    /// What it must be.
+    pub expected: Box<str>,
+    /// What it is.
+    pub found: Box<str>,
+}
+
 /// A window that is larger than the input that it is to move over.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(

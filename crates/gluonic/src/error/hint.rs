@@ -1,6 +1,8 @@
 //! The way out of an error.
 
-use super::{ArgumentProblem, Error, GroupingError, StatesProblem, did_you_mean, list};
+use super::{
+    ArgumentProblem, Error, GroupingError, RaggedError, StatesProblem, did_you_mean, list,
+};
 
 impl Error {
     /// The way out, if there is one to tell.
@@ -40,7 +42,16 @@ impl Error {
                 "`Selection::explain` shows what each term matches, `named_parameters` every path"
             }
             Error::NothingSelected(error) => return did_you_mean(&error.nearest),
-            Error::At { source, .. } | Error::InBlock { source, .. } => return source.hint(),
+            Error::At { source, .. }
+            | Error::InBlock { source, .. }
+            | Error::Sample { source, .. }
+            | Error::InBatch { source, .. } => return source.hint(),
+            Error::Ragged(error) => return error.hint(),
+            Error::Position { .. } => {
+                "make the loader as the one that the position is of, with the same data"
+            }
+            Error::PositionText { .. } => "use the text that a `Position` displays as",
+            Error::DataFile { .. } => "fetch the file again, or compare its size with the original",
             Error::Window(error) if error.op == "conv_transpose" => {
                 "use a larger input or less padding"
             }
@@ -142,6 +153,17 @@ impl GroupingError {
             _ => return None,
         };
         Some(text.to_owned())
+    }
+}
+
+impl RaggedError {
+    fn hint(&self) -> Option<String> {
+        let sizes = self.array.is_some();
+        sizes.then(|| {
+            "bring the samples to one size by a transform, or fill them up by \
+             `batchify(|samples| Batch::pad(samples, 0.0))`"
+                .to_owned()
+        })
     }
 }
 

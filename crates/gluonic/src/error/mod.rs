@@ -8,7 +8,8 @@ mod words;
 use std::path::{Path, PathBuf};
 
 pub use details::{
-    ArgumentProblem, GroupingError, Mismatch, Overlap, StatesProblem, UnknownShape, WindowError,
+    ArgumentProblem, DataFileError, GroupingError, Mismatch, Overlap, RaggedError, StatesProblem,
+    UnknownShape, WindowError,
 };
 use words::named;
 pub(crate) use words::{did_you_mean, list};
@@ -524,6 +525,75 @@ pub enum Error {
         problem: Box<StatesProblem>,
     },
 
+    // Data.
+    /// A data set has no sample of that number.
+    #[error("there is no sample {index}: the data set has {len}")]
+    NoSample {
+        /// What was asked for.
+        index: usize,
+        /// The number of samples.
+        len: usize,
+    },
+    /// Something happened at a sample of a data set.
+    #[error("sample {index}")]
+    Sample {
+        /// The number of the sample.
+        index: usize,
+        /// What happened.
+        source: Box<Error>,
+    },
+    /// Something happened while a batch was loaded.
+    #[error("batch {batch} of epoch {epoch}")]
+    InBatch {
+        /// The epoch, from 0.
+        epoch: u64,
+        /// The batch of the epoch, from 0.
+        batch: usize,
+        /// What happened.
+        source: Box<Error>,
+    },
+    /// The code of a data set panicked.
+    #[error("it panicked: {message}")]
+    Panicked {
+        /// What it said.
+        message: Box<str>,
+    },
+    /// Samples cannot be put together.
+    #[error("{0}")]
+    Ragged(Box<RaggedError>),
+    /// A sample or a batch has not as many arrays as were asked for.
+    #[error("expected {expected} arrays, found {found}")]
+    ArrayCount {
+        /// What was asked for.
+        expected: usize,
+        /// What there is.
+        found: usize,
+    },
+    /// A position is not one of this data loader.
+    #[error("cannot seek: the loader has `{what}` {expected}, the position {found}")]
+    Position {
+        /// What differs.
+        what: &'static str,
+        /// That of the loader.
+        expected: Box<str>,
+        /// That of the position.
+        found: Box<str>,
+    },
+    /// A text is not the position of a data loader.
+    #[error("not the position of a data loader: {message}")]
+    PositionText {
+        /// What is wrong with it.
+        message: Box<str>,
+    },
+    /// A file of a data set is damaged, or something else.
+    #[error("cannot read `{}`: {problem}", path.display())]
+    DataFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        problem: Box<DataFileError>,
+    },
+
     // Files.
     /// The operating system refused.
     #[error("cannot {action} `{}`", path.display())]
@@ -690,6 +760,14 @@ impl Error {
         Error::InBlock { block: block.into(), source: Box::new(self) }
     }
 
+    /// The same error, with the sample at which it happened, if that is not known.
+    pub(crate) fn in_sample(self, index: usize) -> Error {
+        match self {
+            Error::Sample { .. } | Error::NoSample { .. } => self,
+            source => Error::Sample { index, source: Box::new(source) },
+        }
+    }
+
     pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Error {
         Error::Io { action, path: path.to_owned(), source }
     }
@@ -719,7 +797,10 @@ impl Error {
     /// The error without the places it has passed on its way up.
     pub fn root(&self) -> &Error {
         match self {
-            Error::At { source, .. } | Error::InBlock { source, .. } => source.root(),
+            Error::At { source, .. }
+            | Error::InBlock { source, .. }
+            | Error::Sample { source, .. }
+            | Error::InBatch { source, .. } => source.root(),
             error => error,
         }
     }

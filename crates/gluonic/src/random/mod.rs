@@ -40,6 +40,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 
+use discrete::fill_integers;
 pub(crate) use discrete::{fill_bernoulli, permutation};
 pub use draws::{Draws, DrawsState};
 use keys::{GOLDEN, mix};
@@ -155,6 +156,20 @@ pub fn with_address<R>(address: &Address, f: impl FnOnce() -> R) -> R {
 /// outside of one, draw 0 at the empty path under the next key.
 pub(crate) fn current_stream() -> Stream {
     next_scoped_stream().unwrap_or_else(|| Address::new(next_key(), "").stream(0))
+}
+
+/// Whether something of probability `p` happens: the Bernoulli law, by the next draw.
+pub(crate) fn chance(p: f64) -> bool {
+    let mut out = [false];
+    fill_bernoulli(current_stream(), 0, &mut out, p, true);
+    out[0]
+}
+
+/// One of 0, 1, …, `n - 1`, each equally likely, by the next draw.
+pub(crate) fn below(n: usize) -> usize {
+    let mut out = [0_u64];
+    fill_integers(current_stream(), 0, &mut out, 0, n as i64);
+    out[0] as usize
 }
 
 thread_local! {

@@ -655,6 +655,50 @@ fn errors_of_states() {
 }
 
 #[test]
+fn errors_of_data() {
+    let samples = || ArrayDataset::new([&NdArray::arange::<f32>(5)]).unwrap();
+    assert_snapshot!(told("NoSample", samples().get(5)), @"there is no sample 5: the data set has 5");
+    let failing = samples().transform_first(|_: &NdArray| Err(Error::user("reading", "no disk")));
+    assert_snapshot!(told("Sample", failing.get(3)), @r"
+    sample 3
+    cause: reading failed
+    cause: no disk
+    ");
+    let panicking = samples().transform_first(|_: &NdArray| panic!("out of ideas"));
+    let loader = DataLoader::new(panicking, 2).unwrap();
+    let refused = error(loader.iter().next().unwrap());
+    assert_snapshot!(told_of("InBatch", &refused), @r"
+    batch 0 of epoch 0
+    cause: sample 0
+    cause: it panicked: out of ideas
+    ");
+    assert_snapshot!(told_of("Panicked", refused.root()), @"it panicked: out of ideas");
+    let ragged = data::FnDataset::new(2, |i| Ok(NdArray::zeros(i, DType::F32)?.into()));
+    assert_snapshot!(told("Ragged", ragged.batch(&[0, 1])), @r"
+    sample 1 does not fit sample 0: array 0, expected shape (0,), float32, found shape (1,), float32
+    hint: bring the samples to one size by a transform, or fill them up by `batchify(|samples| Batch::pad(samples, 0.0))`
+    ");
+    assert_snapshot!(told("ArrayCount", samples().arrays::<2>()), @"expected 2 arrays, found 1");
+    let loader = DataLoader::new(samples(), 2).unwrap();
+    let other = DataLoader::new(samples(), 3).unwrap();
+    assert_snapshot!(told("Position", loader.seek(&other.position())), @r"
+    cannot seek: the loader has `batch_size` 2, the position 3
+    hint: make the loader as the one that the position is of, with the same data
+    ");
+    assert_snapshot!(told("PositionText", "{\"key\": \"0x7\"}".parse::<data::Position>()), @r"
+    not the position of a data loader: it has no `epoch`
+    hint: use the text that a `Position` displays as
+    ");
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path().join("x"), [0, 0, 8, 1, 0, 0, 0, 9, 1]);
+    let text = told("DataFile", data::read_idx(folder.path().join("x")));
+    assert_snapshot!(text.replace(&format!("{}/", folder.path().display()), ""), @r"
+    cannot read `x`: elements at byte 8: expected 9 bytes, found 1 byte
+    hint: fetch the file again, or compare its size with the original
+    ");
+}
+
+#[test]
 fn errors_of_files() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);

@@ -1,20 +1,10 @@
-//! The data of the tour: 1,797 handwritten digits of 8 × 8 pixels.
-//!
-//! # Source
-//! E. Alpaydin and C. Kaynak (1998), Optical Recognition of Handwritten Digits, UCI Machine
-//! Learning Repository, <https://doi.org/10.24432/C50P49>, CC BY 4.0: the test part, in the copy
-//! that the Python package scikit-learn ships. One image a line: 64 values from 0 to 16, row by
-//! row, and the digit, separated by commas.
+//! The data of the tour: 1,797 handwritten digits of 8 × 8 pixels, as [`data::digits`] gives them.
 
-use std::io::Read;
-
-use flate2::read::GzDecoder;
 use gluonic::prelude::*;
 use gluonic::random::{Address, with_address};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
-const FILE: &[u8] = include_bytes!("../../../data/digits.csv.gz");
 const PIXELS: usize = 64;
 const CLASSES: usize = 10;
 
@@ -35,26 +25,9 @@ pub(super) struct Digits {
 impl Digits {
     /// All of them.
     pub(super) fn load() -> Result<Digits> {
-        let mut text = String::new();
-        GzDecoder::new(FILE)
-            .read_to_string(&mut text)
-            .map_err(|source| Error::Io { action: "unpack the digits", source })?;
-        let (mut pixels, mut labels) = (Vec::new(), Vec::new());
-        for (i, line) in text.lines().enumerate() {
-            let fail = |problem| Error::Digits { line: i + 1, problem };
-            let values = line.split(',').map(str::parse::<u8>).collect::<Result<Vec<_>, _>>();
-            let values = values.map_err(|_| fail("something that is no number"))?;
-            match values.as_slice() {
-                [image @ .., label] if image.len() == PIXELS && *label < CLASSES as u8 => {
-                    pixels.extend(image.iter().map(|value| f32::from(*value) / 16.0));
-                    labels.push(i64::from(*label));
-                }
-                _ => return Err(fail("not 64 pixels and a digit")),
-            }
-        }
-        let n = labels.len();
-        let images = NdArray::from_vec(pixels, (n, PIXELS))?;
-        Ok(Digits { images, labels: NdArray::from_vec(labels, n)? })
+        let digits = data::digits()?;
+        let [images, labels] = digits.arrays()?;
+        Ok(Digits { images: images.reshape((digits.len(), PIXELS))?, labels: labels.clone() })
     }
 
     /// How many there are.

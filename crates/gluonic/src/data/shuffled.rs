@@ -1,6 +1,7 @@
-//! Batches of samples.
+//! The numbers of shuffled samples, without a loader.
 
-use crate::error::{Error, Result};
+use super::check_batch_size;
+use crate::error::Result;
 use crate::random::{Draws, permutation};
 
 thread_local! {
@@ -8,7 +9,8 @@ thread_local! {
 }
 
 /// The numbers of the samples of one epoch, shuffled and cut into batches; the last batch is
-/// shorter if they do not come out even.
+/// shorter if they do not come out even. For data in memory; a [`DataLoader`](super::DataLoader)
+/// does more.
 ///
 /// # Randomness
 /// The order is draw 1, 2, … of this thread at the path `batches`: epochs differ, nothing else that
@@ -32,10 +34,7 @@ pub fn shuffled_batches(
     n_samples: usize,
     batch_size: usize,
 ) -> Result<impl Iterator<Item = Vec<usize>>> {
-    if batch_size == 0 {
-        let (setting, expected) = ("batch_size", "1 or more");
-        return Err(Error::Setting { setting, expected, found: "0".into() });
-    }
+    check_batch_size(batch_size)?;
     let order = ORDER.with(|draws| permutation(draws.next_stream(), n_samples));
     let n_batches = n_samples.div_ceil(batch_size);
     Ok((0..n_batches)
