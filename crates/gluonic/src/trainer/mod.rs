@@ -1,12 +1,12 @@
 //! Steps of training: gradients in, changed parameters out.
 
-mod saved;
+pub(crate) mod saved;
 mod states;
 
 use crate::autograd::GradReq;
 use crate::checkpoint::HasParameters;
 use crate::error::{Error, Result};
-use crate::optim::{self, Job, Optimizer, State};
+use crate::optim::{self, Job, OnUpdate, Optimizer, State};
 use crate::param::Parameter;
 use crate::suggest::nearest;
 
@@ -170,7 +170,7 @@ impl Trainer {
     /// no value; [`Error::StaleGradients`], naming all, if a gradient was not written since the
     /// last step. Then nothing has changed.
     pub fn step(&mut self, batch_size: usize) -> Result<()> {
-        self.step_with(batch_size, false)
+        self.step_with(batch_size, false, None)
     }
 
     /// As [`Trainer::step`], leaving those parameters as they are of which the gradient was not
@@ -180,10 +180,15 @@ impl Trainer {
     /// As [`Trainer::step`], but for stale gradients.
     #[doc(alias = "ignore_stale_grad")]
     pub fn step_ignoring_stale(&mut self, batch_size: usize) -> Result<()> {
-        self.step_with(batch_size, true)
+        self.step_with(batch_size, true, None)
     }
 
-    fn step_with(&mut self, batch_size: usize, ignore_stale: bool) -> Result<()> {
+    pub(crate) fn step_with(
+        &mut self,
+        batch_size: usize,
+        ignore_stale: bool,
+        on_update: Option<&OnUpdate<'_>>,
+    ) -> Result<()> {
         if batch_size == 0 {
             let (setting, expected) = ("batch_size", "1 or more");
             return Err(Error::Setting { setting, expected, found: "0".into() });
@@ -196,7 +201,8 @@ impl Trainer {
                 job.prepared = self.optimizer.prepare(job.updates);
             }
             (self.num_update, self.last_lr) = (num_update, lr);
-            optim::run(&*self.optimizer, &self.parameters, &mut self.states, &self.jobs)
+            let (parameters, states) = (&self.parameters, &mut self.states);
+            optim::run(&*self.optimizer, parameters, states, &self.jobs, on_update)
         });
         // The values are not to be held on to.
         self.jobs.clear();

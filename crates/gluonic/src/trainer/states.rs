@@ -3,19 +3,17 @@
 //! The file is a `.safetensors` file. Its tensors are the arrays of the states,
 //! `0.weight.momentum`; its metadata holds, under `gluonic.optimizer`, everything else as JSON.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use indexmap::IndexMap;
 
 use super::Trainer;
-use super::saved::{Saved, SavedState};
+use super::saved::{Rates, Saved, SavedState};
 use crate::array::{DType, NdArray};
 use crate::checkpoint::{Checkpoint, save_arrays};
-use crate::error::{Error, Mismatch, Result, StatesProblem, UnknownShape};
+use crate::error::{Error, Mismatch, Result, StatesProblem};
 use crate::optim::{State, set, settings};
-use crate::param::Parameter;
-use crate::shape::{Dims, Shape};
+use crate::shape::Dims;
 
 /// The key of the metadata.
 const OPTIMIZER: &str = "gluonic.optimizer";
@@ -73,9 +71,8 @@ impl Trainer {
         let saved = Saved {
             name: self.optimizer.name().to_owned(),
             settings: settings.map(|(name, value)| (name.to_owned(), value)).collect(),
-            rescale_grad: self.rescale,
             num_update: self.num_update,
-            last_lr: self.last_lr,
+            rates: Some(Rates { rescale_grad: self.rescale, last_lr: self.last_lr }),
             parameters,
         };
         let metadata = IndexMap::from([(OPTIMIZER.to_owned(), saved.text())]);
@@ -103,6 +100,8 @@ impl Trainer {
         };
         let text = checkpoint.metadata().get(OPTIMIZER).ok_or(StatesProblem::None).map_err(fail)?;
         let saved = Saved::parse(text).map_err(|text| fail(StatesProblem::Text(text.into())))?;
+        let no_rates = || fail(StatesProblem::Text("`rescale_grad` is missing".into()));
+        let rates = saved.rates.ok_or_else(no_rates)?;
         self.compare(&saved).map_err(fail)?;
         let before = settings(&*self.optimizer);
         let staged = self.stage(&saved, &checkpoint);
@@ -120,8 +119,8 @@ impl Trainer {
             }
         };
         self.states = staged;
-        self.rescale = saved.rescale_grad;
-        (self.num_update, self.last_lr) = (saved.num_update, saved.last_lr);
+        (self.rescale, self.last_lr) = (rates.rescale_grad, rates.last_lr);
+        self.num_update = saved.num_update;
         Ok(())
     }
 
@@ -131,28 +130,7 @@ impl Trainer {
             let (expected, found) = (self.optimizer.name().into(), saved.name.as_str().into());
             return Err(StatesProblem::Optimizer(Mismatch { expected, found }));
         }
-        let own: BTreeMap<&str, &Parameter> =
-            self.keys.iter().map(|key| &**key).zip(&self.parameters).collect();
-        let missing = own.keys().filter(|key| !saved.parameters.contains_key(**key));
-        let missing: Box<[Box<str>]> = missing.map(|key| (*key).into()).collect();
-        let extra = saved.parameters.keys().filter(|key| !own.contains_key(key.as_str()));
-        let extra: Box<[Box<str>]> = extra.map(|key| key.as_str().into()).collect();
-        if !missing.is_empty() || !extra.is_empty() {
-            return Err(StatesProblem::Parameters { missing, extra });
-        }
-        for (key, state) in &saved.parameters {
-            let Some(dims) = &state.shape else { continue };
-            let found = Shape::from(&Dims::from(dims.clone()));
-            // A shape that is not known yet could turn out to be another one.
-            let shape = own[key.as_str()].shape();
-            if shape.as_ref() != Some(&found) {
-                let expected = UnknownShape(shape).to_string().into();
-                let found = found.to_string().into();
-                let (name, mismatch) = (key.as_str().into(), Mismatch { expected, found });
-                return Err(StatesProblem::Shape { name, mismatch });
-            }
-        }
-        Ok(())
+        saved.compare(self.keys.iter().map(|key| &**key).zip(&self.parameters))
     }
 
     /// The states of all parameters, in their order. Changes the settings of the optimizer, which
