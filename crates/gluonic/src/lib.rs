@@ -44,6 +44,7 @@ extern crate self as gluonic;
 
 pub mod array;
 pub mod autograd;
+mod average;
 pub mod checkpoint;
 mod cpu;
 pub mod data;
@@ -63,8 +64,10 @@ mod shape;
 pub mod storage;
 mod suggest;
 mod trainer;
+pub mod watch;
 
 pub use array::{DType, Element, NdArray};
+pub use average::Average;
 pub use error::{Error, Result};
 pub use gluonic_derive::Block;
 pub use init::Reinit;
@@ -72,6 +75,7 @@ pub use nn::{Block, BlockExt};
 pub use param::{ParamSpec, Parameter, ParameterDict, Selection, Selector, Snapshot};
 pub use shape::{Dims, Shape};
 pub use trainer::{Group, Trainer, TrainerStates};
+pub use watch::Watch;
 
 /// What most programs use.
 pub mod prelude {

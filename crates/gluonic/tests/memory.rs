@@ -1,4 +1,4 @@
-//! Steps of training allocate nothing after the first.
+//! Steps of training and of averages allocate nothing after the first.
 //!
 //! A binary of its own, since it counts the allocations of its threads.
 #![allow(clippy::unwrap_used, unsafe_code, missing_docs)]
@@ -6,8 +6,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use gluonic::optim;
 use gluonic::prelude::*;
+use gluonic::{Average, optim};
 
 thread_local! {
     static COUNT: Cell<usize> = const { Cell::new(0) };
@@ -55,6 +55,30 @@ fn check(name: &str, dtype: DType) {
         trainer.step(1).unwrap();
         let count = COUNT.get() - before;
         assert!(step == 0 || count == 0, "{name} {dtype}: {count} in step {step}");
+    }
+}
+
+#[test]
+fn an_update_of_averages_allocates_nothing_after_the_first() {
+    for dtype in [DType::F32, DType::F64, DType::F16, DType::I32] {
+        let mut params = ParameterDict::new("");
+        for (i, dims) in [vec![], vec![0], vec![600], vec![7, 9], vec![2, 3, 4]].iter().enumerate()
+        {
+            let spec = ParamSpec::new(dims.as_slice()).dtype(dtype);
+            let parameter = Parameter::with_spec(format!("w{i}"), &spec);
+            parameter.initialize_with(&init::One, Reinit::Keep).unwrap();
+            params.insert(&parameter).unwrap();
+        }
+        let averages = [Average::swa(&params), Average::ema_with_warm_up(&params, 0.9).unwrap()];
+        for mut average in averages {
+            for update in 0..3 {
+                let before = COUNT.get();
+                average.update().unwrap();
+                let count = COUNT.get() - before;
+                assert!(update == 0 || count == 0, "{dtype}: {count} in update {update}");
+                average.swap(|| Ok(())).unwrap();
+            }
+        }
     }
 }
 

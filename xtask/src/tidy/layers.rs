@@ -11,7 +11,8 @@ use super::source::{Source, paths};
 
 /// The modules of `gluonic` from top to bottom, as ARCHITECTURE.md draws them.
 const LAYERS: &[&[&str]] = &[
-    &["trainer", "inspect"],
+    &["average", "watch", "inspect"],
+    &["trainer"],
     &["optim", "checkpoint"],
     &["nn", "loss", "metric"],
     &["param"],

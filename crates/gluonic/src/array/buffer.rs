@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use half::slice::HalfFloatSliceExt;
 
-use super::dtype::{DType, Element, convert, for_dtype};
+use super::dtype::{DType, Element, Scalar, convert, for_dtype};
 use super::pool;
+use crate::cpu::difference::{Difference, difference};
 use crate::cpu::pages::zeroed;
+use crate::cpu::statistics::Summary;
 
 /// A vector of one of the element types.
 #[derive(Clone, Debug)]
@@ -181,8 +183,26 @@ impl Buf {
         }))
     }
 
-    fn read_f64(&self, start: usize, out: &mut [f64]) {
-        for_dtype!(self.dtype, S => convert(&self.slice::<S>()[start..][..out.len()], out));
+    /// Reads elements as `f64`, from the one of the given number on.
+    pub(crate) fn read_f64(&self, start: usize, out: &mut [f64]) {
+        let part = start..start + out.len();
+        match self.dtype {
+            DType::F16 => self.slice::<half::f16>()[part].convert_to_f64_slice(out),
+            DType::BF16 => self.slice::<half::bf16>()[part].convert_to_f64_slice(out),
+            dtype => for_dtype!(dtype, S => convert(&self.slice::<S>()[part], out)),
+        }
+    }
+
+    /// Numbers about the elements.
+    pub(crate) fn summary(&self) -> Summary {
+        Summary::of(self.len, &|start, out| self.read_f64(start, out))
+    }
+
+    /// How far the elements are from those of another buffer of the same type and length.
+    pub(crate) fn difference(&self, other: &Buf) -> Difference {
+        for_dtype!(self.dtype, T => {
+            difference(self.slice::<T>(), other.slice(), |x| Into::<Scalar>::into(x).to_f64())
+        })
     }
 }
 
@@ -225,7 +245,7 @@ mod tests {
         let lent = |dtype, n, start| Buf::lent(dtype, n, bytes.clone(), start);
         let mut buf = Arc::new(lent(DType::F32, 2, 0).unwrap());
         assert_eq!(buf.slice::<f32>(), [2.0, 1.0]);
-        assert_eq!(lent(DType::F32, 0, 16).unwrap().slice::<f32>(), []);
+        assert!(lent(DType::F32, 0, 16).unwrap().slice::<f32>().is_empty());
         assert!(lent(DType::F32, 1, 2).is_none());
         assert!(lent(DType::F64, 1, 4).is_none());
         assert!(lent(DType::U8, 3, 14).is_none());

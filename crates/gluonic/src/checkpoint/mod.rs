@@ -54,6 +54,7 @@ mod write;
 use std::path::Path;
 
 pub use check::{CheckReport, NotFinite, Record};
+pub(crate) use checkpointer::MODEL;
 pub use checkpointer::{Checkpointer, PendingSave};
 pub use export::{ExportOptions, ExportReport};
 pub use file::Checkpoint;

@@ -19,6 +19,7 @@ pub(crate) mod pool;
 pub(crate) mod reduce;
 pub(crate) mod rnn;
 pub(crate) mod softmax;
+pub(crate) mod statistics;
 pub(crate) mod update;
 pub(crate) mod window;
 
@@ -177,6 +178,16 @@ fn in_two_chunks<S: Send, T: Send>(
     }
     let pieces = a.par_chunks_mut(a_size).zip(b.par_chunks_mut(b_size)).enumerate();
     pieces.for_each(|(i, (a, b))| on_piece(i, a, b));
+}
+
+/// How many of `items` arrays, of `elements` elements together, a thread is to be handed at once;
+/// `None` if handing them out would cost more than they do.
+pub(crate) fn share(items: usize, elements: usize) -> Option<usize> {
+    if elements < 2 * elementwise::PIECE || threads() == 1 {
+        return None;
+    }
+    let least = items * elementwise::PIECE / elements / 4;
+    Some(least.clamp(1, items.div_ceil(4 * threads()).max(1)))
 }
 
 /// The number of threads that parallel kernels may use.

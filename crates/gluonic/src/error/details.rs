@@ -42,7 +42,9 @@ pub struct Mismatch {
     pub found: Box<str>,
 }
 
-/// Why the states in a file are not those of a trainer.
+/// Why the states in a file are not those of a trainer, or averages not those of an [`Average`].
+///
+/// [`Average`]: crate::Average
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StatesProblem {
@@ -63,26 +65,29 @@ pub enum StatesProblem {
         /// Those of the file that the trainer does not have.
         extra: Names,
     },
+    /// They are averages of another kind.
+    #[error("they are averages by `{}`, expected `{}`", .0.found, .0.expected)]
+    Average(Mismatch),
     /// They are of other parameters.
     #[error("{}", others("parameter", missing, extra))]
     Parameters {
-        /// Those of the trainer that the file does not have.
+        /// Those that the file does not have.
         missing: Names,
-        /// Those of the file that the trainer does not have.
+        /// Those that only the file has.
         extra: Names,
     },
     /// A parameter has another shape.
     #[error("parameter `{name}` has shape {}, found {}", mismatch.expected, mismatch.found)]
     Shape {
-        /// The parameter, as the trainer calls it.
+        /// The parameter, by its path or name.
         name: Box<str>,
         /// Its shape, and that in the file.
         mismatch: Mismatch,
     },
-    /// The arrays of a parameter are not those that the optimizer keeps.
+    /// The arrays of a parameter are not those that there must be.
     #[error("parameter `{name}` needs the arrays {}, found {}", mismatch.expected, mismatch.found)]
     Arrays {
-        /// The parameter, as the trainer calls it.
+        /// The parameter, by its path or name.
         name: Box<str>,
         /// The arrays with their shapes.
         mismatch: Mismatch,
@@ -91,7 +96,7 @@ pub enum StatesProblem {
 
 fn others(kind: &str, missing: &[Box<str>], extra: &[Box<str>]) -> String {
     let lacks = || format!("they lack the {kind} {}", list(missing));
-    let has_no = || format!("the trainer has no {kind} {}", list(extra));
+    let has_no = || format!("there is no {kind} {} here", list(extra));
     match (missing.is_empty(), extra.is_empty()) {
         (true, _) => has_no(),
         (_, true) => lacks(),

@@ -112,6 +112,8 @@ impl Error {
                 "leave this step out, or lower the learning rate or the scale of the loss"
             }
             Error::States { problem, .. } => return problem.hint(),
+            Error::Averages { problem, .. } => return problem.hint_of_averages(),
+            Error::NoAverages => "call `update` after a step of training",
             Error::HardLinks { .. } => {
                 "a save makes a new file of this one name, and the others would keep the old \
                  values: remove this name first, or save under another one"
@@ -176,6 +178,23 @@ impl StatesProblem {
             StatesProblem::Parameters { .. } => {
                 "build the trainer as the one that was saved: `Trainer::new(&net, …)` calls \
                  parameters by path, one of a set by name"
+            }
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+}
+
+impl StatesProblem {
+    fn hint_of_averages(&self) -> Option<String> {
+        let text = match self {
+            StatesProblem::None => "write the file by `Average::save`",
+            StatesProblem::Average(kind) => {
+                return Some(format!("make it by `Average::{}`", kind.found));
+            }
+            StatesProblem::Parameters { .. } => {
+                "make it of what the saved one was made of: a block and a selection call \
+                 parameters by path, a set by name"
             }
             _ => return None,
         };

@@ -524,6 +524,17 @@ pub enum Error {
         /// What is wrong with them.
         problem: Box<StatesProblem>,
     },
+    /// The averages in a file are not those of these parameters.
+    #[error("cannot load the averages from `{}`: {problem}", path.display())]
+    Averages {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with them.
+        problem: Box<StatesProblem>,
+    },
+    /// Averages were asked for before the first update.
+    #[error("there are no averages yet: nothing has updated them")]
+    NoAverages,
 
     // Data.
     /// A data set has no sample of that number.

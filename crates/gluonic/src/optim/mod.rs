@@ -113,13 +113,13 @@ pub use registry::create;
 pub use rmsprop::RmsProp;
 pub use schedule::Schedule;
 pub use setting::Setting;
-pub(crate) use setting::{set, settings, unknown};
+pub(crate) use setting::{Any, Decay, check, read, set, settings, unknown};
 pub use sgd::Sgd;
 pub use sgld::Sgld;
 pub use signum::Signum;
 pub use state::State;
 pub use step::Step;
-pub(crate) use step::{Job, run};
+pub(crate) use step::{Job, OnUpdate, run};
 
 use crate::error::Result;
 use crate::shape::Dims;

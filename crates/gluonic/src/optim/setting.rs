@@ -54,7 +54,7 @@ impl std::fmt::Display for Setting {
 }
 
 /// What a setting may be: a name for a check.
-pub(super) trait Rule<T> {
+pub(crate) trait Rule<T> {
     const EXPECTED: &str;
 
     fn fits(value: &T) -> bool;
@@ -62,7 +62,7 @@ pub(super) trait Rule<T> {
     fn of(setting: Setting) -> Option<T>;
 }
 
-pub(super) fn check<R: Rule<T>, T: Into<Setting> + Copy>(
+pub(crate) fn check<R: Rule<T>, T: Into<Setting> + Copy>(
     setting: &'static str,
     value: T,
 ) -> Result<T> {
@@ -74,7 +74,7 @@ pub(super) fn check<R: Rule<T>, T: Into<Setting> + Copy>(
 }
 
 /// As [`check`], of a value that comes from outside.
-pub(super) fn read<R: Rule<T>, T: Into<Setting> + Copy>(
+pub(crate) fn read<R: Rule<T>, T: Into<Setting> + Copy>(
     setting: &'static str,
     value: Setting,
 ) -> Result<T> {
@@ -89,7 +89,7 @@ macro_rules! numbers {
     ($($(#[$meta:meta])* $name:ident, $expected:literal, $fits:expr;)*) => {$(
         $(#[$meta])*
         #[derive(Debug)]
-        pub(super) enum $name {}
+        pub(crate) enum $name {}
 
         impl Rule<f64> for $name {
             const EXPECTED: &str = $expected;
@@ -135,7 +135,7 @@ numbers! {
 
 /// A setting that cannot be wrong.
 #[derive(Debug)]
-pub(super) enum Any {}
+pub(crate) enum Any {}
 
 impl Rule<bool> for Any {
     const EXPECTED: &str = "true or false";

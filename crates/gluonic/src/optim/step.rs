@@ -9,8 +9,7 @@ use smallvec::SmallVec;
 use super::{Optimizer, State};
 use crate::array::{Buf, Cell, Compute, DType, Edit, NdArray, Rows, View, for_float};
 use crate::autograd::Track;
-use crate::cpu::elementwise::PIECE;
-use crate::cpu::threads;
+use crate::cpu::share;
 use crate::cpu::update::{self as kernel, OnPiece, Reading, Slices, Sums, each_as_f64};
 use crate::error::Result;
 use crate::param::{Parameter, Training};
@@ -31,6 +30,9 @@ pub(crate) struct Job {
     pub(crate) prepared: f64,
 }
 
+/// Is told of each update: the number of the parameter, its value before and after.
+pub(crate) type OnUpdate<'a> = dyn Fn(usize, &Buf, &Buf) + Sync + 'a;
+
 /// Carries out jobs, each for the parameter and the state of its number and by the optimizer of its
 /// group: small ones side by side on all threads, the elements of large ones too.
 pub(crate) fn run(
@@ -38,20 +40,34 @@ pub(crate) fn run(
     parameters: &[Parameter],
     states: &mut [State],
     jobs: &[Option<Job>],
+    on_update: Option<&OnUpdate<'_>>,
 ) -> Result<()> {
-    let work = |((parameter, state), job): ((&Parameter, &mut State), &Option<Job>)| {
-        let Some(job) = job else { return Ok(()) };
-        update(optimizers[job.group], parameter, state, job)
-            .map_err(|error| error.at(parameter.name()))
-    };
-    let elements: usize = jobs.iter().flatten().map(|job| job.training.cell.len()).sum();
-    if elements < 2 * PIECE || threads() == 1 {
-        return parameters.iter().zip(states).zip(jobs).try_for_each(work);
+    let work =
+        |(i, ((parameter, state), job)): (usize, ((&Parameter, &mut State), &Option<Job>))| {
+            let Some(job) = job else { return Ok(()) };
+            let done = match on_update {
+                None => update(optimizers[job.group], parameter, state, job),
+                Some(on_update) => {
+                    // Held on to, the value itself would have to be copied by the optimizer.
+                    let cell = &job.training.cell;
+                    let before = cell.snapshot().map(|buf| buf.copy());
+                    before.and_then(|before| {
+                        update(optimizers[job.group], parameter, state, job)?;
+                        on_update(i, &before, &*cell.snapshot()?);
+                        Ok(())
+                    })
+                }
+            };
+            done.map_err(|error| error.at(parameter.name()))
+        };
+    let elements = jobs.iter().flatten().map(|job| job.training.cell.len()).sum();
+    match share(jobs.len(), elements) {
+        None => parameters.iter().zip(states).zip(jobs).enumerate().try_for_each(work),
+        Some(least) => {
+            let items = parameters.par_iter().zip(states).zip(jobs).enumerate();
+            items.with_min_len(least).try_for_each(work)
+        }
     }
-    // Not so few at a time that handing them out costs more than they do.
-    let least = (jobs.len() * PIECE / elements / 4).clamp(1, jobs.len().div_ceil(4 * threads()));
-    let items = parameters.par_iter().zip(states).zip(jobs);
-    items.with_min_len(least).try_for_each(work)
 }
 
 fn update(

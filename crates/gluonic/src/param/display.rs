@@ -4,9 +4,9 @@ use std::fmt;
 
 use super::parameter::Parameter;
 use super::state::{Kind, Provenance};
-use crate::array::NdArray;
+use crate::array::{Buf, NdArray};
 use crate::autograd::GradReq;
-use crate::error::Result;
+use crate::cpu::statistics::{Summary, histogram};
 
 impl fmt::Display for Parameter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,82 +63,45 @@ impl Parameter {
     }
 }
 
-/// The numbers that one line has room for.
-pub(crate) struct Summary {
-    pub(crate) min: f64,
-    pub(crate) max: f64,
-    pub(crate) mean: f64,
-    pub(crate) std: f64,
-    pub(crate) zeros: usize,
-    pub(crate) not_finite: usize,
-    /// A histogram of the finite values, from `min` to `max`.
-    pub(crate) spark: String,
-}
-
-pub(crate) fn summarize(values: &[f64]) -> Summary {
+/// A histogram of the finite values, from the smallest to the largest.
+fn spark(buf: &Buf, summary: &Summary) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     const BINS: usize = 16;
-    let finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
-    let n = finite.len() as f64;
-    let mean = finite.iter().sum::<f64>() / n;
-    let variance = finite.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n;
-    let min = finite.iter().copied().fold(f64::NAN, f64::min);
-    let max = finite.iter().copied().fold(f64::NAN, f64::max);
-    let mut counts = [0usize; BINS];
-    for value in &finite {
-        let place = if max > min { (value - min) / (max - min) } else { 0.5 };
-        counts[((place * BINS as f64) as usize).min(BINS - 1)] += 1;
-    }
+    let range = (summary.min, summary.max);
+    let counts = histogram(buf.len(), &|start, out| buf.read_f64(start, out), range, BINS);
     let highest = counts.iter().copied().max().unwrap_or(0).max(1);
     let bar = |&count: &usize| match count {
         0 => ' ',
         count => BARS[(count * (BARS.len() - 1)).div_ceil(highest)],
     };
-    Summary {
-        min,
-        max,
-        mean,
-        std: variance.sqrt(),
-        zeros: values.iter().filter(|value| **value == 0.0).count(),
-        not_finite: values.len() - finite.len(),
-        spark: counts.iter().map(bar).collect(),
-    }
+    counts.iter().map(bar).collect()
 }
 
 fn fmt_array(f: &mut fmt::Formatter<'_>, label: &str, array: &NdArray) -> fmt::Result {
-    let shown = array.to_f64_vec().and_then(|values| Ok((values, preview(array)?)));
-    let Ok((values, preview)) = shown else {
+    let Ok(buf) = array.cell.snapshot() else {
         return write!(f, "\n  {label:<12} being edited");
     };
-    write!(f, "\n  {label:<12} {preview}")?;
-    if values.is_empty() {
+    write!(f, "\n  {label:<12} {}", preview(&buf))?;
+    if buf.len() == 0 {
         return Ok(());
     }
-    let Summary { min, max, mean, std, zeros, not_finite, spark } = summarize(&values);
+    let summary = buf.summary();
+    let Summary { count, min, max, mean, zeros, .. } = summary;
+    let std = summary.std();
     write!(f, "\n               min {min:.4}, mean {mean:.4}, max {max:.4}, std {std:.4}")?;
-    write!(f, "\n               [{spark}] zeros {zeros} of {}", values.len())?;
-    if not_finite > 0 {
-        write!(f, ", NaN or infinite {not_finite}")?;
+    write!(f, "\n               [{}] zeros {zeros} of {count}", spark(&buf, &summary))?;
+    if summary.finite() < count {
+        write!(f, ", NaN or infinite {}", count - summary.finite())?;
     }
     Ok(())
 }
 
 /// The first few values on one line.
-fn preview(array: &NdArray) -> Result<String> {
-    let values = array.to_f64_vec()?;
-    let shown: Vec<String> = values.iter().take(6).map(|value| format!("{value:.4}")).collect();
-    let more = if values.len() > 6 { ", …" } else { "" };
-    Ok(format!("[{}{more}]", shown.join(", ")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_summary_survives_nan_infinity_and_constants() {
-        let summary = summarize(&[1.0, f64::NAN, f64::INFINITY, 1.0]);
-        assert_eq!((summary.min, summary.max, summary.not_finite), (1.0, 1.0, 2));
-        assert_eq!(summarize(&[]).spark.trim(), "");
-    }
+fn preview(buf: &Buf) -> String {
+    let mut values = [0.0; 6];
+    let values = &mut values[..buf.len().min(6)];
+    buf.read_f64(0, values);
+    let shown: Vec<String> = values.iter().map(|value| format!("{value:.4}")).collect();
+    let more = if buf.len() > 6 { ", …" } else { "" };
+    format!("[{}{more}]", shown.join(", "))
 }

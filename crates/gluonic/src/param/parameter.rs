@@ -6,7 +6,7 @@ use super::entries::hash_of;
 use super::infer::{note_use, stand_in};
 use super::spec::ParamSpec;
 use super::state::{Group, Kind, Life, Origin, Plan, Provenance, Ready, State};
-use crate::array::{DType, Element, NdArray, View, shapes_only};
+use crate::array::{Cell, DType, Element, NdArray, View, shapes_only};
 use crate::autograd::{GradReq, Slot, Track};
 use crate::error::{Error, Result, UnknownShape};
 use crate::init::{CloneInitializer, Initializer};
@@ -303,6 +303,15 @@ impl Parameter {
     pub fn grad(&self) -> Result<NdArray> {
         let (slot, dims) = self.own_slot()?;
         Ok(NdArray::on(slot.cell.clone(), View::new(dims), Track::None))
+    }
+
+    /// The value's place and sizes, or why there is none.
+    pub(crate) fn own_value(&self) -> Result<(Arc<Cell>, Dims)> {
+        let state = self.state();
+        match &state.life {
+            Life::Ready(Ready { cell, dims, .. }) => Ok((cell.clone(), dims.clone())),
+            _ => Err(self.missing(state)),
+        }
     }
 
     /// The gradient's place and sizes, or why there is none.

@@ -15,8 +15,8 @@ use super::initialize::Staged;
 use super::parameter::Parameter;
 use super::state::Origin;
 use super::table;
-use crate::array::{Buf, DType, NdArray, Scalar, for_dtype};
-use crate::cpu::difference::{Difference, difference};
+use crate::array::{Buf, DType, NdArray};
+use crate::cpu::difference::Difference;
 use crate::error::{Error, Result};
 use crate::name::ParamPath;
 use crate::shape::{Dims, Shape};
@@ -259,9 +259,7 @@ fn compare(one: &Kept, two: &Kept) -> Option<Change> {
     if one.buf.dtype() != two.buf.dtype() {
         return Some(Change::DType { from: one.buf.dtype(), to: two.buf.dtype() });
     }
-    let Difference { changed, max_abs, squares, size_squares } = for_dtype!(one.buf.dtype(), T => {
-        difference(one.buf.slice::<T>(), two.buf.slice(), |x| Into::<Scalar>::into(x).to_f64())
-    });
+    let Difference { changed, max_abs, squares, size_squares } = one.buf.difference(&two.buf);
     let (norm, size) = (squares.sqrt(), size_squares.sqrt());
     (changed > 0).then(|| Change::Values {
         changed,

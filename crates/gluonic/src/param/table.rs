@@ -22,3 +22,15 @@ pub(crate) fn write(f: &mut fmt::Formatter<'_>, rows: &[Vec<String>]) -> fmt::Re
     }
     Ok(())
 }
+
+/// Four decimals, or as many digits with an exponent where those would say nothing.
+pub(crate) fn number(value: f64) -> String {
+    let size = value.abs();
+    if value.is_nan() {
+        "-".to_owned()
+    } else if size == 0.0 || (1e-3..1e7).contains(&size) {
+        format!("{value:.4}")
+    } else {
+        format!("{value:.3e}")
+    }
+}

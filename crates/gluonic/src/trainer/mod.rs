@@ -1,10 +1,11 @@
 //! Steps of training: gradients in, changed parameters out.
 
 mod group;
-mod saved;
+pub(crate) mod saved;
 mod states;
 
 pub use group::Group;
+pub(crate) use saved::SavedArrays;
 pub use states::TrainerStates;
 
 use rayon::prelude::*;
@@ -13,7 +14,7 @@ use smallvec::SmallVec;
 use crate::autograd::GradReq;
 use crate::checkpoint::HasParameters;
 use crate::error::{Error, Result};
-use crate::optim::{self, Job, Optimizer, State};
+use crate::optim::{self, Job, OnUpdate, Optimizer, State};
 use crate::param::Parameter;
 use crate::suggest::nearest;
 
@@ -254,7 +255,7 @@ impl Trainer {
     /// no value; [`Error::StaleGradients`], naming all, if a gradient was not written since the
     /// last step. Then nothing has changed.
     pub fn step(&mut self, batch_size: usize) -> Result<()> {
-        self.step_with(batch_size, false)
+        self.step_with(batch_size, false, None)
     }
 
     /// As [`Trainer::step`], leaving those parameters as they are of which the gradient was not
@@ -264,10 +265,15 @@ impl Trainer {
     /// As [`Trainer::step`], but for stale gradients.
     #[doc(alias = "ignore_stale_grad")]
     pub fn step_ignoring_stale(&mut self, batch_size: usize) -> Result<()> {
-        self.step_with(batch_size, true)
+        self.step_with(batch_size, true, None)
     }
 
-    fn step_with(&mut self, batch_size: usize, ignore_stale: bool) -> Result<()> {
+    pub(crate) fn step_with(
+        &mut self,
+        batch_size: usize,
+        ignore_stale: bool,
+        on_update: Option<&OnUpdate<'_>>,
+    ) -> Result<()> {
         if batch_size == 0 {
             let (setting, expected) = ("batch_size", "1 or more");
             return Err(Error::Setting { setting, expected, found: "0".into() });
@@ -283,7 +289,8 @@ impl Trainer {
             self.groups.iter_mut().for_each(Group::finish);
             let optimizers: SmallVec<[&dyn Optimizer; 8]> =
                 self.groups.iter().map(Group::optimizer).collect();
-            optim::run(&optimizers, &self.parameters, &mut self.states, &self.jobs)
+            let (parameters, states) = (&self.parameters, &mut self.states);
+            optim::run(&optimizers, parameters, states, &self.jobs, on_update)
         });
         // The values are not to be held on to.
         self.jobs.clear();

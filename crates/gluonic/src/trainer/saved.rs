@@ -1,42 +1,66 @@
 //! What a file of states says beside its tensors, as JSON.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
+use crate::array::NdArray;
+use crate::checkpoint::save_arrays;
+use crate::error::{Mismatch, Names, Result, StatesProblem, UnknownShape};
 use crate::optim::Setting;
+use crate::param::Parameter;
+use crate::shape::{Dims, Shape};
+
+/// What is written to a file of states: of a trainer, or of averages.
+#[derive(Clone, Debug)]
+pub(crate) struct SavedArrays {
+    pub(crate) tensors: Vec<(Box<str>, NdArray)>,
+    /// The key of the metadata, and what is there: [`Saved::text`].
+    pub(crate) metadata: (&'static str, String),
+}
+
+impl SavedArrays {
+    pub(crate) fn save(&self, file: &Path) -> Result<()> {
+        let (key, text) = &self.metadata;
+        save_arrays(file, &self.tensors, &IndexMap::from([((*key).to_owned(), text.clone())]))
+    }
+}
 
 /// Everything but the tensors.
-pub(super) struct Saved {
-    pub(super) groups: IndexMap<String, SavedGroup>,
-    pub(super) rescale_grad: f64,
-    pub(super) num_update: u64,
-    pub(super) parameters: IndexMap<String, SavedState>,
+pub(crate) struct Saved {
+    pub(crate) groups: IndexMap<String, SavedGroup>,
+    pub(crate) rescale_grad: f64,
+    pub(crate) num_update: u64,
+    pub(crate) parameters: IndexMap<String, SavedState>,
 }
 
 /// What is said of one group of parameters.
-pub(super) struct SavedGroup {
-    pub(super) optimizer: String,
-    pub(super) settings: IndexMap<String, Setting>,
-    pub(super) last_lr: Option<f64>,
+pub(crate) struct SavedGroup {
+    /// The name of the optimizer, or of the kind of average.
+    pub(crate) rule: String,
+    pub(crate) settings: IndexMap<String, Setting>,
+    pub(crate) last_lr: Option<f64>,
 }
 
 /// What is said of one parameter.
-pub(super) struct SavedState {
-    pub(super) updates: u64,
+pub(crate) struct SavedState {
+    pub(crate) updates: u64,
     /// The sizes of the parameter, if it had a value.
-    pub(super) shape: Option<Vec<usize>>,
+    pub(crate) shape: Option<Vec<usize>>,
     /// The names of the arrays; `None` before the first update.
-    pub(super) arrays: Option<Vec<String>>,
-    pub(super) master: bool,
+    pub(crate) arrays: Option<Vec<String>>,
+    pub(crate) master: bool,
 }
 
 impl Saved {
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let groups = self.groups.iter().map(|(name, group)| {
-            let SavedGroup { optimizer, settings, last_lr } = group;
+            let SavedGroup { rule, settings, last_lr } = group;
             let settings = settings.iter().map(|(name, value)| (name.clone(), setting(*value)));
             let settings = settings.collect::<Map<_, _>>();
-            let group = json!({"optimizer": optimizer, "settings": settings, "last_lr": last_lr});
+            let group = json!({"rule": rule, "settings": settings, "last_lr": last_lr});
             (name.clone(), group)
         });
         let parameters = self.parameters.iter().map(|(key, state)| {
@@ -55,7 +79,7 @@ impl Saved {
     }
 
     /// Reads what [`Saved::text`] has written; else tells what is wrong.
-    pub(super) fn parse(text: &str) -> Result<Saved, String> {
+    pub(crate) fn parse(text: &str) -> Result<Saved, String> {
         let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let field = |name: &str| value.get(name).ok_or_else(|| format!("`{name}` is missing"));
         let groups = entries(field("groups")?, "groups")?.iter();
@@ -69,6 +93,34 @@ impl Saved {
             parameters: parameters.collect::<Result<_, String>>()?,
         })
     }
+
+    /// Whether it is of these parameters.
+    pub(crate) fn compare<'p>(
+        &self,
+        own: impl Iterator<Item = (&'p str, &'p Parameter)>,
+    ) -> Result<(), StatesProblem> {
+        let own: BTreeMap<&str, &Parameter> = own.collect();
+        let missing = own.keys().filter(|key| !self.parameters.contains_key(**key));
+        let missing: Names = missing.map(|key| (*key).into()).collect();
+        let extra = self.parameters.keys().filter(|key| !own.contains_key(key.as_str()));
+        let extra: Names = extra.map(|key| key.as_str().into()).collect();
+        if !missing.is_empty() || !extra.is_empty() {
+            return Err(StatesProblem::Parameters { missing, extra });
+        }
+        for (key, state) in &self.parameters {
+            let Some(dims) = &state.shape else { continue };
+            let found = Shape::from(&Dims::from(dims.clone()));
+            // A shape that is not known yet could turn out to be another one.
+            let shape = own[key.as_str()].shape();
+            if shape.as_ref() != Some(&found) {
+                let expected = UnknownShape(shape).to_string().into();
+                let found = found.to_string().into();
+                let (name, mismatch) = (key.as_str().into(), Mismatch { expected, found });
+                return Err(StatesProblem::Shape { name, mismatch });
+            }
+        }
+        Ok(())
+    }
 }
 
 impl SavedGroup {
@@ -80,7 +132,7 @@ impl SavedGroup {
             Ok((name.clone(), setting_of(value).ok_or_else(wrong)?))
         });
         Ok(SavedGroup {
-            optimizer: field("optimizer")?.as_str().ok_or("`optimizer` is no text")?.to_owned(),
+            rule: field("rule")?.as_str().ok_or("`rule` is no text")?.to_owned(),
             settings: settings.collect::<Result<_, String>>()?,
             last_lr: field("last_lr")?.as_f64(),
         })

@@ -3,19 +3,18 @@
 //! The file is a `.safetensors` file. Its tensors are the arrays of the states,
 //! `0.weight.momentum`; its metadata holds, under `gluonic.optimizer`, everything else as JSON.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::path::Path;
 
 use indexmap::IndexMap;
 
-use super::saved::{Saved, SavedGroup, SavedState};
+use super::saved::{Saved, SavedArrays, SavedGroup, SavedState};
 use super::{Group, Trainer};
 use crate::array::{DType, NdArray};
-use crate::checkpoint::{Checkpoint, save_arrays};
-use crate::error::{Error, Mismatch, Names, Result, StatesProblem, UnknownShape};
+use crate::checkpoint::Checkpoint;
+use crate::error::{Error, Mismatch, Names, Result, StatesProblem};
 use crate::optim::{State, set, settings};
-use crate::param::Parameter;
-use crate::shape::{Dims, Shape};
+use crate::shape::Dims;
 
 /// The key of the metadata.
 const OPTIMIZER: &str = "gluonic.optimizer";
@@ -85,7 +84,7 @@ impl Trainer {
         let groups = self.groups.iter().map(|group| {
             let settings = settings(group.optimizer()).into_iter();
             let saved = SavedGroup {
-                optimizer: group.optimizer().name().to_owned(),
+                rule: group.optimizer().name().to_owned(),
                 settings: settings.map(|(name, value)| (name.to_owned(), value)).collect(),
                 last_lr: group.last_lr,
             };
@@ -97,7 +96,7 @@ impl Trainer {
             num_update: self.num_update,
             parameters,
         };
-        Ok(TrainerStates { tensors, text: saved.text() })
+        Ok(TrainerStates(SavedArrays { tensors, metadata: (OPTIMIZER, saved.text()) }))
     }
 
     /// Takes everything over that [`Trainer::save_states`] has written: all of it, or nothing. So
@@ -114,6 +113,12 @@ impl Trainer {
     /// # Source
     /// MXNet 1.9.1, `gluon/trainer.py`, `Trainer.load_states`.
     pub fn load_states(&mut self, file: impl AsRef<Path>) -> Result<()> {
+        let read = self.read_states(file.as_ref())?;
+        self.take_states(read)
+    }
+
+    /// Everything of loading states that can fail. Changes nothing.
+    pub(crate) fn read_states(&mut self, file: &Path) -> Result<ReadStates> {
         let checkpoint = Checkpoint::open(file)?;
         let fail = |problem| Error::States {
             path: checkpoint.file().to_owned(),
@@ -122,28 +127,40 @@ impl Trainer {
         let text = checkpoint.metadata().get(OPTIMIZER).ok_or(StatesProblem::None).map_err(fail)?;
         let saved = Saved::parse(text).map_err(|text| fail(StatesProblem::Text(text.into())))?;
         self.compare(&saved).map_err(fail)?;
+        // The settings decide about the arrays that there must be.
         let before: Vec<_> = self.groups.iter().map(|group| settings(group.optimizer())).collect();
-        let staged = self.stage(&saved, &checkpoint);
-        let staged = match staged {
-            Ok(staged) => staged,
-            Err(error) => {
-                for (group, settings) in self.groups.iter_mut().zip(before) {
-                    for (name, value) in settings {
-                        // It had this value.
-                        set(&mut *group.optimizer, name, value).ok();
-                    }
-                }
-                return Err(match error {
-                    Problem::Of(problem) => fail(problem),
-                    Problem::Error(error) => error,
-                });
+        let states = self.set_all(&saved).map_err(Problem::Error);
+        let states = states.and_then(|()| self.stage(&saved, &checkpoint));
+        for (group, settings) in self.groups.iter_mut().zip(before) {
+            for (name, value) in settings {
+                // It had this value.
+                set(&mut *group.optimizer, name, value).ok();
             }
-        };
-        self.states = staged;
+        }
+        match states {
+            Ok(states) => Ok(ReadStates { saved, states }),
+            Err(Problem::Of(problem)) => Err(fail(problem)),
+            Err(Problem::Error(error)) => Err(error),
+        }
+    }
+
+    /// Takes states over that [`Trainer::read_states`] has found right.
+    pub(crate) fn take_states(&mut self, ReadStates { saved, states }: ReadStates) -> Result<()> {
+        self.set_all(&saved)?;
+        self.states = states;
         self.rescale = saved.rescale_grad;
         self.num_update = saved.num_update;
         for group in &mut self.groups {
             group.last_lr = saved.groups[group.name()].last_lr;
+        }
+        Ok(())
+    }
+
+    fn set_all(&mut self, saved: &Saved) -> Result<()> {
+        for group in &mut self.groups {
+            for (name, value) in &saved.groups[group.name()].settings {
+                set(&mut *group.optimizer, name, *value)?;
+            }
         }
         Ok(())
     }
@@ -158,9 +175,9 @@ impl Trainer {
         let same = self.groups.iter();
         let same = same.filter_map(|group| Some((group, saved.groups.get(group.name())?)));
         for (group, saved) in only.into_iter().chain(same) {
-            if saved.optimizer != group.optimizer().name() {
+            if saved.rule != group.optimizer().name() {
                 let expected = group.optimizer().name().into();
-                let found = saved.optimizer.as_str().into();
+                let found = saved.rule.as_str().into();
                 return Err(StatesProblem::Optimizer(Mismatch { expected, found }));
             }
         }
@@ -169,36 +186,11 @@ impl Trainer {
         {
             return Err(StatesProblem::Groups { missing, extra });
         }
-        if let Some((missing, extra)) =
-            differ(self.keys.iter().map(|key| &**key), saved.parameters.keys())
-        {
-            return Err(StatesProblem::Parameters { missing, extra });
-        }
-        let own: BTreeMap<&str, &Parameter> =
-            self.keys.iter().map(|key| &**key).zip(&self.parameters).collect();
-        for (key, state) in &saved.parameters {
-            let Some(dims) = &state.shape else { continue };
-            let found = Shape::from(&Dims::from(dims.clone()));
-            // A shape that is not known yet could turn out to be another one.
-            let shape = own[key.as_str()].shape();
-            if shape.as_ref() != Some(&found) {
-                let expected = UnknownShape(shape).to_string().into();
-                let found = found.to_string().into();
-                let (name, mismatch) = (key.as_str().into(), Mismatch { expected, found });
-                return Err(StatesProblem::Shape { name, mismatch });
-            }
-        }
-        Ok(())
+        saved.compare(self.keys.iter().map(|key| &**key).zip(&self.parameters))
     }
 
-    /// The states of all parameters, in their order. Changes the settings of the optimizers, which
-    /// decide about the arrays that there must be.
-    fn stage(&mut self, saved: &Saved, checkpoint: &Checkpoint) -> Result<Vec<State>, Problem> {
-        for group in &mut self.groups {
-            for (name, value) in &saved.groups[group.name()].settings {
-                set(&mut *group.optimizer, name, *value).map_err(Problem::Error)?;
-            }
-        }
+    /// The states of all parameters, in their order.
+    fn stage(&self, saved: &Saved, checkpoint: &Checkpoint) -> Result<Vec<State>, Problem> {
         let tensors = checkpoint.to_arrays().map_err(Problem::Error)?;
         let states = self.keys.iter().zip(&self.places).map(|(key, place)| {
             let state = &saved.parameters[&**key];
@@ -224,11 +216,7 @@ impl Trainer {
 
 /// Everything that a trainer remembered at one moment: see [`Trainer::states`].
 #[derive(Clone, Debug)]
-pub struct TrainerStates {
-    tensors: Vec<(Box<str>, NdArray)>,
-    /// Everything else, as JSON.
-    text: String,
-}
+pub struct TrainerStates(SavedArrays);
 
 impl TrainerStates {
     /// Writes it to a file, for [`Trainer::load_states`].
@@ -236,9 +224,18 @@ impl TrainerStates {
     /// # Errors
     /// [`Error::Io`] if the file cannot be written. Then the old file is as before.
     pub fn save(&self, file: impl AsRef<Path>) -> Result<()> {
-        let metadata = IndexMap::from([(OPTIMIZER.to_owned(), self.text.clone())]);
-        save_arrays(file.as_ref(), &self.tensors, &metadata)
+        self.0.save(file.as_ref())
     }
+
+    pub(crate) fn into_arrays(self) -> SavedArrays {
+        self.0
+    }
+}
+
+/// States that fit a trainer.
+pub(crate) struct ReadStates {
+    saved: Saved,
+    states: Vec<State>,
 }
 
 /// An array that keeps the present value.

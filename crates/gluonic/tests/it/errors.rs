@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use gluonic::Average;
 use gluonic::autograd::{Backward, Function, apply, record};
 use gluonic::checkpoint::rename::{RenameRules, TensorInfo};
 use gluonic::checkpoint::{Checkpointer, ExportOptions};
@@ -637,7 +638,7 @@ fn errors_of_states() {
     ");
     let layer = Trainer::new(&ready_layer(), Adam::default()).unwrap();
     assert_snapshot!(told(&layer), @r"
-    cannot load the states of the optimizer from `net.states`: they lack the parameter `fc_weight`, and the trainer has no parameter `bias`, `weight`
+    cannot load the states of the optimizer from `net.states`: they lack the parameter `fc_weight`, and there is no parameter `bias`, `weight` here
     hint: build the trainer as the one that was saved: `Trainer::new(&net, …)` calls parameters by path, one of a set by name
     ");
     let grouped = [Group::rest(Adam::default()).named("all")];
@@ -645,7 +646,7 @@ fn errors_of_states() {
     params.insert(&ready()).unwrap();
     let grouped = Trainer::grouped(&params, grouped).unwrap();
     assert_snapshot!(told(&grouped), @r"
-    cannot load the states of the optimizer from `net.states`: they lack the group `rest`, and the trainer has no group `all`
+    cannot load the states of the optimizer from `net.states`: they lack the group `rest`, and there is no group `all` here
     hint: build the trainer with the groups of the file
     ");
     let larger = Parameter::new("fc_weight", (2, 4));
@@ -695,6 +696,32 @@ fn errors_of_data() {
     assert_snapshot!(text.replace(&format!("{}/", folder.path().display()), ""), @r"
     cannot read `x`: elements at byte 8: expected 9 bytes, found 1 byte
     hint: fetch the file again, or compare its size with the original
+    ");
+}
+
+#[test]
+fn errors_of_averages() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("net.average");
+    let layer = ready_layer();
+    let mut average = Average::ema(&layer, 0.5).unwrap();
+    assert_snapshot!(told("NoAverages", average.copy_to_parameters()), @r"
+    there are no averages yet: nothing has updated them
+    hint: call `update` after a step of training
+    ");
+    let mut told = |other: &Average| {
+        other.save(&file).unwrap();
+        let text = told("Averages", average.load(&file));
+        text.replace(&format!("{}/", folder.path().display()), "")
+    };
+    assert_snapshot!(told(&Average::swa(&layer)), @r"
+    cannot load the averages from `net.average`: they are averages by `swa`, expected `ema`
+    hint: make it by `Average::swa`
+    ");
+    let of_set = Average::ema(&layer.collect_params().unwrap(), 0.5).unwrap();
+    assert_snapshot!(told(&of_set), @r"
+    cannot load the averages from `net.average`: they lack the parameter `bias`, `weight`, and there is no parameter `dense0_weight`, `dense0_bias` here
+    hint: make it of what the saved one was made of: a block and a selection call parameters by path, a set by name
     ");
 }
 

@@ -4,6 +4,7 @@
 mod activations;
 mod attacks;
 mod attention;
+mod averages;
 mod bounds;
 mod chains;
 mod checkpoint;
@@ -65,3 +66,4 @@ mod summary;
 mod support;
 mod threads;
 mod training;
+mod watch;

@@ -130,7 +130,7 @@ fn states_that_do_not_fit_are_refused_and_change_nothing() -> Result<()> {
     for (name, problem) in [
         ("sgd", "they are of the optimizer `sgd`, the trainer's is `adam`"),
         ("shape", "parameter `w` has shape (3,), found (4,)"),
-        ("other", "they lack the parameter `w`, and the trainer has no parameter `v`"),
+        ("other", "they lack the parameter `w`, and there is no parameter `v` here"),
         ("weights.safetensors", "it holds none"),
     ] {
         let refused = error(trainer.load_states(file(name)));

@@ -22,7 +22,7 @@ use crate::param::Snapshot;
 use crate::storage::{Disk, Lock};
 
 /// The file of a step's parameters.
-const MODEL: &str = "model.safetensors";
+pub(crate) const MODEL: &str = "model.safetensors";
 
 /// Saves the steps of a training run into a folder, and finds the latest again.
 ///

@@ -3,6 +3,7 @@
 //! A formula sees a run of elements, whose cut it cannot notice; [`update`] lends it the runs.
 
 mod adaptive;
+mod average;
 mod factored;
 mod layerwise;
 mod leader;
@@ -12,6 +13,7 @@ mod pieces;
 pub(crate) use adaptive::{
     Adam, adadelta, adagrad, adam, adamax, adamw, nadam, rmsprop, rmsprop_centered,
 };
+pub(crate) use average::follow;
 pub(crate) use factored::{
     Factored, each_run, factored_step, factored_sums, follow_means, follow_squares,
 };

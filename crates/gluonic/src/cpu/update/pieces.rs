@@ -11,7 +11,7 @@ use super::super::elementwise::PIECE;
 use super::super::{Float, threads};
 
 /// Elements of a half type that are widened at once.
-const BLOCK: usize = 512;
+pub(super) const BLOCK: usize = 512;
 
 /// What an update reads and writes, all of one length.
 #[derive(Debug)]
