@@ -59,6 +59,7 @@ pub mod ops;
 pub mod optim;
 pub mod param;
 pub mod random;
+pub mod run;
 mod shape;
 #[doc(hidden)]
 pub mod storage;
@@ -73,6 +74,7 @@ pub use gluonic_derive::Block;
 pub use init::Reinit;
 pub use nn::{Block, BlockExt};
 pub use param::{ParamSpec, Parameter, ParameterDict, Selection, Selector, Snapshot};
+pub use run::Run;
 pub use shape::{Dims, Shape};
 pub use trainer::{Group, Trainer, TrainerStates};
 pub use watch::Watch;
@@ -80,7 +82,9 @@ pub use watch::Watch;
 /// What most programs use.
 pub mod prelude {
     pub use crate::autograd::{self, GradReq};
-    pub use crate::checkpoint::{Checkpoint, LoadOptions, LoadPolicy, SaveLoad, SaveOptions};
+    pub use crate::checkpoint::{
+        Checkpoint, Checkpointer, LoadOptions, LoadPolicy, SaveLoad, SaveOptions,
+    };
     pub use crate::data::{ArrayDataset, DataLoader, Dataset, DatasetExt};
     pub use crate::init::{self, Initializer};
     pub use crate::loss::{L1Loss, L2Loss, SigmoidBinaryCrossEntropyLoss, SoftmaxCrossEntropyLoss};
@@ -98,7 +102,7 @@ pub mod prelude {
     pub use crate::param::InitOptions;
     pub use crate::{
         Block, DType, Dims, Error, Group, NdArray, ParamSpec, Parameter, ParameterDict, Reinit,
-        Result, Selection, Selector, Shape, Snapshot, Trainer, data, name, ops, random, s,
+        Result, Run, Selection, Selector, Shape, Snapshot, Trainer, data, name, ops, random, s,
         sequential,
     };
 }

@@ -60,6 +60,7 @@ pub use mnist::{Split, mnist};
 pub use position::Position;
 pub use sample::{Batch, Sample};
 pub use sampler::{FilterSampler, RandomSampler, Sampler, SequentialSampler};
+pub(crate) use shuffled::order_draws;
 pub use shuffled::shuffled_batches;
 pub use simple::{FnDataset, SimpleDataset};
 

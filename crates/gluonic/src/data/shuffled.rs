@@ -8,6 +8,11 @@ thread_local! {
     static ORDER: Draws = Draws::new("batches");
 }
 
+/// The draws of this thread's orders.
+pub(crate) fn order_draws() -> Draws {
+    ORDER.with(Clone::clone)
+}
+
 /// The numbers of the samples of one epoch, shuffled and cut into batches; the last batch is
 /// shorter if they do not come out even. For data in memory; a [`DataLoader`](super::DataLoader)
 /// does more.

@@ -105,6 +105,9 @@ impl Error {
             Error::StaleGradients { .. } => {
                 "use all parameters in the forward, or call `step_ignoring_stale`"
             }
+            Error::Resume { .. } => {
+                "build model, data and averages as in the run that was saved by `Run::save`"
+            }
             Error::Grouping(error) => return error.hint(),
             Error::SeveralGroups { .. } => "say which: `trainer.group_mut(name)?`",
             Error::Scheduled => "change the schedule, or build the optimizer without one",

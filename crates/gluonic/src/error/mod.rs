@@ -516,6 +516,14 @@ pub enum Error {
         /// The parameters.
         names: Names,
     },
+    /// A saved run is not the one that is to go on from it.
+    #[error("cannot resume from `{}`: {problem}", path.display())]
+    Resume {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: Box<str>,
+    },
     /// The states in a file are not those of a trainer.
     #[error("cannot load the states of the optimizer from `{}`: {problem}", path.display())]
     States {

@@ -65,7 +65,7 @@ pub use transformer::{
     FeedForwardActivation, TransformerEncoder, TransformerEncoderConfig, TransformerEncoderLayer,
 };
 pub use walk::Walk;
-pub(crate) use walk::walk;
+pub(crate) use walk::{draws, walk};
 
 use crate::array::NdArray;
 use crate::error::Result;
