@@ -131,13 +131,11 @@ impl Average {
                 Some(dims) => Dims::from(dims.clone()),
             };
             let array = tensors.get(&*format!("{key}.{AVERAGE}"));
-            match array.filter(|array| array.dims() == &dims) {
-                Some(array) => Ok(Some(Kept { buf: array.cell.snapshot()?, dims })),
-                None => {
-                    let found = array.map_or("none".to_owned(), |array| array.dims().to_string());
-                    Err(fail(lacks(key, &found)))
-                }
-            }
+            let Some(array) = array.filter(|array| array.dims() == &dims) else {
+                let found = array.map_or("none".to_owned(), |array| array.dims().to_string());
+                return Err(fail(lacks(key, &found)));
+            };
+            Ok(Some(Kept { buf: array.cell.snapshot()?, dims }))
         });
         let kept = staged.collect::<Result<Vec<_>>>()?;
         Ok(ReadAverages { rule, statistics, updates: saved.num_update, kept })

@@ -177,11 +177,11 @@ kernel! {
         for chunk in chunks {
             for (lane, x) in lanes.iter_mut().zip(chunk) {
                 // 0, or NaN.
-                *lane += *x - *x;
+                *lane += *x * 0.0;
             }
         }
         for x in tail {
-            lanes[0] += *x - *x;
+            lanes[0] += *x * 0.0;
         }
         lanes.iter().all(|lane| *lane == 0.0)
     }

@@ -198,7 +198,12 @@ impl Watch {
         ignore_stale: bool,
     ) -> Result<()> {
         let step = self.step + 1;
-        if !step.is_multiple_of(self.every) {
+        let is_measured = step.is_multiple_of(self.every);
+        if is_measured || self.check_finite {
+            // On this thread: another one would wait for the end of the edit.
+            self.items.iter().try_for_each(|item| item.parameter.refuse_own_edit())?;
+        }
+        if !is_measured {
             let found = if self.check_finite { self.not_finite()? } else { Vec::new() };
             trainer.step_with(batch_size, ignore_stale, None)?;
             self.step = step;

@@ -39,7 +39,7 @@ impl Record {
     /// training goes well; `None` if the parameter was not updated or was 0.
     ///
     /// # Source
-    /// Karpathy, lecture notes of Stanford's CS231n, "Neural networks part 3", ratio of
+    /// Karpathy, lecture notes of Stanford's course `CS231n`, "Neural networks part 3", ratio of
     /// weights and updates.
     pub fn update_ratio(&self) -> Option<f64> {
         let norm = self.value.statistics.norm();

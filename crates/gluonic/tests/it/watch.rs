@@ -99,6 +99,7 @@ fn a_layer_behind_a_dead_relu_is_found_after_five_measured_steps() -> Result<()>
     let net = sequential![dense(4, 3), ActivationLayer::new(Activation::Relu), dense(1, 4)];
     net.initialize()?;
     net[0].bias()?.data()?.fill(-100.0)?;
+    net[2].bias()?.data()?.fill(1.0)?;
     let mut trainer = Trainer::new(&net, Sgd::new(0.01)?)?;
     let mut watch = Watch::new(&net).every(2)?;
     for step in 1..=10 {
