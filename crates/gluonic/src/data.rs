@@ -1,5 +1,9 @@
 //! Batches of samples.
 
+mod split;
+
+pub use split::{split_and_load, split_data};
+
 use crate::error::{Error, Result};
 use crate::random::{Draws, permutation};
 

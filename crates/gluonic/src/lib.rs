@@ -45,6 +45,7 @@ extern crate self as gluonic;
 pub mod array;
 pub mod autograd;
 pub mod checkpoint;
+pub mod context;
 mod cpu;
 pub mod data;
 pub mod error;
@@ -65,13 +66,14 @@ mod suggest;
 mod trainer;
 
 pub use array::{DType, Element, NdArray};
+pub use context::Context;
 pub use error::{Error, Result};
 pub use gluonic_derive::Block;
 pub use init::Reinit;
 pub use nn::{Block, BlockExt};
 pub use param::{ParamSpec, Parameter, ParameterDict, Selection, Selector, Snapshot};
 pub use shape::{Dims, Shape};
-pub use trainer::Trainer;
+pub use trainer::{Collective, LocalCollective, Reduction, Trainer};
 
 /// What most programs use.
 pub mod prelude {
@@ -92,8 +94,9 @@ pub mod prelude {
     pub use crate::optim::{Adam, AdamW, Optimizer, Schedule, Sgd, clip_global_norm};
     pub use crate::param::InitOptions;
     pub use crate::{
-        Block, DType, Dims, Error, NdArray, ParamSpec, Parameter, ParameterDict, Reinit, Result,
-        Selection, Selector, Shape, Snapshot, Trainer, data, name, ops, random, s, sequential,
+        Block, Context, DType, Dims, Error, NdArray, ParamSpec, Parameter, ParameterDict, Reinit,
+        Result, Selection, Selector, Shape, Snapshot, Trainer, context, data, name, ops, random, s,
+        sequential,
     };
 }
 

@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["array", "autograd", "random"],
     &["storage"],
     &["cpu"],
-    &["error", "suggest", "excerpt", "shape", "name"],
+    &["error", "suggest", "excerpt", "shape", "name", "context"],
 ];
 
 /// Modules that hold facts of every layer, and so may name the types of all.

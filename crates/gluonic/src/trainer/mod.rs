@@ -1,7 +1,12 @@
 //! Steps of training: gradients in, changed parameters out.
 
+mod collective;
+mod replicas;
 mod saved;
 mod states;
+
+pub use collective::{Collective, LocalCollective, Reduction};
+use replicas::{Gather, note_stale};
 
 use crate::autograd::GradReq;
 use crate::checkpoint::HasParameters;
@@ -42,6 +47,8 @@ pub struct Trainer {
     num_update: u64,
     /// The learning rate of the last step.
     last_lr: Option<f64>,
+    /// What sums gradients over replicas, if not the local one.
+    collective: Option<Box<dyn Collective>>,
     /// Kept for its memory.
     jobs: Vec<Option<Job>>,
 }
@@ -100,6 +107,7 @@ impl Trainer {
             rescale: 1.0,
             num_update: 0,
             last_lr: None,
+            collective: None,
             jobs: Vec::new(),
         })
     }
@@ -162,19 +170,21 @@ impl Trainer {
     }
 
     /// Changes every parameter by its gradient, which is divided by the batch size. Those that are
-    /// frozen stay as they are.
+    /// frozen stay as they are. Of a parameter on several contexts, the gradients are
+    /// [summed](Trainer::allreduce_grads) first, and all replicas get the same new value.
     ///
     /// # Errors
     /// [`Error::Setting`] if the batch size is 0, or if a schedule gives a learning rate that is
     /// negative or not finite; [`Error::Deferred`] or [`Error::Uninitialized`] if a parameter has
     /// no value; [`Error::StaleGradients`], naming all, if a gradient was not written since the
-    /// last step. Then nothing has changed.
+    /// last step. Then nothing has changed. What a [`Collective`] of the caller's returns.
     pub fn step(&mut self, batch_size: usize) -> Result<()> {
         self.step_with(batch_size, false)
     }
 
     /// As [`Trainer::step`], leaving those parameters as they are of which the gradient was not
-    /// written since the last step.
+    /// written since the last step. One that was written on some contexts only counts as 0 on the
+    /// others.
     ///
     /// # Errors
     /// As [`Trainer::step`], but for stale gradients.
@@ -184,6 +194,10 @@ impl Trainer {
     }
 
     fn step_with(&mut self, batch_size: usize, ignore_stale: bool) -> Result<()> {
+        self.advance(batch_size, ignore_stale, Trainer::sum_planned)
+    }
+
+    fn advance(&mut self, batch_size: usize, ignore_stale: bool, gather: Gather) -> Result<()> {
         if batch_size == 0 {
             let (setting, expected) = ("batch_size", "1 or more");
             return Err(Error::Setting { setting, expected, found: "0".into() });
@@ -192,6 +206,7 @@ impl Trainer {
         self.jobs.clear();
         let done = self.plan(self.rescale / batch_size as f64, ignore_stale);
         let done = done.and_then(|(num_update, lr)| {
+            gather(self)?;
             for job in self.jobs.iter_mut().flatten() {
                 job.prepared = self.optimizer.prepare(job.updates);
             }
@@ -218,10 +233,7 @@ impl Trainer {
                 Err(error) => return Err(error),
             };
             let Some(training) = training.filter(|training| {
-                let fresh = training.slot.is_fresh();
-                if !fresh {
-                    stale.push(Box::from(&**parameter.name()));
-                }
+                let fresh = note_stale(parameter, training, &mut stale);
                 fresh && training.slot.req() != GradReq::Null
             }) else {
                 self.jobs.push(None);

@@ -63,7 +63,7 @@ impl Trainer {
             tensors.extend(master.map(|master| (format!("{key}.{MASTER}").into(), master.clone())));
             let saved = SavedState {
                 updates: state.updates(),
-                shape: parameter.data().ok().map(|data| data.dims().to_vec()),
+                shape: parameter.memory().map(|ready| ready.dims.to_vec()),
                 arrays: state.has_begun().then_some(arrays),
                 master: master.is_some(),
             };

@@ -56,7 +56,7 @@ impl Statistics {
     pub(super) fn of<'a>(items: impl Iterator<Item = &'a Item>) -> Result<Statistics> {
         let mut rows = Vec::new();
         for Item { parameter, paths } in items {
-            let values = parameter.data()?.to_f64_vec().map_err(|e| e.at(parameter.name()))?;
+            let values = parameter.value()?.to_f64_vec().map_err(|e| e.at(parameter.name()))?;
             let summary = summarize(&values);
             let row = ParameterStatistics {
                 count: values.len(),
