@@ -377,12 +377,12 @@ fn a_file_holds_one_value_and_a_load_fills_every_replica() {
     for name in ["net.safetensors", "net.params"] {
         let (file, file_of_one) =
             (folder.path().join(name), folder.path().join(format!("one-{name}")));
-        net.save(&file).unwrap();
-        one.save(&file_of_one).unwrap();
+        net.save_parameters(&file).unwrap();
+        one.save_parameters(&file_of_one).unwrap();
         let same = || Checkpoint::open(&file).unwrap().get("0.weight").unwrap();
         assert_eq!(bits(&same()), one_value(&one[0].weight().unwrap()));
         net[0].weight().unwrap().set_data(&NdArray::zeros((3, 3), DType::F32).unwrap()).unwrap();
-        net.load(&file).unwrap();
+        net.load_parameters(&file, &LoadOptions::default()).unwrap();
         assert_eq!(bits(&net.call(&x.to_context(CPU1).unwrap()).unwrap()), bits(&y));
         assert_eq!(net[0].weight().unwrap().list_ctx().unwrap(), TWO);
     }
