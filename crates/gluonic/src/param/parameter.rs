@@ -450,7 +450,9 @@ impl Parameter {
         loop {
             let life = self.state().life.clone();
             let converted = match &life {
-                Life::Ready(ready) => Some(ready.convert(dtype)?),
+                Life::Ready(ready) => {
+                    Some(ready.convert(dtype).map_err(|error| error.at(self.name()))?)
+                }
                 _ => None,
             };
             let mut state = self.state_mut();

@@ -124,7 +124,9 @@ fn mean(bufs: &[Arc<Buf>], dtype: DType) -> Buf {
     let compute = dtype.compute().unwrap_or(DType::F64);
     let mut sum = Buf::zeros(compute, bufs[0].len());
     for_float!(compute, T => {
-        bufs.iter().for_each(|buf| add_into(sum.slice_mut::<T>(), buf.convert(compute).slice()));
+        for buf in bufs {
+            add_into(sum.slice_mut::<T>(), buf.convert(compute).slice());
+        }
         let mean = Buf::new::<T>(sum.len(), |out| map(out, sum.slice(), |sum| sum / bufs.len() as T));
         mean.convert(dtype)
     })

@@ -712,15 +712,15 @@ fn a_collective_that_fails_changes_no_parameter_and_leaves_no_gradient_to_use() 
 
 #[test]
 fn dropout_and_recurrent_layers_run_on_any_context() {
-    use gluonic::nn::rnn::{Lstm, LstmCell, RecurrentCell};
+    use gluonic::nn::rnn::{Lstm, LstmCell, RecurrentCell, Unroll};
     let x = Rng::new(7).array((5, 2, 3));
     let (layer, cell, looking) = (Lstm::new(4), LstmCell::new(4), MultiHeadAttention::new(4, 2));
     layer.initialize_on(TWO).unwrap();
     cell.initialize_on(TWO).unwrap();
     looking.initialize_on(TWO).unwrap();
     let run = |x: &NdArray| -> Result<Vec<NdArray>> {
-        let (y, _) = cell.unroll(x, &Default::default())?;
-        let mask = Default::default();
+        let (y, _) = cell.unroll(x, &Unroll::default())?;
+        let mask = ops::AttentionMask::default();
         Ok(vec![layer.call(x)?, y, looking.call_with(x, x, x, &mask)?, looking.call(x)?])
     };
     let there = run(&x.to_context(CPU1).unwrap()).unwrap();
