@@ -46,6 +46,7 @@ pub mod array;
 pub mod autograd;
 mod average;
 pub mod checkpoint;
+pub mod context;
 mod cpu;
 pub mod data;
 pub mod error;
@@ -69,6 +70,7 @@ pub mod watch;
 
 pub use array::{DType, Element, NdArray};
 pub use average::Average;
+pub use context::Context;
 pub use error::{Error, Result};
 pub use gluonic_derive::Block;
 pub use init::Reinit;
@@ -76,7 +78,7 @@ pub use nn::{Block, BlockExt};
 pub use param::{ParamSpec, Parameter, ParameterDict, Selection, Selector, Snapshot};
 pub use run::Run;
 pub use shape::{Dims, Shape};
-pub use trainer::{Group, Trainer, TrainerStates};
+pub use trainer::{Collective, Group, LocalCollective, Reduction, Trainer, TrainerStates};
 pub use watch::Watch;
 
 /// What most programs use.
@@ -101,9 +103,9 @@ pub mod prelude {
     pub use crate::optim::{Adam, AdamW, Optimizer, Schedule, Sgd, clip_global_norm};
     pub use crate::param::InitOptions;
     pub use crate::{
-        Block, DType, Dims, Error, Group, NdArray, ParamSpec, Parameter, ParameterDict, Reinit,
-        Result, Run, Selection, Selector, Shape, Snapshot, Trainer, data, name, ops, random, s,
-        sequential,
+        Block, Context, DType, Dims, Error, Group, NdArray, ParamSpec, Parameter, ParameterDict,
+        Reinit, Result, Run, Selection, Selector, Shape, Snapshot, Trainer, context, data, name,
+        ops, random, s, sequential,
     };
 }
 

@@ -11,6 +11,7 @@ use super::source::{Source, paths};
 
 /// The modules of `gluonic` from top to bottom, as ARCHITECTURE.md draws them.
 const LAYERS: &[&[&str]] = &[
+    &["run"],
     &["average", "watch", "inspect"],
     &["trainer"],
     &["optim", "checkpoint"],
@@ -21,7 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["array", "autograd", "random"],
     &["storage"],
     &["cpu"],
-    &["error", "suggest", "excerpt", "shape", "name"],
+    &["error", "suggest", "excerpt", "shape", "name", "context"],
 ];
 
 /// Modules that hold facts of every layer, and so may name the types of all.

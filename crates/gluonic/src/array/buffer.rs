@@ -142,6 +142,16 @@ impl Buf {
         }))
     }
 
+    /// The elements as they lie in memory.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        for_dtype!(self.dtype, T => bytemuck::cast_slice(self.slice::<T>()))
+    }
+
+    /// Whether another buffer has the same bits.
+    pub(crate) fn has_bits_of(&self, other: &Buf) -> bool {
+        self.dtype == other.dtype && self.bytes() == other.bytes()
+    }
+
     /// The buffer in another type.
     pub(crate) fn convert(&self, dtype: DType) -> Buf {
         match (self.dtype, dtype) {

@@ -17,6 +17,7 @@ use super::buffer::Buf;
 use super::dtype::DType;
 use super::pin::{Pin, Pinned};
 use super::rows::Rows;
+use crate::context::{self, Context};
 use crate::error::{Error, Result};
 
 #[derive(Debug)]
@@ -38,6 +39,7 @@ pub(crate) struct Cell {
     /// The thread that holds the write lock, to turn its own second access into an error.
     editor: AtomicU64,
     dtype: DType,
+    context: Context,
     len: usize,
 }
 
@@ -54,28 +56,38 @@ pub(crate) fn thread_number() -> u64 {
 }
 
 impl Cell {
+    /// A cell on the current context.
     pub(crate) fn new(buf: Arc<Buf>) -> Cell {
-        Cell::with(buf.dtype(), buf.len(), State::Own(buf))
+        Cell::on(context::current(), buf)
+    }
+
+    pub(crate) fn on(context: Context, buf: Arc<Buf>) -> Cell {
+        Cell::with(buf.dtype(), buf.len(), context, State::Own(buf))
     }
 
     /// A cell of `len` elements that are kept by rows.
-    pub(crate) fn of_rows(rows: Arc<Rows>, len: usize) -> Cell {
-        Cell::with(rows.values().dtype(), len, State::Rows(rows))
+    pub(crate) fn of_rows(context: Context, rows: Arc<Rows>, len: usize) -> Cell {
+        Cell::with(rows.values().dtype(), len, context, State::Rows(rows))
     }
 
     /// A cell without a value, of which every access is an error.
     pub(crate) fn shape_only(dtype: DType, len: usize) -> Cell {
-        Cell::with(dtype, len, State::ShapeOnly)
+        Cell::with(dtype, len, context::current(), State::ShapeOnly)
     }
 
-    fn with(dtype: DType, len: usize, state: State) -> Cell {
+    fn with(dtype: DType, len: usize, context: Context, state: State) -> Cell {
         let (state, zero) = (RwLock::new(state), || AtomicU64::new(0));
-        Cell { state, version: zero(), editor: zero(), dtype, len }
+        Cell { state, version: zero(), editor: zero(), dtype, context, len }
     }
 
     #[inline]
     pub(crate) fn dtype(&self) -> DType {
         self.dtype
+    }
+
+    #[inline]
+    pub(crate) fn context(&self) -> Context {
+        self.context
     }
 
     #[inline]
@@ -112,14 +124,15 @@ impl Cell {
 
     /// Another cell with the value, in an element type, kept as it is kept here.
     pub(crate) fn copy_as(&self, dtype: DType) -> Result<Cell> {
+        let context = self.context;
         if let Some(rows) = self.rows()? {
             let same = rows.values().dtype() == dtype;
             let rows = if same { rows } else { Arc::new(rows.convert(dtype)) };
-            return Ok(Cell::of_rows(rows, self.len));
+            return Ok(Cell::of_rows(context, rows, self.len));
         }
         let buf = self.snapshot()?;
         let buf = if buf.dtype() == dtype { buf } else { Arc::new(buf.convert(dtype)) };
-        Ok(Cell::new(buf))
+        Ok(Cell::on(context, buf))
     }
 
     #[cold]
@@ -235,6 +248,13 @@ impl Edit<'_> {
         }
     }
 
+    /// Writes the elements of another buffer of the same type and length.
+    pub(crate) fn copy_from(&mut self, buf: &Buf) {
+        super::dtype::for_dtype!(self.cell.dtype, T => {
+            self.buf().slice_mut::<T>().copy_from_slice(buf.slice());
+        });
+    }
+
     /// Puts another buffer of the same type and length in place of the value; under a pin, its
     /// elements.
     pub(crate) fn replace(&mut self, buf: Arc<Buf>) {
@@ -243,9 +263,7 @@ impl Edit<'_> {
             *self.state = State::Own(buf);
             return;
         }
-        super::dtype::for_dtype!(self.cell.dtype, T => {
-            self.buf().slice_mut::<T>().copy_from_slice(buf.slice());
-        });
+        self.copy_from(&buf);
     }
 }
 
@@ -337,7 +355,7 @@ mod tests {
     #[test]
     fn rows_stay_rows_for_readers_and_become_whole_for_an_edit() {
         let rows = |number, value| Rows::none(DType::F32, 1).plus::<f32>(&[number], &[value]);
-        let cell = Cell::of_rows(Arc::new(rows(1, 5.0)), 3);
+        let cell = Cell::of_rows(Context::cpu(0), Arc::new(rows(1, 5.0)), 3);
         assert_eq!(values(&cell), [0.0, 5.0, 0.0]);
         assert!(cell.rows().unwrap().is_some());
         cell.edit().unwrap().buf().slice_mut::<f32>()[0] = 1.0;

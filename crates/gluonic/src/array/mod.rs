@@ -34,6 +34,7 @@ pub(crate) use shape_only::{shapes_only, with_shapes_only};
 pub(crate) use view::{View, broadcast_dims};
 
 use crate::autograd::Track;
+use crate::context::{self, Context};
 use crate::error::{Error, Result};
 use crate::shape::Dims;
 
@@ -68,6 +69,11 @@ pub struct NdArray {
 impl NdArray {
     pub(crate) fn from_buf(buf: impl Into<Arc<Buf>>, dims: Dims) -> NdArray {
         NdArray::on(Arc::new(Cell::new(buf.into())), View::new(dims), Track::None)
+    }
+
+    /// As [`NdArray::from_buf`], not on the current context but on this one.
+    pub(crate) fn from_buf_on(context: Context, buf: impl Into<Arc<Buf>>, dims: Dims) -> NdArray {
+        NdArray::on(Arc::new(Cell::on(context, buf.into())), View::new(dims), Track::None)
     }
 
     /// A handle on a cell that exists.
@@ -174,6 +180,20 @@ impl NdArray {
         self.cell.dtype()
     }
 
+    /// Where it is: the current context of the thread that made it, or where that was from which
+    /// it was computed. [`NdArray::to_context`] gives a copy elsewhere.
+    #[doc(alias = "ctx", alias = "device")]
+    #[inline]
+    pub fn context(&self) -> Context {
+        self.cell.context()
+    }
+
+    /// Runs `f` with the current context where this array is.
+    #[inline]
+    pub(crate) fn there<R>(&self, f: impl FnOnce() -> R) -> R {
+        context::with(self.context(), f)
+    }
+
     /// Whether both handles are on the same value, however they look at it.
     pub fn same_memory(&self, other: &NdArray) -> bool {
         Arc::ptr_eq(&self.cell, &other.cell)
@@ -206,7 +226,7 @@ impl NdArray {
         let buf = for_dtype!(self.dtype(), T => {
             Buf::new::<T>(self.elem_count(), |_| ())
         });
-        let copy = NdArray::from_buf(buf, self.dims().clone());
+        let copy = NdArray::from_buf_on(self.context(), buf, self.dims().clone());
         copy.assign(self)?;
         Ok(copy)
     }
@@ -269,6 +289,17 @@ impl NdArray {
             return Ok(());
         }
         Err(Error::DTypeMismatch { expected, found: self.dtype() })
+    }
+}
+
+/// The context on which all of these are; of none, the current one.
+#[inline]
+pub(crate) fn one_context(arrays: &[&NdArray]) -> Result<Context> {
+    let Some((first, others)) = arrays.split_first() else { return Ok(context::current()) };
+    let expected = first.context();
+    match others.iter().find(|other| other.context() != expected) {
+        Some(other) => Err(Error::Contexts { expected, found: other.context() }),
+        None => Ok(expected),
     }
 }
 

@@ -8,7 +8,6 @@ use super::graph::{Body, Edge, GradReq, Slot, Track};
 use super::sink::{Aside, Claims, Frontier, Sinks, diverted_array, key, ones};
 use crate::array::{Buf, NdArray, View, shapes_only, thread_number};
 use crate::error::{Error, Result};
-use crate::shape::Dims;
 
 /// Puts the gradients of `loss` into the slots of the parameters it was computed from.
 ///
@@ -189,7 +188,7 @@ impl NdArray {
         if !self.is_whole() {
             return Err(Error::NotWhole { op: "attach_grad" });
         }
-        let cell = NdArray::zeros(self.dims(), self.dtype())?.cell;
+        let cell = self.there(|| NdArray::zeros(self.dims(), self.dtype()))?.cell;
         let slot = Arc::new(Slot::new(req, cell));
         Ok(NdArray { track: Track::Leaf(slot), ..self.detach() })
     }
@@ -218,9 +217,5 @@ impl NdArray {
     /// Whether the view is all of its memory, in order.
     pub(crate) fn is_whole(&self) -> bool {
         self.view.offset == 0 && self.is_contiguous() && self.elem_count() == self.cell.len()
-    }
-
-    pub(crate) fn from_whole(buf: Arc<Buf>, dims: &Dims) -> NdArray {
-        NdArray::from_buf(buf, dims.clone())
     }
 }

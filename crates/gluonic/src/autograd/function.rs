@@ -6,6 +6,7 @@ use super::graph::Op;
 use super::sink::Sinks;
 use super::{edges, pause, track};
 use crate::array::{Buf, NdArray};
+use crate::context::{self, Context};
 use crate::error::{Error, Result};
 use crate::shape::Dims;
 
@@ -74,19 +75,22 @@ pub trait Function: Send + Sync + 'static {
 pub fn apply<F: Function>(function: &Arc<F>, inputs: &[NdArray]) -> Result<NdArray> {
     let edges = edges(&inputs.iter().collect::<Vec<_>>())?;
     let mut keep = Vec::new();
-    let output = pause(|| function.forward(&mut keep, inputs))?;
-    if edges.is_none() {
+    let context = edges.context;
+    let output = context::with(context, || pause(|| function.forward(&mut keep, inputs)))?;
+    if !edges.is_recorded() {
         return Ok(output.detach());
     }
     let frozen = keep.into_iter().map(|kept| {
         let snapshot = kept.cell.snapshot()?;
-        Ok(NdArray { view: kept.view, ..NdArray::from_buf(snapshot, Dims::from(0)) })
+        let kept_on = kept.context();
+        Ok(NdArray { view: kept.view, ..NdArray::from_buf_on(kept_on, snapshot, Dims::from(0)) })
     });
     let op = User {
         function: function.clone(),
         keep: frozen.collect::<Result<_>>()?,
         inputs: inputs.iter().map(|input| input.dims().clone()).collect(),
         output: output.dims().clone(),
+        context,
     };
     Ok(NdArray { track: track(edges, || Box::new(op)), ..output.detach() })
 }
@@ -96,14 +100,16 @@ struct User<F> {
     keep: Vec<NdArray>,
     inputs: Vec<Dims>,
     output: Dims,
+    context: Context,
 }
 
 impl<F: Function> Op for User<F> {
     fn backward(&self, grad: Arc<Buf>, sinks: &mut Sinks<'_>) -> Result<()> {
         let wanted: Vec<bool> = (0..self.inputs.len()).map(|i| sinks.wanted(i)).collect();
         let compute = grad.dtype();
-        let grad = NdArray::from_whole(grad, &self.output);
-        let grads = pause(|| self.function.backward(&self.keep, &grad, &wanted))?;
+        let grad = NdArray::from_buf_on(self.context, grad, self.output.clone());
+        let backward = || pause(|| self.function.backward(&self.keep, &grad, &wanted));
+        let grads = context::with(self.context, backward)?;
         if grads.len() != self.inputs.len() {
             return Err(Error::FunctionGrads {
                 function: self.function.name(),

@@ -5,7 +5,7 @@
 //! than that of every input, orders the walk back; nothing here recurses.
 
 use std::cell::Cell as ThreadCell;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use smallvec::SmallVec;
@@ -126,6 +126,10 @@ impl std::fmt::Display for GradReq {
     }
 }
 
+const STALE: u8 = 0;
+const FRESH: u8 = 1;
+const SUMMED: u8 = 2;
+
 /// The place of one gradient.
 #[derive(Debug)]
 pub(crate) struct Slot {
@@ -134,8 +138,9 @@ pub(crate) struct Slot {
     pub(crate) epoch: AtomicU64,
     /// The backward that is writing here, or 0: a slot has one owner at a time.
     pub(crate) owner: AtomicU64,
-    /// Whether a backward has written since the last step of a trainer.
-    fresh: AtomicBool,
+    /// Whether a backward has written since the last step of a trainer, and whether that has been
+    /// summed with the other replicas since: [`STALE`], [`FRESH`] or [`SUMMED`].
+    state: AtomicU8,
     pub(crate) cell: Arc<Cell>,
     /// The number of elements of a row, if the gradient is kept by rows where it can be.
     row_width: Option<usize>,
@@ -146,16 +151,18 @@ impl Slot {
         Slot::with(req, cell, None)
     }
 
-    /// A slot of `len` zeros that takes rows as rows. No memory is needed for the other ones.
-    pub(crate) fn of_rows(req: GradReq, dtype: DType, len: usize, width: usize) -> Slot {
-        let cell = Cell::of_rows(Arc::new(Rows::none(dtype, width)), len);
+    /// A slot for a value that takes rows, of so many elements, as rows: of zeros. No memory is
+    /// needed for the other ones.
+    pub(crate) fn of_rows(req: GradReq, value: &Cell, width: usize) -> Slot {
+        let rows = Arc::new(Rows::none(value.dtype(), width));
+        let cell = Cell::of_rows(value.context(), rows, value.len());
         Slot::with(req, Arc::new(cell), Some(width))
     }
 
     /// A slot like this one with the gradient in an element type, in new memory.
     pub(crate) fn copy_as(&self, dtype: DType) -> Result<Slot> {
         let slot = Slot::with(self.req(), Arc::new(self.cell.copy_as(dtype)?), self.row_width);
-        slot.set_fresh(self.is_fresh());
+        slot.state.store(self.state.load(Ordering::Relaxed), Ordering::Relaxed);
         Ok(slot)
     }
 
@@ -164,7 +171,7 @@ impl Slot {
             req: AtomicU8::new(req as u8),
             epoch: AtomicU64::new(0),
             owner: AtomicU64::new(0),
-            fresh: AtomicBool::new(false),
+            state: AtomicU8::new(STALE),
             cell,
             row_width,
         }
@@ -194,12 +201,22 @@ impl Slot {
         self.req.store(req as u8, Ordering::Relaxed);
     }
 
+    /// Whether a backward has written since the last step of a trainer.
     pub(crate) fn is_fresh(&self) -> bool {
-        self.fresh.load(Ordering::Relaxed)
+        self.state.load(Ordering::Relaxed) != STALE
     }
 
     pub(crate) fn set_fresh(&self, fresh: bool) {
-        self.fresh.store(fresh, Ordering::Relaxed);
+        self.state.store(if fresh { FRESH } else { STALE }, Ordering::Relaxed);
+    }
+
+    /// Whether it is the sum of all replicas, and no backward has written since.
+    pub(crate) fn is_summed(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == SUMMED
+    }
+
+    pub(crate) fn set_summed(&self) {
+        self.state.store(SUMMED, Ordering::Relaxed);
     }
 }
 

@@ -17,14 +17,16 @@ mod sink;
 
 use std::cell::Cell as ThreadCell;
 
-use crate::array::NdArray;
+use crate::array::{NdArray, one_context};
+use crate::context::Context;
 use crate::error::{Error, Result};
 
 pub use backward::{Backward, backward, grad};
 pub use function::{Function, apply};
+use graph::Edges;
 pub use graph::GradReq;
 use graph::{Edge, Node};
-pub(crate) use graph::{Edges, Op, Slot, Track};
+pub(crate) use graph::{Op, Slot, Track};
 pub(crate) use sink::{RowsOf, Sinks};
 
 #[derive(Clone, Copy)]
@@ -107,10 +109,43 @@ pub fn is_training() -> bool {
     MODE.get().training
 }
 
-/// Where the gradients of these inputs go, if a node is to be recorded.
-pub(crate) fn edges(inputs: &[&NdArray]) -> Result<Option<Edges>> {
+/// What an operation has to know of its inputs.
+pub(crate) struct Inputs {
+    /// Where they are, and so the output.
+    pub(crate) context: Context,
+    /// Where their gradients go, if a node is to be recorded.
+    edges: Option<Edges>,
+}
+
+impl Inputs {
+    /// Of an operation that has one input and no gradient.
+    pub(crate) fn without_gradient(input: &NdArray) -> Inputs {
+        Inputs { context: input.context(), edges: None }
+    }
+
+    /// With another input that has no gradient.
+    pub(crate) fn beside(self, input: &NdArray) -> Result<Inputs> {
+        if input.context() == self.context {
+            return Ok(self);
+        }
+        Err(Error::Contexts { expected: self.context, found: input.context() })
+    }
+
+    /// Whether a node is to be recorded.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.edges.is_some()
+    }
+}
+
+/// Where these inputs are, and where their gradients go, if a node is to be recorded.
+///
+/// # Errors
+/// [`Error::Contexts`] if they are not together; [`Error::StaleArray`] under `record` if one was
+/// edited after it was recorded.
+pub(crate) fn edges(inputs: &[&NdArray]) -> Result<Inputs> {
+    let context = one_context(inputs)?;
     if !is_recording() {
-        return Ok(None);
+        return Ok(Inputs { context, edges: None });
     }
     let mut edges = Edges::new();
     let mut wanted = false;
@@ -124,12 +159,12 @@ pub(crate) fn edges(inputs: &[&NdArray]) -> Result<Option<Edges>> {
         wanted |= !matches!(edge, Edge::Nowhere);
         edges.push(edge);
     }
-    Ok(wanted.then_some(edges))
+    Ok(Inputs { context, edges: wanted.then_some(edges) })
 }
 
 /// The track of an output.
-pub(crate) fn track(edges: Option<Edges>, op: impl FnOnce() -> Box<dyn Op>) -> Track {
-    match edges {
+pub(crate) fn track(inputs: Inputs, op: impl FnOnce() -> Box<dyn Op>) -> Track {
+    match inputs.edges {
         Some(edges) => Track::Node(Node::new(op(), edges)),
         None => Track::None,
     }

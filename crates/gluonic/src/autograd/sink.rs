@@ -266,7 +266,7 @@ impl Sinks<'_> {
             Some(Some(cell)) => write_rows(cell, true, rows),
             Some(empty) => {
                 let rows = rows.plus(&Rows::none(T::DTYPE, rows.width));
-                *empty = Some(Cell::of_rows(Arc::new(rows), n));
+                *empty = Some(Cell::of_rows(slot.cell.context(), Arc::new(rows), n));
                 Ok(())
             }
             None => write_rows(&slot.cell, self.adds(slot), rows),
@@ -297,10 +297,12 @@ impl Sinks<'_> {
 
 /// A gradient that was collected aside, as an array of the parameter's own type.
 pub(crate) fn diverted_array(cell: Option<&Cell>, like: &NdArray) -> Result<NdArray> {
-    let Some(cell) = cell else { return NdArray::zeros(like.dims(), like.dtype()) };
+    let Some(cell) = cell else {
+        return like.there(|| NdArray::zeros(like.dims(), like.dtype()));
+    };
     let buf = cell.snapshot()?;
     let buf = if buf.dtype() == like.dtype() { buf } else { Arc::new(buf.convert(like.dtype())) };
-    Ok(NdArray::from_buf(buf, like.dims().clone()))
+    Ok(NdArray::from_buf_on(like.context(), buf, like.dims().clone()))
 }
 
 /// A head gradient of ones in the compute type of `dtype`.

@@ -206,7 +206,8 @@ impl Average {
 
     fn plan(&mut self) -> Result<()> {
         for Item { parameter, .. } in &self.items {
-            let (cell, dims) = parameter.own_value()?;
+            let value = parameter.value()?;
+            let (cell, dims) = (value.cell.clone(), value.dims().clone());
             cell.refuse_own_edit().map_err(|error| error.at(parameter.name()))?;
             let averaged = self.statistics || parameter.kind() != Kind::Statistic;
             let averaged = averaged && cell.dtype().is_float();

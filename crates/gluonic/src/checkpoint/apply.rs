@@ -133,12 +133,10 @@ impl Load {
             return Err(outdated(&self.key, format!("has shape {shape} now")));
         }
         // A cast converts the gradient too.
-        if let Some(slot) = parameter.slot().filter(|_| self.to != dtype) {
-            slot.cell.refuse_own_edit().map_err(|error| error.at(parameter.name()))?;
-        }
-        match parameter.data() {
-            Ok(data) => data.cell.refuse_own_edit().map_err(|error| error.at(parameter.name())),
-            Err(_) => Ok(()),
+        if self.to == dtype {
+            parameter.refuse_own_edit_of_value()
+        } else {
+            parameter.refuse_own_edit()
         }
     }
 

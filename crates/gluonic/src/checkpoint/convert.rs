@@ -97,11 +97,6 @@ pub(super) fn cast_bytes(from: DType, to: DType, bytes: &[u8]) -> Buf {
     decode!(F16 f16, BF16 bf16, F32 f32, F64 f64).convert(to)
 }
 
-/// A buffer's elements as they lie in memory.
-pub(super) fn bytes_of(buf: &Buf) -> &[u8] {
-    for_dtype!(buf.dtype(), T => bytemuck::cast_slice(buf.slice::<T>()))
-}
-
 /// How far two arrays of one shape and element type are apart; `None` if they are equal.
 pub(super) fn distance(one: &NdArray, two: &NdArray) -> Result<Option<Distance>> {
     let (one, two) = (one.cell.snapshot()?, two.cell.snapshot()?);
@@ -128,7 +123,7 @@ impl Outgoing {
 
     /// The value's own memory.
     pub(super) fn bytes(&self) -> &[u8] {
-        bytes_of(&self.buf)
+        self.buf.bytes()
     }
 
     /// The tensor of that name, borrowing the value's own memory.

@@ -7,7 +7,7 @@
 use gluonic_formats::digest::TensorHasher;
 use gluonic_formats::{DType as RawDType, Digest, TensorSpec, byte_len, elem_count};
 
-use super::convert::{bytes_of, cast_bytes, dtype_of};
+use super::convert::{cast_bytes, dtype_of};
 use super::rename::{Made, Recipe, Region, Same, TargetTensor};
 use super::runs::Runs;
 use super::source::Values;
@@ -279,7 +279,7 @@ impl Maker<'_> {
             match (dtype_of(from), dtype_of(to)) {
                 (Some(from), Some(to)) if from != to => {
                     let cast = cast_bytes(from, to, &buffer);
-                    runs.scatter(&span, bytes_of(&cast), size, out);
+                    runs.scatter(&span, cast.bytes(), size, out);
                 }
                 _ => runs.scatter(&span, &buffer, size, out),
             }

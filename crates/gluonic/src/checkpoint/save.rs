@@ -34,7 +34,7 @@ pub struct SaveOptions {
 pub(super) fn save(targets: Targets, file: &Path, options: &SaveOptions) -> Result<()> {
     let format = options.format.map_or_else(|| format_of(file), Ok)?;
     refuse_missing(&targets)?;
-    let values = targets.list.iter().map(|target| Outgoing::new(&target.parameter.data()?));
+    let values = targets.list.iter().map(|target| Outgoing::new(&target.parameter.value()?));
     let values = values.collect::<Result<Vec<_>>>()?;
     let mut metadata = IndexMap::new();
     let mut tensors: Vec<RawTensor<'_>> = Vec::new();
@@ -90,7 +90,7 @@ pub(super) fn refuse_missing(targets: &Targets) -> Result<()> {
     let waiting = targets.list.iter().filter(|target| target.parameter.is_deferred());
     let waiting: Vec<&str> = waiting.map(|target| &*target.keys[0]).collect();
     for target in &targets.list {
-        match target.parameter.data() {
+        match target.parameter.ready() {
             Ok(_) => {}
             Err(Error::Deferred { name, shape, ran, .. }) => {
                 let pending = waiting.iter().map(|key| (*key).into()).collect();

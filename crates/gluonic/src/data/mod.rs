@@ -44,6 +44,7 @@ mod sample;
 mod sampler;
 mod shuffled;
 mod simple;
+mod split;
 pub mod transforms;
 mod workers;
 
@@ -63,6 +64,7 @@ pub use sampler::{FilterSampler, RandomSampler, Sampler, SequentialSampler};
 pub(crate) use shuffled::order_draws;
 pub use shuffled::shuffled_batches;
 pub use simple::{FnDataset, SimpleDataset};
+pub use split::{split_and_load, split_data};
 
 use crate::error::{Error, Result};
 

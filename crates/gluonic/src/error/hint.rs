@@ -37,6 +37,10 @@ impl Error {
             Error::TiedValues { .. } => "give it one value under one of its paths",
             Error::Prefix { .. } => "build the children inside `name_scope`, or save by path",
             Error::Frozen { .. } => "call `unfreeze` on it first",
+            Error::NotOnContext { .. } => {
+                "bring the input to where the parameter is with `to_context`, or the parameter to \
+                 more contexts with `reset_ctx` or `initialize_on`"
+            }
             Error::Selector(error) => return did_you_mean(&error.nearest),
             Error::NothingSelected(error) if error.nearest.is_empty() => {
                 "`Selection::explain` shows what each term matches, `named_parameters` every path"
@@ -92,6 +96,16 @@ impl Error {
             }
             Error::NoArithmetic { .. } => "use `cast(DType::F32)`",
             Error::BeingEdited => "leave the closure that edits it first",
+            Error::Contexts { .. } => {
+                "bring one to the other with `to_context`, or the parameters of a block to its \
+                 input with `reset_ctx`"
+            }
+            Error::Split { parts, .. } => {
+                return Some(format!(
+                    "use a batch size that is a multiple of {parts}, or `split_data` with \
+                     `even_split` false"
+                ));
+            }
             Error::BroadcastEdit { .. } => "edit the array it was made from, or a `deep_clone`",
             Error::ShapeOnly => {
                 "run one batch through the model, or look at values outside of its forward: shapes do not tell them"
@@ -110,6 +124,9 @@ impl Error {
             }
             Error::Grouping(error) => return error.hint(),
             Error::SeveralGroups { .. } => "say which: `trainer.group_mut(name)?`",
+            Error::NotSummed { .. } => {
+                "call `Trainer::allreduce_grads` first, or `step`, which does both"
+            }
             Error::Scheduled => "change the schedule, or build the optimizer without one",
             Error::NotFinite { .. } => {
                 "leave this step out, or lower the learning rate or the scale of the loss"

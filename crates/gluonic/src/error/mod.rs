@@ -17,6 +17,7 @@ pub(crate) use words::{did_you_mean, list};
 use crate::array::DType;
 use crate::checkpoint::LoadReport;
 use crate::checkpoint::rename::{RenameReport, RenameTextError};
+use crate::context::{Context, in_brackets};
 use crate::name::{ParamName, ParamPath};
 use crate::ops::EinsumError;
 use crate::param::select::{NothingSelected, SelectorError};
@@ -148,6 +149,16 @@ pub enum Error {
     /// A selector takes no parameter where some are needed.
     #[error("{0}")]
     NothingSelected(Box<NothingSelected>),
+    /// A parameter was asked for on a context that it is not on.
+    #[error("parameter `{name}` is not on {context} but on {}", in_brackets(contexts))]
+    NotOnContext {
+        /// The parameter.
+        name: ParamName,
+        /// What was asked for.
+        context: Context,
+        /// Where it is.
+        contexts: Box<[Context]>,
+    },
     /// Something happened at a parameter.
     #[error("parameter `{name}`")]
     At {
@@ -402,6 +413,24 @@ pub enum Error {
     /// An array was accessed from inside its own edit.
     #[error("this array is being edited by this thread")]
     BeingEdited,
+    /// Arrays that are not together were to be computed with.
+    #[error("arrays on {expected} and on {found} cannot be computed with together")]
+    Contexts {
+        /// Where the first one is.
+        expected: Context,
+        /// Where another one is.
+        found: Context,
+    },
+    /// A batch does not split into equal parts.
+    #[error("shape {shape} does not split into {parts} equal parts along axis {axis}")]
+    Split {
+        /// The batch's sizes.
+        shape: Shape,
+        /// The axis.
+        axis: usize,
+        /// The number of parts.
+        parts: usize,
+    },
     /// An array in which one element stands for several was to be edited.
     #[error("an array broadcast to shape {shape} cannot be edited")]
     BroadcastEdit {
@@ -495,6 +524,12 @@ pub enum Error {
     /// Gradients that no backward has written since the last step.
     #[error("the gradient of {} has not been updated by backward since the last step", list(names))]
     StaleGradients {
+        /// The parameters, each with the context if it is on several.
+        names: Names,
+    },
+    /// Gradients that are to be applied have not been summed over the contexts yet.
+    #[error("the gradient of {} has not been summed over its contexts", list(names))]
+    NotSummed {
         /// The parameters.
         names: Names,
     },
@@ -768,6 +803,7 @@ impl Error {
             | Error::NoPattern { .. }
             | Error::NotLoaded { .. }
             | Error::Frozen { .. }
+            | Error::NotOnContext { .. }
             | Error::At { .. } => self,
             Error::NoGrad { name: None } => Error::NoGrad { name: Some(name.clone()) },
             source => Error::At { name: name.clone(), source: Box::new(source) },
@@ -806,6 +842,7 @@ impl Error {
             | Error::InitSuffix { name }
             | Error::NoPattern { name, .. }
             | Error::NotLoaded { name, .. }
+            | Error::NotOnContext { name, .. }
             | Error::Frozen { name }
             | Error::At { name, .. } => Some(name),
             Error::NoGrad { name } => name.as_ref(),

@@ -100,12 +100,12 @@ fn weighted(
     Ok((loss, axes))
 }
 
-/// Computes in the compute type of the prediction, and gives the result in its own.
+/// Computes where the prediction is, in its compute type, and gives the result in its own.
 fn wide(pred: &NdArray, f: impl FnOnce(&NdArray) -> Result<NdArray>) -> Result<NdArray> {
-    match pred.dtype().compute() {
+    pred.there(|| match pred.dtype().compute() {
         Some(compute) if compute != pred.dtype() => f(&pred.cast(compute)?)?.cast(pred.dtype()),
         _ => f(pred),
-    }
+    })
 }
 
 /// Prints a loss as Gluon does.

@@ -60,7 +60,8 @@ fn picked(labels: &NdArray, preds: &NdArray, axis: isize) -> Result<Vec<f64>> {
     places.remove(axis);
     expect_labels(labels, &places)?;
     let preds = crate::autograd::pause(|| preds.cast(DType::F64))?;
-    preds.detach().pick(&labels.reshape(places)?, axis as isize)?.to_vec()
+    let labels = labels.reshape(places)?.to_context(preds.context())?;
+    preds.detach().pick(&labels, axis as isize)?.to_vec()
 }
 
 /// `exp` of the mean of `-log max(p[label], 10⁻¹⁰)` for predicted probabilities. Labels that are to

@@ -226,11 +226,13 @@ impl MultiHeadAttention {
         mask: &AttentionMask<'_>,
     ) -> Result<NdArray> {
         let run = || self.run([query, key, value], mask);
-        if self.core.is_watched() {
-            self.core.run_watched(self.as_dyn(), query, run)
-        } else {
-            run()
-        }
+        query.there(|| {
+            if self.core.is_watched() {
+                self.core.run_watched(self.as_dyn(), query, run)
+            } else {
+                run()
+            }
+        })
     }
 
     fn run(&self, inputs: [&NdArray; 3], mask: &AttentionMask<'_>) -> Result<NdArray> {

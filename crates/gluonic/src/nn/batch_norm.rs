@@ -8,7 +8,7 @@ use super::core::BlockCore;
 use super::norm::{check_epsilon, python_bool, python_float};
 use super::walk::Walk;
 use crate::array::{DType, NdArray, shapes_only};
-use crate::autograd::{GradReq, is_training, pause};
+use crate::autograd::{GradReq, is_training};
 use crate::error::{Error, Result, or_panic};
 use crate::init::{Initializer, One, Zero};
 use crate::ops::{batch_norm, batch_norm_by};
@@ -231,9 +231,10 @@ impl BatchNorm {
                 pairs.for_each(|(old, new)| *old = mix(f64::from(*old), *new) as f32);
             }),
             _ => {
-                let old = running.data()?.to_f64_vec()?;
+                let running = running.data()?.detach();
+                let old = running.to_f64_vec()?;
                 let new: Vec<f64> = old.iter().zip(&batch).map(|(a, b)| mix(*a, *b)).collect();
-                pause(|| running.set_data(&NdArray::from_vec(new, old.len())?))
+                running.assign(&NdArray::from_vec(new, old.len())?)
             }
         }
     }

@@ -10,6 +10,7 @@ use super::dyn_block::fmt_tree;
 use super::summary::{self, Summary};
 use super::walk::{Paths, source, walk};
 use crate::array::{DType, NdArray};
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::init::{Initializer, Reinit};
 use crate::name::ParamPath;
@@ -123,15 +124,18 @@ pub trait BlockExt: Block {
         self.core().params()
     }
 
-    /// Computes the output between the block's hooks.
+    /// Computes the output between the block's hooks, with the current context where the input is:
+    /// of a parameter on several contexts, layers take the replica there.
     ///
     /// # Errors
     /// What the forward or a hook returns.
     fn call(&self, x: &NdArray) -> Result<NdArray> {
-        if self.core().is_watched() {
-            return self.core().run_watched(self.as_dyn(), x, || self.forward(x));
-        }
-        self.forward(x)
+        x.there(|| {
+            if self.core().is_watched() {
+                return self.core().run_watched(self.as_dyn(), x, || self.forward(x));
+            }
+            self.forward(x)
+        })
     }
 
     /// The child number `i`, from the end when negative.
@@ -336,6 +340,40 @@ pub trait BlockExt: Block {
         }
         let paths = Paths::of(self);
         self.collect_params()?.initialize_opts(options, |parameter| paths.first(parameter))
+    }
+
+    /// Initializes every parameter of the tree on some contexts, with the same values on each; as
+    /// [`BlockExt::initialize`] else. [`BlockExt::call`] then takes the replicas where its input is.
+    ///
+    /// # Memory
+    /// One copy of each value until one of its replicas is edited; a gradient for each.
+    ///
+    /// # Errors
+    /// As [`BlockExt::initialize_opts`]; [`Error::Setting`] if there is no context, or one is named
+    /// twice.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::prelude::*;
+    /// let net = Dense::new(2);
+    /// net.initialize_on(&[Context::cpu(0), Context::cpu(1)])?;
+    /// let x = NdArray::ones((1, 3), DType::F32)?;
+    /// let y = net.call(&x.to_context(Context::cpu(1))?)?;
+    /// assert_eq!(y.context(), Context::cpu(1));
+    /// assert_eq!(y.to_vec::<f32>()?, net.call(&x)?.to_vec::<f32>()?);
+    /// # Ok::<(), gluonic::Error>(())
+    /// ```
+    fn initialize_on(&self, contexts: &[Context]) -> Result<()> {
+        self.initialize_opts(&InitOptions::on(contexts))
+    }
+
+    /// Moves every parameter of the tree to other contexts: see [`Parameter::reset_ctx`].
+    ///
+    /// # Errors
+    /// As [`Parameter::reset_ctx`], for the first that fails; [`Error::DuplicateName`]. Then none
+    /// has changed.
+    fn reset_ctx(&self, contexts: &[Context]) -> Result<()> {
+        self.collect_params()?.reset_ctx(contexts)
     }
 
     /// Tells every parameter its shape by a forward without values, and gives the output's sizes.

@@ -218,7 +218,7 @@ impl NdArray {
         let side = |size: usize| {
             let mut dims = self.dims().clone();
             dims.as_mut()[axis] = size;
-            NdArray::full(dims, value, self.dtype())
+            self.there(|| NdArray::full(dims, value, self.dtype()))
         };
         super::join::concat(&[&side(before)?, self, &side(after)?], axis as isize)
     }
@@ -226,6 +226,6 @@ impl NdArray {
     fn pad_by(&self, axis: usize, places: impl Iterator<Item = usize>) -> Result<NdArray> {
         let places: Vec<i64> = places.map(|place| place as i64).collect();
         let n = places.len();
-        self.take_axis(&NdArray::from_vec(places, n)?, axis as isize)
+        self.take_axis(&self.there(|| NdArray::from_vec(places, n))?, axis as isize)
     }
 }

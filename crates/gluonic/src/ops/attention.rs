@@ -8,7 +8,7 @@ use super::matmul::matrices;
 use super::rnn::valid_lengths;
 use super::{Input, compute_type, edges, output};
 use crate::array::{Buf, Compute, DType, Element, NdArray, broadcast_dims, for_float, shapes_only};
-use crate::autograd::{Op, Sinks, is_training};
+use crate::autograd::{Inputs, Op, Sinks, is_training};
 use crate::cpu::attention::{self as kernel, Gradients, Sizes, Stack};
 use crate::error::{Error, Result};
 use crate::random::{Stream, current_stream, fill_bernoulli};
@@ -319,9 +319,10 @@ pub(crate) fn attention(
     }
     let added = mask.mask.filter(|mask| mask.dtype() != DType::Bool);
     let inputs: Vec<&NdArray> = [query, key, value].into_iter().chain(added).collect();
-    let edges = edges(&inputs)?;
+    let others = mask.mask.into_iter().chain(mask.valid_length);
+    let edges = { others }.try_fold(edges(&inputs)?, Inputs::beside)?;
     let out_dims = plan.out.clone();
-    let n_weights = if edges.is_some() { plan.scores.elem_count() } else { 0 };
+    let n_weights = if edges.is_recorded() { plan.scores.elem_count() } else { 0 };
     let mut node = AttentionNode {
         query: Input::new(query)?,
         key: Input::new(key)?,

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::conv::scratch;
 use super::{Flat, edges, output, resolve_axis};
-use crate::array::{Buf, Compute, DType, NdArray, for_float, shapes_only};
+use crate::array::{Buf, Compute, DType, NdArray, for_float, one_context, shapes_only};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::Float as _;
 use crate::cpu::norm::{ByChannel, map, sum_channels, sums};
@@ -199,8 +199,8 @@ pub fn batch_norm(
        });
     let (mean, variance) = (Arc::new(mean), Arc::new(variance));
     let y = normalize(x, flat, (gamma, beta), (&mean, &variance), sizes, epsilon, true)?;
-    let mean = NdArray::from_buf(mean, channels.clone());
-    Ok(BatchNormed { y, mean, variance: NdArray::from_buf(variance, channels) })
+    let statistic = |buf: Arc<Buf>| NdArray::from_buf_on(x.context(), buf, channels.clone());
+    Ok(BatchNormed { y, mean: statistic(mean), variance: statistic(variance) })
 }
 
 /// Batch normalization by given statistics, which are taken for constants: as [`batch_norm`], but
@@ -229,6 +229,7 @@ pub fn batch_norm_by(
         let flat = Flat::new(array)?;
         Ok(Arc::new(for_float!(compute, T => Buf::from_vec(flat.slice::<T>().to_vec()))))
     };
+    one_context(&[x, mean, variance])?;
     let (mean, variance) = (buf(mean)?, buf(variance)?);
     normalize(x, Flat::new(x)?, (gamma, beta), (&mean, &variance), sizes, epsilon, false)
 }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::{edges, output};
-use crate::array::{Buf, DType, NdArray, broadcast_dims, for_dtype, gather, shapes_only};
-use crate::autograd::{Op, Sinks};
+use crate::array::{
+    Buf, DType, NdArray, broadcast_dims, for_dtype, gather, one_context, shapes_only,
+};
+use crate::autograd::{Inputs, Op, Sinks};
 use crate::error::{Error, Result};
 
 macro_rules! comparisons {
@@ -28,6 +30,7 @@ macro_rules! comparisons {
                     if shapes_only() {
                         return NdArray::shape_only(dims, DType::Bool);
                     }
+                    let context = one_context(&[self, other])?;
                     let (x, y) = (self.cell.snapshot()?, other.cell.snapshot()?);
                     let buf = for_dtype!(self.dtype(), T => {
                         let wide = |array: &NdArray, buf: &Buf| -> Vec<T> {
@@ -37,7 +40,7 @@ macro_rules! comparisons {
                         let (x, y) = (wide(self, &x), wide(other, &y));
                         Buf::from_vec(x.iter().zip(&y).map(|(x, y)| x $op y).collect::<Vec<bool>>())
                     });
-                    Ok(NdArray::from_buf(buf, dims))
+                    Ok(NdArray::from_buf_on(context, buf, dims))
                 }
             )*
         }
@@ -84,7 +87,7 @@ impl NdArray {
             return NdArray::shape_only(self.dims(), dtype);
         }
         let differentiable = self.dtype().is_float() && dtype.is_float();
-        let edges = if differentiable { edges(&[self])? } else { None };
+        let edges = if differentiable { edges(&[self])? } else { Inputs::without_gradient(self) };
         let buf = self.cell.snapshot()?;
         let buf = for_dtype!(self.dtype(), T => {
             Buf::from_vec(gather(buf.slice::<T>(), &self.view))

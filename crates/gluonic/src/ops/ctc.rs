@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Flat, compute_type, edges, output};
 use crate::array::{Buf, NdArray, for_float, shapes_only};
-use crate::autograd::{Op, Sinks};
+use crate::autograd::{Inputs, Op, Sinks};
 use crate::cpu::ctc as kernel;
 use crate::cpu::elementwise::zip;
 use crate::error::{Error, Result};
@@ -122,22 +122,23 @@ impl NdArray {
         if classes == 0 {
             return Err(Error::Empty { op: "ctc_loss", shape: self.dims().into() });
         }
+        let others = [Some(labels), pred_lengths, label_lengths].into_iter().flatten();
         let pred_lengths = lengths("pred_lengths", pred_lengths, n, frames)?;
         let label_lengths = lengths("label_lengths", label_lengths, n, width)?;
         if shapes_only() {
             return NdArray::shape_only(n, self.dtype());
         }
-        let labels = sequences(labels, label_lengths.as_deref(), classes - 1)?;
-        let edges = edges(&[self])?;
+        let sequences = sequences(labels, label_lengths.as_deref(), classes - 1)?;
+        let edges = { others }.try_fold(edges(&[self])?, Inputs::beside)?;
         let flat = Flat::new(self)?;
-        let recorded = edges.is_some();
+        let recorded = edges.is_recorded();
         let (losses, grads) = for_float!(compute, T => {
             let size = frames * classes;
             let sample = |i: usize| kernel::Sample {
                 scores: &flat.slice::<T>()[i * size..(i + 1) * size],
                 frames: pred_lengths.as_ref().map_or(frames, |lengths| lengths[i]),
                 classes,
-                labels: &labels[i],
+                labels: &sequences[i],
             };
             let mut grads = recorded.then(|| Buf::new::<T>(n * size, |_| ()));
             let losses = Buf::new::<T>(n, |losses| {

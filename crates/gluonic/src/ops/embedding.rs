@@ -76,7 +76,7 @@ pub fn embedding(ids: &NdArray, weight: &NdArray) -> Result<NdArray> {
         return NdArray::shape_only(dims, dtype);
     }
     let numbers = row_numbers(ids, rows)?;
-    let edges = edges(&[weight])?;
+    let edges = edges(&[weight])?.beside(ids)?;
     let table = Flat::new(weight)?;
     let buf = for_float!(compute, T => Buf::new::<T>(numbers.len() * width, |out| {
         let table = table.slice::<T>();

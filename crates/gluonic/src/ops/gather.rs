@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use super::{Flat, compute_type, edges, output, resolve_axis, track};
+use super::{Flat, compute_type, edges, output, resolve_axis};
 use crate::array::{Buf, DType, Element, NdArray, Scalar, for_dtype, for_float, shapes_only};
-use crate::autograd::{Op, Sinks};
+use crate::autograd::{Inputs, Op, Sinks};
 use crate::cpu::gather as kernel;
 use crate::error::{Error, Result};
 use crate::shape::{Dims, Shape};
@@ -58,16 +58,20 @@ impl Op for TakeNode {
 }
 
 /// The parts of `x` at places of an axis, which becomes the axes `middle`.
-fn taken(x: &NdArray, positions: Vec<usize>, middle: &[usize], axis: usize) -> Result<NdArray> {
+fn taken(
+    x: &NdArray,
+    edges: Inputs,
+    positions: Vec<usize>,
+    middle: &[usize],
+    axis: usize,
+) -> Result<NdArray> {
     let dims = taken_dims(x.dims(), middle, axis);
-    let edges = edges(&[x])?;
     let sizes = around(x.dims(), axis);
     let flat = Flat::stored(x)?;
     let buf = for_dtype!(x.dtype(), T => Buf::new::<T>(dims.elem_count(), |out| {
         kernel::take(out, flat.slice(), &positions, sizes.1, sizes.2);
     }));
-    let track = track(edges, || Box::new(TakeNode { positions, sizes }));
-    Ok(NdArray { track, ..NdArray::from_buf(buf, dims) })
+    Ok(output(Arc::new(buf), x.dtype(), dims, edges, || Box::new(TakeNode { positions, sizes })))
 }
 
 fn taken_dims(x: &Dims, middle: &[usize], axis: usize) -> Dims {
@@ -150,7 +154,7 @@ impl NdArray {
         if shapes_only() {
             return NdArray::shape_only(taken_dims(self.dims(), &[rows.len()], 0), self.dtype());
         }
-        taken(self, rows.to_vec(), &[rows.len()], 0)
+        taken(self, edges(&[self])?, rows.to_vec(), &[rows.len()], 0)
     }
 
     /// The parts of an axis at the places that an array of indices names: the lookup of an
@@ -185,8 +189,9 @@ impl NdArray {
             let dims = taken_dims(self.dims(), indices.dims(), axis);
             return NdArray::shape_only(dims, self.dtype());
         }
+        let edges = edges(&[self])?.beside(indices)?;
         let positions = positions(indices, self.dims()[axis], self.dims())?;
-        taken(self, positions, indices.dims(), axis)
+        taken(self, edges, positions, indices.dims(), axis)
     }
 
     /// For each index its element of the axis, at the same place of all other axes.
@@ -216,15 +221,16 @@ impl NdArray {
             return NdArray::shape_only(indices.dims(), self.dtype());
         }
         let positions = Arc::new(positions(indices, sizes.0, self.dims())?);
-        let edges = edges(&[self])?;
+        let edges = edges(&[self])?.beside(indices)?;
         let flat = Flat::stored(self)?;
         let buf = for_dtype!(self.dtype(), T => Buf::new::<T>(positions.len(), |out| {
             let x = flat.slice::<T>();
             kernel::along(&positions, sizes, |to, from| out[to] = x[from]);
         }));
         let total = self.elem_count();
-        let track = track(edges, || Box::new(AlongNode { positions, total, sizes }));
-        Ok(NdArray { track, ..NdArray::from_buf(buf, indices.dims().clone()) })
+        Ok(output(Arc::new(buf), self.dtype(), indices.dims().clone(), edges, || {
+            Box::new(AlongNode { positions, total, sizes })
+        }))
     }
 
     /// This array with `updates` added at the places that `indices` names along an axis: what
@@ -257,7 +263,7 @@ impl NdArray {
             return NdArray::shape_only(self.dims(), self.dtype());
         }
         let positions = Arc::new(positions(indices, sizes.0, self.dims())?);
-        let edges = edges(&[self, updates])?;
+        let edges = edges(&[self, updates])?.beside(indices)?;
         let (x, updates) = (Flat::new(self)?, Flat::new(updates)?);
         let buf = for_float!(compute, T => Buf::new::<T>(self.elem_count(), |out| {
             out.copy_from_slice(x.slice());
@@ -299,6 +305,6 @@ impl NdArray {
                 row[*label as usize] = T::from_scalar(Scalar::Int(1));
             }
         }));
-        Ok(NdArray::from_buf(buf, dims))
+        Ok(NdArray::from_buf_on(self.context(), buf, dims))
     }
 }

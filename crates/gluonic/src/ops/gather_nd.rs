@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::gather::{TakeNode, positions};
-use super::{Flat, compute_type, edges, output, track};
+use super::{Flat, compute_type, edges, output};
 use crate::array::{Buf, NdArray, for_dtype, for_float, shapes_only};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::elementwise::add_into;
@@ -113,15 +113,16 @@ impl NdArray {
             return NdArray::shape_only(plan.found, self.dtype());
         }
         let positions = plan.positions(indices)?;
-        let edges = edges(&[self])?;
+        let edges = edges(&[self])?.beside(indices)?;
         let flat = Flat::stored(self)?;
         let Plan { found, blocks, inner, .. } = plan;
         let buf = for_dtype!(self.dtype(), T => Buf::new::<T>(found.elem_count(), |out| {
             kernel::take(out, flat.slice(), &positions, blocks, inner);
         }));
         let sizes = (1, blocks, inner);
-        let track = track(edges, || Box::new(TakeNode { positions, sizes }));
-        Ok(NdArray { track, ..NdArray::from_buf(buf, found) })
+        Ok(output(Arc::new(buf), self.dtype(), found, edges, || {
+            Box::new(TakeNode { positions, sizes })
+        }))
     }
 
     /// An array of zeros of sizes `dims`, with the elements of this one added at places that are
@@ -160,7 +161,7 @@ impl NdArray {
             return NdArray::shape_only(dims, self.dtype());
         }
         let positions = plan.positions(indices)?;
-        let edges = edges(&[self])?;
+        let edges = edges(&[self])?.beside(indices)?;
         let x = Flat::new(self)?;
         let buf = for_float!(compute, T => Buf::new::<T>(n, |out| {
             out.fill(0.0);

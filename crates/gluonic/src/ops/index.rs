@@ -6,10 +6,9 @@ use ndarray::SliceInfoElem;
 
 use super::{edges, track};
 use crate::array::{Buf, NdArray, View, for_each_row, for_float};
-use crate::autograd::{Op, Sinks};
+use crate::autograd::{Op, Sinks, Track};
 use crate::cpu::elementwise::add_into;
 use crate::error::Result;
-use crate::shape::Dims;
 
 pub(super) struct SliceNode {
     /// The layout of the part inside the input's gradient; no element is there twice.
@@ -61,13 +60,11 @@ impl NdArray {
         let index = index.as_ref();
         let view = self.view.slice(index)?;
         let edges = edges(&[self])?;
-        let dims: Dims = self.dims().clone();
-        let track = match edges {
-            None => track(None, || unreachable!("nothing is recorded")),
-            edges => {
-                let part = View::new(dims).slice(index)?;
-                track(edges, || Box::new(SliceNode { part, n: self.elem_count() }))
-            }
+        let track = if edges.is_recorded() {
+            let part = View::new(self.dims().clone()).slice(index)?;
+            track(edges, || Box::new(SliceNode { part, n: self.elem_count() }))
+        } else {
+            Track::None
         };
         Ok(NdArray { track, ..self.with_view(view) })
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::SliceInfoElem;
 
-use super::{Flat, edges, resolve_axis, track};
+use super::{Flat, edges, output, resolve_axis};
 use crate::array::{Buf, NdArray, for_dtype, for_float, shapes_only};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::gather as kernel;
@@ -104,8 +104,7 @@ pub fn concat(arrays: &[&NdArray], axis: isize) -> Result<NdArray> {
             start += width;
         }
     }));
-    let track = track(edges, || Box::new(ConcatNode { widths, rows }));
-    Ok(NdArray { track, ..NdArray::from_buf(buf, dims) })
+    Ok(output(Arc::new(buf), first.dtype(), dims, edges, || Box::new(ConcatNode { widths, rows })))
 }
 
 /// Arrays of equal sizes along a new axis, which stands at `axis` of the result.

@@ -113,8 +113,8 @@ impl NdArray {
         if shapes_only() {
             return NdArray::shape_only(dims, self.dtype());
         }
+        let edges = edges(&[self])?.beside(labels)?;
         let labels = class_numbers(labels, classes)?;
-        let edges = edges(&[self])?;
         let flat = Flat::new(self)?;
         let picked = for_float!(compute, T => Buf::new::<T>(labels.len(), |out| {
             let rows = flat.slice::<T>().chunks_exact(classes.max(1));
@@ -141,8 +141,8 @@ impl NdArray {
         if shapes_only() {
             return NdArray::shape_only(dims, self.dtype());
         }
+        let edges = edges(&[self])?.beside(labels)?;
         let labels = class_numbers(labels, classes)?;
-        let edges = edges(&[self])?;
         let flat = Flat::new(self)?;
         let (loss, probs) = for_float!(compute, T => {
             let mut probs = Buf::new::<T>(self.elem_count(), |_| ());

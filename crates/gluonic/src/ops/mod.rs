@@ -35,6 +35,7 @@ mod scan;
 mod select;
 mod shape;
 mod softmax;
+mod to_context;
 mod unary;
 mod window;
 
@@ -59,21 +60,22 @@ pub(crate) use random::dropout_from;
 pub use random::{draw, draw_at, draw_from, dropout, integers, normal, permutation, uniform};
 
 use crate::array::{Buf, DType, NdArray, View, for_dtype, gather};
-use crate::autograd::{Edges, Op};
+use crate::autograd::{Inputs, Op};
 pub(crate) use crate::autograd::{edges, track};
 use crate::error::{Error, Result};
 use crate::shape::Dims;
 
-/// An output in the element type of the inputs, with its track.
+/// An output in the element type of the inputs, where they are, with its track.
 pub(crate) fn output(
     buf: Arc<Buf>,
     dtype: DType,
     dims: Dims,
-    edges: Option<Edges>,
+    inputs: Inputs,
     op: impl FnOnce() -> Box<dyn Op>,
 ) -> NdArray {
     let buf = if buf.dtype() == dtype { buf } else { Arc::new(buf.convert(dtype)) };
-    NdArray { track: track(edges, op), ..NdArray::from_buf(buf, dims) }
+    let context = inputs.context;
+    NdArray { track: track(inputs, op), ..NdArray::from_buf_on(context, buf, dims) }
 }
 
 /// The elements of an input as they are now, in the compute type, where they lie.

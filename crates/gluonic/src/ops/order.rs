@@ -40,7 +40,7 @@ fn arg_best(
     let buf = Buf::new::<i64>(dims.iter().product(), |out| {
         for_dtype!(x.dtype(), T => kernel::arg_best(out, flat.slice::<T>(), (n, inner), largest));
     });
-    Ok(NdArray::from_buf(buf, dims.into()))
+    Ok(NdArray::from_buf_on(x.context(), buf, dims.into()))
 }
 
 /// The positions of the first `kept` elements in the given order.
@@ -59,7 +59,7 @@ fn arg_sort(x: &NdArray, axis: usize, order: Order, kept: usize) -> Result<NdArr
             kernel::arg_sort(out, flat.slice::<T>(), (n, inner, kept), descending);
         });
     });
-    Ok(NdArray::from_buf(buf, dims))
+    Ok(NdArray::from_buf_on(x.context(), buf, dims))
 }
 
 impl NdArray {

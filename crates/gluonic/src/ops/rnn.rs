@@ -287,7 +287,7 @@ pub(crate) fn recurrent(
                 parts.zip(&states).for_each(|(out, state)| out.copy_from_slice(state.slice()));
             });
             let bias = h2h_bias.slice::<T>();
-            walk::<T>(&sizes, course, us.slice(), bias, initial, gates, edges.is_some())
+            walk::<T>(&sizes, course, us.slice(), bias, initial, gates, edges.is_recorded())
         });
         let out = Arc::new(out);
         output(out.clone(), x.dtype(), dims, edges, || {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::binary::sum_to;
-use super::{edges, track};
+use super::{edges, output};
 use crate::array::{
     Buf, Compute, Element, NdArray, View, broadcast_dims, for_dtype, for_float, gather, shapes_only,
 };
@@ -99,7 +99,7 @@ impl NdArray {
         if shapes_only() {
             return NdArray::shape_only(dims, x.dtype());
         }
-        let edges = edges(&[x, y])?;
+        let edges = edges(&[x, y])?.beside(self)?;
         let condition = truths(self, &dims)?;
         let (xs, ys) = (x.cell.snapshot()?, y.cell.snapshot()?);
         let buf = for_dtype!(x.dtype(), T => Buf::new::<T>(dims.elem_count(), |out| {
@@ -107,10 +107,9 @@ impl NdArray {
             let ys = stored::<T>(&ys, &y.view, &dims);
             kernel::select(out, &condition, &xs, &ys);
         }));
-        let track = track(edges, || {
+        Ok(output(Arc::new(buf), x.dtype(), dims.clone(), edges, || {
             let (x_dims, y_dims) = (x.dims().clone(), y.dims().clone());
-            Box::new(SelectNode { condition, dims: dims.clone(), x_dims, y_dims })
-        });
-        Ok(NdArray { track, ..NdArray::from_buf(buf, dims) })
+            Box::new(SelectNode { condition, dims, x_dims, y_dims })
+        }))
     }
 }

@@ -10,10 +10,10 @@ use crate::autograd::{Op, Sinks};
 use crate::error::{Error, Result};
 use crate::shape::Dims;
 
-/// The elements stay in row-major order.
-struct ReshapeNode;
+/// The elements stay in row-major order, and so does the gradient.
+pub(super) struct PassNode;
 
-impl Op for ReshapeNode {
+impl Op for PassNode {
     fn backward(&self, grad: Arc<Buf>, sinks: &mut Sinks<'_>) -> Result<()> {
         sinks.pass(0, &grad)
     }
@@ -59,7 +59,7 @@ impl NdArray {
             return Err(Error::ElemCount { shape: dims.into(), found: self.elem_count() });
         }
         let edges = edges(&[self])?;
-        let track = track(edges, || Box::new(ReshapeNode));
+        let track = track(edges, || Box::new(PassNode));
         if let Some(view) = self.view.reshape(&dims) {
             return Ok(NdArray { track, ..self.with_view(view) });
         }
@@ -70,7 +70,7 @@ impl NdArray {
         let buf = for_dtype!(self.dtype(), T => {
             Buf::from_vec(gather(buf.slice::<T>(), &self.view))
         });
-        Ok(NdArray { track, ..NdArray::from_buf(buf, dims) })
+        Ok(NdArray { track, ..NdArray::from_buf_on(self.context(), buf, dims) })
     }
 
     /// All axes but the first as one.

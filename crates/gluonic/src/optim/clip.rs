@@ -21,6 +21,8 @@ use crate::param::{Parameter, Training};
 /// tied one counts once.
 ///
 /// # Errors
+/// [`Error::NotSummed`] if a gradient is on several contexts and has not been summed by
+/// [`Trainer::allreduce_grads`](crate::Trainer::allreduce_grads) since a backward wrote it;
 /// [`Error::NotFinite`], naming the parameters, if a gradient holds an infinity or a NaN;
 /// [`Error::Setting`] if `max_norm` is not greater than 0; as
 /// [`Parameter::data`](crate::Parameter::data) if a parameter has no value. Then nothing has
@@ -48,19 +50,26 @@ use crate::param::{Parameter, Training};
 pub fn clip_global_norm(params: &(impl HasParameters + ?Sized), max_norm: f64) -> Result<f64> {
     let max_norm = check::<Positive, _>("max_norm", max_norm)?;
     let mut trained: Vec<(Parameter, Training)> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
+    let (mut seen, mut open) = (std::collections::HashSet::new(), Vec::new());
     for (_, parameter) in params.chosen() {
         if seen.insert(parameter.id())
             && let Some(training) = parameter.training()?
         {
+            if training.is_open() {
+                open.push((&**parameter.name()).into());
+            }
             trained.push((parameter, training));
         }
+    }
+    if !open.is_empty() {
+        return Err(Error::NotSummed { names: open.into() });
     }
     let norm = norm(trained.par_iter().map(|(parameter, training)| (parameter, training)))?;
     let factor = max_norm / (norm + 1e-8);
     if factor < 1.0 {
         trained.par_iter().try_for_each(|(parameter, training)| {
-            shorten(&training.slot.cell, factor).map_err(|error| error.at(parameter.name()))
+            let shortened = training.slots().try_for_each(|slot| shorten(&slot.cell, factor));
+            shortened.map_err(|error| error.at(parameter.name()))
         })?;
     }
     Ok(norm)

@@ -84,6 +84,7 @@ fn update(
     let mut step = Step { parameter, state, job, dtype: computed, clip, wide: None, rows: None };
     optimizer.update(&mut step)?;
     step.store()?;
+    step.spread()?;
     job.training.slot.set_fresh(false);
     Ok(())
 }
@@ -286,6 +287,16 @@ impl Step<'_> {
 
     fn touch(&mut self) -> Result<()> {
         for_float!(self.dtype, T => self.weights::<T>(&|_, _, _, []| [0.0; 2])).map(|_| ())
+    }
+
+    /// Gives the new value to the replicas on further contexts.
+    fn spread(&self) -> Result<()> {
+        let Training { cell, rest, .. } = &self.job.training;
+        for replica in rest {
+            replica.cell.edit()?.copy_from(&*cell.snapshot()?);
+            replica.slot.iter().for_each(|slot| slot.set_fresh(false));
+        }
+        Ok(())
     }
 
     /// Rounds a weight that was lent as an array.

@@ -6,6 +6,7 @@ use super::parameter::Parameter;
 use super::state::{Kind, Provenance};
 use crate::array::{Buf, NdArray};
 use crate::autograd::GradReq;
+use crate::context::{Context, in_brackets};
 use crate::cpu::statistics::{Summary, histogram};
 
 impl fmt::Display for Parameter {
@@ -51,13 +52,18 @@ impl Parameter {
             (None, Some(init)) => write!(f, "\n  initializer  {} (its own)", init.dumps())?,
             (None, None) => f.write_str("\n  initializer  that of the block")?,
         }
-        if let Ok(data) = self.data() {
+        if let Ok(contexts) = self.list_ctx()
+            && contexts != [Context::cpu(0)]
+        {
+            write!(f, "\n  contexts     {}", in_brackets(&contexts))?;
+        }
+        if let Ok(data) = self.value() {
             fmt_array(f, "data", &data)?;
         }
         if req != GradReq::Null
-            && let Ok(grad) = self.grad()
+            && let Ok(grads) = self.list_grad()
         {
-            fmt_array(f, "grad", &grad)?;
+            grads.iter().try_for_each(|grad| fmt_array(f, "grad", grad))?;
         }
         Ok(())
     }

@@ -38,7 +38,7 @@ impl ParameterDict {
     /// PyTorch's `torch.nn.utils.parameters_to_vector`.
     #[doc(alias = "parameters_to_vector")]
     pub fn to_flat(&self) -> Result<NdArray> {
-        flat(self.iter().map(|parameter| Ok((parameter, parameter.data()?))))
+        flat(self.iter().map(|parameter| Ok((parameter, parameter.value()?))))
     }
 
     /// The gradients of all parameters that have one, one after another, as
@@ -66,12 +66,11 @@ impl ParameterDict {
     #[doc(alias = "vector_to_parameters")]
     pub fn set_flat(&self, flat: &NdArray) -> Result<()> {
         let values = self.iter().map(|parameter| {
-            let data = parameter.data()?;
-            data.cell.refuse_own_edit().map_err(|error| error.at(parameter.name()))?;
-            Ok(data.detach())
+            parameter.refuse_own_edit_of_value()?;
+            parameter.ready()
         });
         let values = values.collect::<Result<Vec<_>>>()?;
-        let n: usize = values.iter().map(NdArray::elem_count).sum();
+        let n: usize = values.iter().map(|ready| ready.dims.elem_count()).sum();
         if **flat.dims() != [n] {
             let found = flat.elem_count();
             return Err(Error::ElemCount { shape: Dims::from(n).into(), found });
@@ -81,9 +80,9 @@ impl ParameterDict {
         let source = NdArray { view: flat.view.clone(), ..NdArray::from_buf(buf, Dims::from(0)) };
         let mut start = 0;
         for value in values {
-            let end = start + value.elem_count();
+            let end = start + value.dims.elem_count();
             let part = source.slice(crate::s![start as isize..end as isize])?;
-            value.assign(&part.reshape(value.dims())?)?;
+            value.assign(&part.reshape(&value.dims)?)?;
             start = end;
         }
         Ok(())

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::initialize::new_slot;
 use super::parameter::Parameter;
+use super::replicas::Replica;
 use super::state::{Life, Ready, State};
 use crate::array::Cell;
 use crate::autograd::{GradReq, Slot};
@@ -16,8 +17,25 @@ pub(crate) struct Training {
     pub(crate) cell: Arc<Cell>,
     pub(crate) dims: Dims,
     pub(crate) slot: Arc<Slot>,
+    /// The memory on further contexts; all have gradients.
+    pub(crate) rest: Box<[Replica]>,
     pub(crate) lr_mult: f64,
     pub(crate) wd_mult: f64,
+}
+
+impl Training {
+    /// The gradients of all replicas, in the order of the contexts.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = &Slot> + Clone {
+        let rest = self.rest.iter().filter_map(|replica| replica.slot.as_deref());
+        std::iter::once(&*self.slot).chain(rest)
+    }
+
+    /// Whether it is on several contexts and a backward has written a gradient that has not been
+    /// summed over them yet.
+    pub(crate) fn is_open(&self) -> bool {
+        let is_open = |slot: &Slot| slot.is_fresh() && !slot.is_summed();
+        !self.rest.is_empty() && self.slots().any(is_open)
+    }
 }
 
 impl State {
@@ -29,14 +47,22 @@ impl State {
     /// Makes the gradient what `grad_req` says, at zeros.
     pub(super) fn renew_slot(&mut self) {
         let Life::Ready(ready) = &self.life else { return };
-        let fresh = new_slot(self, ready.cell.len());
-        if let Life::Ready(ready) = &mut self.life {
-            // A graph that was recorded before holds the old slot: nothing goes there any more.
-            if let Some(old) = &ready.slot {
-                old.set_req(GradReq::Null);
-            }
-            ready.slot = fresh;
-        }
+        ready.retire();
+        let renewed = |replica: &Replica| Replica {
+            cell: replica.cell.clone(),
+            slot: new_slot(self, &replica.cell),
+        };
+        let (first, rest) = (renewed(&ready.first), ready.rest.iter().map(renewed).collect());
+        self.life = Life::Ready(Ready { first, rest, dims: ready.dims.clone() });
+    }
+}
+
+impl Ready {
+    /// Takes the gradients out of use: a graph that was recorded before holds their slots, and
+    /// nothing is to go there any more.
+    pub(super) fn retire(&self) {
+        let slots = self.replicas().filter_map(|replica| replica.slot.as_ref());
+        slots.for_each(|slot| slot.set_req(GradReq::Null));
     }
 }
 
@@ -92,17 +118,9 @@ impl Parameter {
 
     /// Refuses to go on inside an edit of the value or the gradient by the same thread.
     pub(crate) fn refuse_own_edit(&self) -> Result<()> {
-        let cells = match &self.state().life {
-            Life::Ready(ready) => {
-                let grad = ready.slot.as_ref().map(|slot| slot.cell.clone());
-                [Some(ready.cell.clone()), grad]
-            }
-            _ => [None, None],
-        };
-        let mut cells = cells.iter().flatten();
-        cells
-            .try_for_each(|cell| Cell::refuse_own_edit(cell))
-            .map_err(|error| error.at(self.name()))
+        let Some(ready) = self.memory() else { return Ok(()) };
+        let refused = { ready.replicas() }.try_for_each(Replica::refuse_own_edit);
+        refused.map_err(|error| error.at(self.name()))
     }
 
     /// What a trainer needs to change it; `None` if it is frozen or has no gradient.
@@ -115,16 +133,17 @@ impl Parameter {
         if state.frozen {
             return Ok(None);
         }
-        let Life::Ready(Ready { cell, dims, slot }) = &state.life else {
+        let Life::Ready(ready) = &state.life else {
             return Err(self.missing(state));
         };
-        let Some(slot) = slot else { return Ok(None) };
-        let mut cells = [cell, &slot.cell].into_iter();
-        cells.try_for_each(|cell| cell.refuse_own_edit()).map_err(|error| error.at(self.name()))?;
+        let Replica { cell, slot: Some(slot) } = &ready.first else { return Ok(None) };
+        let refused = { ready.replicas() }.try_for_each(Replica::refuse_own_edit);
+        refused.map_err(|error| error.at(self.name()))?;
         Ok(Some(Training {
             cell: cell.clone(),
-            dims: dims.clone(),
+            dims: ready.dims.clone(),
             slot: slot.clone(),
+            rest: ready.rest.clone(),
             lr_mult: state.lr_mult,
             wd_mult: state.wd_mult,
         }))

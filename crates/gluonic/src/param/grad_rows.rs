@@ -1,6 +1,7 @@
 //! Gradients of tables by their rows.
 
 use super::parameter::Parameter;
+use super::state::Ready;
 use crate::array::{NdArray, shapes_only};
 use crate::error::{Error, Result};
 
@@ -46,7 +47,7 @@ impl Parameter {
     /// As [`Parameter::grad`]; [`Error::BeingEdited`] inside an edit of the gradient by the same
     /// thread.
     pub fn grad_rows(&self) -> Result<Option<GradRows>> {
-        let (slot, dims) = self.own_slot()?;
+        let (slot, dims) = self.own_slot(Ready::here)?;
         if shapes_only() {
             return Err(Error::ShapeOnly);
         }
@@ -55,7 +56,9 @@ impl Parameter {
             let indices = rows.numbers().to_vec();
             let row = dims.get(1..).unwrap_or_default();
             let dims = [&[indices.len()], row].concat();
-            GradRows { indices, values: NdArray::from_buf(rows.values().clone(), dims.into()) }
+            let values = rows.values().clone();
+            let values = NdArray::from_buf_on(slot.cell.context(), values, dims.into());
+            GradRows { indices, values }
         }))
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::initialize::Staged;
 use super::parameter::Parameter;
 use super::select::Selector;
+use crate::context::{Context, check_list};
 use crate::error::Result;
 use crate::init::{Initializer, Reinit, default_initializer};
 use crate::random::{Address, next_key};
@@ -32,19 +33,31 @@ pub struct InitOptions {
     pub seed: Option<u64>,
     /// Which parameters; if not given, all of them.
     pub select: Option<Selector>,
+    /// Where their values are to be, the same on each; if not given, where they are or were to be,
+    /// else on the current context. Those that keep a value stay where they are.
+    pub contexts: Option<Vec<Context>>,
 }
 
 impl InitOptions {
+    /// Everything as ever, on some contexts.
+    pub(crate) fn on(contexts: &[Context]) -> Self {
+        InitOptions { contexts: Some(contexts.to_vec()), ..Self::default() }
+    }
+
     /// Initializes parameters, each at its address: all of them, or none.
     pub(crate) fn initialize<'a>(
         &self,
         addressed: impl IntoIterator<Item = (&'a Parameter, Arc<str>)>,
     ) -> Result<()> {
+        if let Some(contexts) = &self.contexts {
+            check_list(contexts)?;
+        }
         let default = self.init.clone().unwrap_or_else(default_initializer);
         let key = self.seed.unwrap_or_else(next_key);
         // All that can fail, for all, before the first changes.
         let staged = addressed.into_iter().map(|(parameter, path)| {
-            parameter.stage(None, &default, Address::new(key, path), self.reinit)
+            let contexts = self.contexts.as_deref();
+            parameter.stage(None, &default, Address::new(key, path), self.reinit, contexts)
         });
         let mut staged = staged.collect::<Result<Vec<_>>>()?;
         Staged::join(&mut staged);

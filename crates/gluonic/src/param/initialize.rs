@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use super::infer::learn;
 use super::parameter::Parameter;
+use super::replicas::Replica;
 use super::state::{Group, Life, Origin, Plan, Provenance, Ready, State};
 use crate::array::{Buf, Cell, NdArray, shapes_only};
 use crate::autograd::{GradReq, Slot};
+use crate::context::{self, Context, check_list};
 use crate::error::{Error, Result, UnknownShape};
 use crate::init::{InitDesc, Initializer, Reinit, default_initializer, sample};
 use crate::random::{Address, next_key};
@@ -31,6 +33,8 @@ enum Change {
         origin: Option<Origin>,
         /// Whether the gradient becomes 0: after a new initial value, not after a load.
         restart: bool,
+        /// Where it is to be.
+        contexts: Box<[Context]>,
     },
     /// The value of a deferred parameter, drawn by a plan that must still be the parameter's.
     Finish(Arc<Plan>, NdArray, Option<Provenance>),
@@ -66,9 +70,25 @@ impl Parameter {
         self.initialize_as(None, Reinit::Force)
     }
 
+    /// Gives it a value on some contexts, the same on each, by its own initializer, else by the
+    /// default one. It is drawn once. If it has a value, a warning, and it stays where it is.
+    ///
+    /// # Memory
+    /// One value until one of the replicas is edited; a gradient for each.
+    ///
+    /// # Errors
+    /// As [`Parameter::initialize_with`]; [`Error::Setting`] if there is no context, or one is named
+    /// twice.
+    pub fn initialize_on(&self, contexts: &[Context]) -> Result<()> {
+        check_list(contexts)?;
+        let address = Address::new(next_key(), &**self.name());
+        let default = default_initializer();
+        self.stage(None, &default, address, Reinit::Keep, Some(contexts))?.commit()
+    }
+
     fn initialize_as(&self, init: Option<Arc<dyn Initializer>>, reinit: Reinit) -> Result<()> {
         let address = Address::new(next_key(), &**self.name());
-        self.stage(init, &default_initializer(), address, reinit)?.commit()
+        self.stage(init, &default_initializer(), address, reinit, None)?.commit()
     }
 
     /// Everything of an initialization that can fail.
@@ -78,17 +98,20 @@ impl Parameter {
         default: &Arc<dyn Initializer>,
         address: Address,
         reinit: Reinit,
+        contexts: Option<&[Context]>,
     ) -> Result<Staged> {
         let state = self.state();
         let staged = |change| Ok(Staged { parameter: self.clone(), change });
-        if let Life::Ready(Ready { cell, .. }) = &state.life {
+        if let Life::Ready(ready) = &state.life {
             if reinit == Reinit::Keep {
                 return staged(Change::Keep);
             }
-            cell.refuse_own_edit().map_err(|error| error.at(self.name()))?;
+            let refused = { ready.replicas() }.try_for_each(Replica::refuse_own_edit);
+            refused.map_err(|error| error.at(self.name()))?;
         }
+        let contexts = contexts.map_or_else(|| state.contexts(), Into::into);
         let init = explicit.or_else(|| state.init.clone()).unwrap_or_else(|| default.clone());
-        let plan = Plan { init, address, pending: None, group: None };
+        let plan = Plan { init, address, pending: None, contexts, group: None };
         let dims = match &state.shape {
             Some(shape) => shape.dims(),
             None => None,
@@ -105,7 +128,7 @@ impl Parameter {
         drop(state);
         let (value, provenance) = draw(&plan, &desc)?;
         let origin = Some(Origin { provenance, initial: true });
-        staged(Change::Value { value, origin, restart: true })
+        staged(Change::Value { value, origin, restart: true, contexts: plan.contexts })
     }
 
     fn init_desc(&self, state: &State, dims: Dims, address: &Address) -> InitDesc {
@@ -120,7 +143,8 @@ impl Parameter {
 
     /// A value that replaces the parameter's, and where it came from, if that is known.
     pub(crate) fn stage_value(&self, value: NdArray, origin: Option<Origin>) -> Staged {
-        let change = Change::Value { value, origin, restart: false };
+        let contexts = self.state().contexts();
+        let change = Change::Value { value, origin, restart: false, contexts };
         Staged { parameter: self.clone(), change }
     }
 
@@ -175,16 +199,33 @@ impl Parameter {
     }
 }
 
+impl State {
+    /// Where a value will be if nobody says otherwise: where it is, or where it was to be, else on
+    /// the current context.
+    fn contexts(&self) -> Box<[Context]> {
+        match &self.life {
+            Life::Ready(ready) => ready.contexts(),
+            Life::Deferred(plan) => plan.contexts.clone(),
+            Life::Declared => [context::current()].into(),
+        }
+    }
+}
+
 /// Takes over an array nobody else has a handle on.
-fn become_ready(state: &mut State, value: NdArray, origin: Option<Origin>) -> Result<()> {
+fn become_ready(
+    state: &mut State,
+    value: NdArray,
+    origin: Option<Origin>,
+    contexts: &[Context],
+) -> Result<()> {
     let exact = value.dtype() == state.dtype;
     let value = if exact { value } else { value.cast(state.dtype)?.detach() };
     let is_initial = exact && origin.as_ref().is_some_and(|origin| origin.initial);
-    state.initial = is_initial.then(|| value.cell.version());
-    state.provenance = origin.map(|origin| origin.provenance);
     state.shape = Some(value.dims().into());
-    let slot = new_slot(state, value.cell.len());
-    state.life = Life::Ready(Ready { dims: value.dims().clone(), cell: value.cell, slot });
+    let ready = Ready::new(state, &value.cell.snapshot()?, value.dims().clone(), contexts);
+    state.initial = is_initial.then(|| ready.version());
+    state.provenance = origin.map(|origin| origin.provenance);
+    state.life = Life::Ready(ready);
     Ok(())
 }
 
@@ -230,7 +271,7 @@ impl Staged {
                     && Arc::ptr_eq(current, &plan)
                 {
                     let origin = provenance.map(|provenance| Origin { provenance, initial: true });
-                    become_ready(&mut state, value, origin)?;
+                    become_ready(&mut state, value, origin, &plan.contexts)?;
                 }
             }
             Change::Defer(plan) => {
@@ -238,11 +279,13 @@ impl Staged {
                 state.life = Life::Deferred(Arc::new(plan));
                 state.provenance = None;
             }
-            Change::Value { value, origin, restart } => {
+            Change::Value { value, origin, restart, contexts } => {
                 // The cell is written without the parameter's lock: whoever edits it at the same
                 // time may be asking the parameter something.
                 let life = parameter.state().life.clone();
-                if let Life::Ready(ready) = life {
+                if let Life::Ready(ready) = life
+                    && (!restart || ready.contexts() == contexts)
+                {
                     let version = ready.overwrite(&value, restart)?;
                     let is_initial = origin.as_ref().is_some_and(|origin| origin.initial);
                     let mut state = parameter.state_mut();
@@ -250,7 +293,11 @@ impl Staged {
                     state.provenance = origin.map(|origin| origin.provenance);
                     return Ok(());
                 }
-                become_ready(&mut parameter.state_mut(), value, origin)?;
+                let mut state = parameter.state_mut();
+                if let Life::Ready(ready) = &state.life {
+                    ready.retire();
+                }
+                become_ready(&mut state, value, origin, &contexts)?;
             }
         }
         Ok(())
@@ -264,7 +311,7 @@ fn draw(plan: &Plan, desc: &InitDesc) -> Result<(NdArray, Provenance)> {
 }
 
 /// A zeroed gradient slot, unless the state says that there is none.
-pub(super) fn new_slot(state: &State, n: usize) -> Option<Arc<Slot>> {
+pub(super) fn new_slot(state: &State, value: &Cell) -> Option<Arc<Slot>> {
     let req = state.grad_req();
     if req == GradReq::Null || !state.dtype.is_float() {
         return None;
@@ -272,8 +319,9 @@ pub(super) fn new_slot(state: &State, n: usize) -> Option<Arc<Slot>> {
     if state.sparse_grad {
         let sizes = state.shape.as_ref().and_then(Shape::dims);
         let width = sizes.as_ref().and_then(|sizes| sizes.get(1..)).unwrap_or_default();
-        return Some(Arc::new(Slot::of_rows(req, state.dtype, n, width.iter().product())));
+        return Some(Arc::new(Slot::of_rows(req, value, width.iter().product())));
     }
-    let cell = Cell::new(Arc::new(Buf::zeros(state.dtype, n)));
+    let zeros = Buf::zeros(state.dtype, value.len());
+    let cell = Cell::on(value.context(), Arc::new(zeros));
     Some(Arc::new(Slot::new(req, Arc::new(cell))))
 }

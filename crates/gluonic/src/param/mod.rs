@@ -21,6 +21,7 @@ mod infer;
 mod init_options;
 mod initialize;
 mod parameter;
+mod replicas;
 pub mod select;
 mod snapshot;
 mod spec;

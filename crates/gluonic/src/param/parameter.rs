@@ -4,10 +4,12 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Wea
 
 use super::entries::hash_of;
 use super::infer::{note_use, stand_in};
+use super::replicas::Replica;
 use super::spec::ParamSpec;
 use super::state::{Group, Kind, Life, Origin, Plan, Provenance, Ready, State};
-use crate::array::{Cell, DType, Element, NdArray, View, shapes_only};
+use crate::array::{DType, Element, NdArray, View, shapes_only};
 use crate::autograd::{GradReq, Slot, Track};
+use crate::context;
 use crate::error::{Error, Result, UnknownShape};
 use crate::init::{CloneInitializer, Initializer};
 use crate::name::{ParamName, ParamPath};
@@ -274,21 +276,27 @@ impl Parameter {
     }
 
     /// The value: a handle on the parameter's own memory. Under `record`, operations on it are
-    /// differentiated.
+    /// differentiated. Of a parameter on several contexts, the replica on the
+    /// [current](crate::context::current) one.
     ///
     /// # Errors
-    /// [`Error::Uninitialized`] before `initialize`, [`Error::Deferred`] before the first forward.
+    /// [`Error::Uninitialized`] before `initialize`, [`Error::Deferred`] before the first forward;
+    /// [`Error::NotOnContext`] if it is on several contexts, but not on the current one.
     pub fn data(&self) -> Result<NdArray> {
         let is_stand_in = shapes_only();
         if is_stand_in {
             note_use(self);
         }
         let state = self.state();
-        let Life::Ready(Ready { cell, dims, slot }) = &state.life else {
+        let Life::Ready(ready) = &state.life else {
             return if is_stand_in { stand_in(self, state) } else { Err(self.missing(state)) };
         };
-        let track = slot.as_ref().map_or(Track::None, |slot| Track::Leaf(slot.clone()));
-        Ok(NdArray::on(cell.clone(), View::new(dims.clone()), track))
+        match ready.here() {
+            Some(replica) => Ok(replica.data(&ready.dims)),
+            // Where it is means nothing while shapes are inferred.
+            None if is_stand_in => Ok(ready.first.data(&ready.dims)),
+            None => Err(self.not_on(context::current(), ready)),
+        }
     }
 
     /// The gradient: zeros before the first backward; the same memory ever after.
@@ -301,42 +309,31 @@ impl Parameter {
     /// [`Error::Frozen`] if it is frozen; [`Error::NoGrad`] if its `grad_req` is null; else as
     /// [`Parameter::data`].
     pub fn grad(&self) -> Result<NdArray> {
-        let (slot, dims) = self.own_slot()?;
+        let (slot, dims) = self.own_slot(Ready::here)?;
         Ok(NdArray::on(slot.cell.clone(), View::new(dims), Track::None))
     }
 
-    /// The value's place and sizes, or why there is none.
-    pub(crate) fn own_value(&self) -> Result<(Arc<Cell>, Dims)> {
+    /// The place of one replica's gradient and its sizes, or why there is none.
+    pub(super) fn own_slot(
+        &self,
+        choose: impl FnOnce(&Ready) -> Option<&Replica>,
+    ) -> Result<(Arc<Slot>, Dims)> {
         let state = self.state();
-        match &state.life {
-            Life::Ready(Ready { cell, dims, .. }) => Ok((cell.clone(), dims.clone())),
-            _ => Err(self.missing(state)),
-        }
-    }
-
-    /// The gradient's place and sizes, or why there is none.
-    pub(super) fn own_slot(&self) -> Result<(Arc<Slot>, Dims)> {
-        let state = self.state();
-        let Life::Ready(Ready { dims, slot, .. }) = &state.life else {
+        let Life::Ready(ready) = &state.life else {
             return Err(self.missing(state));
         };
-        let Some(slot) = slot else {
+        let replica = choose(ready).ok_or_else(|| self.not_on(context::current(), ready))?;
+        let Some(slot) = &replica.slot else {
             if state.frozen {
                 return Err(Error::Frozen { name: self.name().clone() });
             }
             return Err(Error::NoGrad { name: Some(self.name().clone()) });
         };
-        Ok((slot.clone(), dims.clone()))
+        Ok((slot.clone(), ready.dims.clone()))
     }
 
-    pub(crate) fn slot(&self) -> Option<Arc<Slot>> {
-        match &self.state().life {
-            Life::Ready(ready) => ready.slot.clone(),
-            _ => None,
-        }
-    }
-
-    /// Lends the value to `edit`: see [`NdArray::edit`].
+    /// Lends the value to `edit`: see [`NdArray::edit`]. Of a parameter on several contexts, the
+    /// replica on the current one alone.
     ///
     /// # Errors
     /// As [`Parameter::data`] and [`NdArray::edit`].
@@ -370,7 +367,7 @@ impl Parameter {
         }
     }
 
-    /// Replaces the value, in place, converted to the parameter's element type. Allowed at any
+    /// Replaces the value on all contexts, in place, converted to the parameter's element type. Allowed at any
     /// time, inside `record` too: what was recorded keeps the old value. For a deferred parameter
     /// the value wins over the initializer when the first forward comes.
     ///
@@ -388,11 +385,11 @@ impl Parameter {
         let shape = Shape::from(value.dims());
         match &state.life {
             Life::Declared => return Err(Error::Uninitialized { name: self.name().clone() }),
-            Life::Ready(Ready { cell, dims, .. }) => {
+            Life::Ready(ready) => {
                 self.check_refines(&state, &shape)?;
-                let own = NdArray::on(cell.clone(), View::new(dims.clone()), Track::None);
+                let ready = ready.clone();
                 drop(state);
-                return own.assign(value).map_err(|error| error.at(self.name()));
+                return ready.assign(value).map_err(|error| error.at(self.name()));
             }
             Life::Deferred(plan) => {
                 self.check_refines(&state, &shape)?;
@@ -425,16 +422,21 @@ impl Parameter {
         state.renew_slot();
     }
 
-    /// Sets the gradient to zeros. Does nothing when there is none.
+    /// Sets the gradient to zeros, on all contexts. Does nothing when there is none.
     ///
     /// # Errors
     /// [`Error::BeingEdited`] inside an edit of the gradient by the same thread.
     pub fn zero_grad(&self) -> Result<()> {
-        match self.slot() {
-            Some(slot) if slot.takes_rows() && !shapes_only() => slot.clear(),
-            Some(_) => self.grad()?.fill(0.0),
-            None => Ok(()),
-        }
+        let Some(ready) = self.memory() else { return Ok(()) };
+        let mut slots = ready.replicas().filter_map(|replica| replica.slot.as_ref());
+        slots.clone().try_for_each(|slot| slot.cell.refuse_own_edit())?;
+        slots.try_for_each(|slot| {
+            if slot.takes_rows() && !shapes_only() {
+                return slot.clear();
+            }
+            let view = View::new(ready.dims.clone());
+            NdArray::on(slot.cell.clone(), view, Track::None).fill(0.0)
+        })
     }
 
     /// Changes the element type of value and gradient. A ready parameter gets new memory: earlier
@@ -448,7 +450,9 @@ impl Parameter {
         loop {
             let life = self.state().life.clone();
             let converted = match &life {
-                Life::Ready(ready) => Some(ready.convert(dtype)?),
+                Life::Ready(ready) => {
+                    Some(ready.convert(dtype).map_err(|error| error.at(self.name()))?)
+                }
                 _ => None,
             };
             let mut state = self.state_mut();
@@ -479,13 +483,10 @@ impl Parameter {
         let mut state = self.state().clone();
         let is_initial = state.is_initial();
         if let Life::Ready(ready) = &mut state.life {
-            ready.cell = Arc::new(ready.cell.copy_as(state.dtype)?);
-            if let Some(slot) = &ready.slot {
-                let copy = slot.copy_as(state.dtype)?;
-                copy.set_fresh(false);
-                ready.slot = Some(Arc::new(copy));
-            }
-            state.initial = is_initial.then(|| ready.cell.version());
+            *ready = ready.convert(state.dtype)?;
+            let slots = ready.replicas().filter_map(|replica| replica.slot.as_ref());
+            slots.for_each(|slot| slot.set_fresh(false));
+            state.initial = is_initial.then(|| ready.version());
         }
         Ok(Self::of(self.name().clone(), self.kind(), state))
     }

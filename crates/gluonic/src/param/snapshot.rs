@@ -32,7 +32,7 @@ struct Kept {
 
 impl Kept {
     fn of(parameter: &Parameter) -> Result<Kept> {
-        let data = parameter.data()?;
+        let data = parameter.value()?;
         let buf = data.cell.snapshot().map_err(|error| error.at(parameter.name()))?;
         // Asked after the value was taken, so that no edit in between is called the initial value.
         Ok(Kept { buf, dims: data.dims().clone(), origin: parameter.origin() })
@@ -45,9 +45,7 @@ impl Kept {
     /// Everything of putting it back that can fail.
     fn stage(&self, parameter: &Parameter) -> Result<Staged> {
         parameter.check_refines(&parameter.state(), &Shape::from(&self.dims))?;
-        if let Ok(data) = parameter.data() {
-            data.cell.refuse_own_edit().map_err(|error| error.at(parameter.name()))?;
-        }
+        parameter.refuse_own_edit_of_value()?;
         Ok(parameter.stage_value(self.array(), self.origin.clone()))
     }
 }
@@ -187,7 +185,7 @@ impl Snapshot {
         f: impl FnOnce() -> Result<R>,
     ) -> Result<R> {
         let targets = self.targets(named)?;
-        let before = targets.iter().map(|to| Ok((to.parameter, Kept::of(to.parameter)?)));
+        let before = targets.iter().map(|to| Before::of(to.parameter));
         let before = before.collect::<Result<Vec<_>>>()?;
         let staged = targets.iter().map(|to| to.kept.stage(to.parameter));
         let staged = staged.collect::<Result<Vec<_>>>()?;
@@ -230,13 +228,31 @@ struct Target<'a> {
     kept: &'a Kept,
 }
 
+/// What a parameter has to get back.
+struct Before<'a> {
+    parameter: &'a Parameter,
+    kept: Kept,
+    /// The values of the replicas, if they differ.
+    apart: Vec<Arc<Buf>>,
+}
+
+impl<'a> Before<'a> {
+    fn of(parameter: &'a Parameter) -> Result<Before<'a>> {
+        Ok(Before { parameter, kept: Kept::of(parameter)?, apart: parameter.apart()? })
+    }
+
+    fn put_back(self) -> Result<()> {
+        self.kept.stage(self.parameter)?.commit()?;
+        self.parameter.set_apart(&self.apart)
+    }
+}
+
 /// Puts values back when a scope is left, by return or by panic.
-struct PutBack<'a>(Vec<(&'a Parameter, Kept)>);
+struct PutBack<'a>(Vec<Before<'a>>);
 
 impl PutBack<'_> {
     fn run(&mut self) -> Result<()> {
-        let before = std::mem::take(&mut self.0);
-        before.into_iter().try_for_each(|(parameter, kept)| kept.stage(parameter)?.commit())
+        std::mem::take(&mut self.0).into_iter().try_for_each(Before::put_back)
     }
 }
 

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::parameter::WeakParameter;
-use crate::array::{Cell, DType, NdArray};
-use crate::autograd::{GradReq, Slot};
+use super::replicas::Replica;
+use crate::array::{DType, NdArray};
+use crate::autograd::GradReq;
+use crate::context::Context;
 use crate::error::Result;
 use crate::init::{Initializer, Layout};
 use crate::name::ParamPath;
@@ -71,6 +73,8 @@ pub(crate) struct Plan {
     pub(crate) address: Address,
     /// A value that was set before the shape was known: it wins over the initializer.
     pub(crate) pending: Option<NdArray>,
+    /// Where it will be.
+    pub(crate) contexts: Box<[Context]>,
     /// The parameters of which the initialization was deferred by the same call.
     pub(crate) group: Option<Arc<Group>>,
 }
@@ -107,48 +111,51 @@ impl Group {
 /// The memory of a parameter that has a value.
 #[derive(Clone, Debug)]
 pub(crate) struct Ready {
-    pub(crate) cell: Arc<Cell>,
+    pub(crate) first: Replica,
+    /// Those on further contexts; there is memory for the list only if there are some.
+    pub(crate) rest: Box<[Replica]>,
     pub(crate) dims: Dims,
-    /// None while `grad_req` is null.
-    pub(crate) slot: Option<Arc<Slot>>,
 }
 
 impl Ready {
     /// Whether both are on the same memory, that of the gradient included.
     pub(crate) fn is(&self, other: &Ready) -> bool {
-        let slot = |ready: &Ready| ready.slot.as_ref().map(Arc::as_ptr);
-        Arc::ptr_eq(&self.cell, &other.cell) && slot(self) == slot(other)
+        let mut pairs = self.replicas().zip(other.replicas());
+        self.rest.len() == other.rest.len() && pairs.all(|(one, other)| one.is(other))
     }
 
-    /// Puts another value into the same memory. With `restart` the gradient becomes 0: a load
-    /// keeps it, as Gluon's does, a new initial value does not. Returns the version at which the
-    /// cell has exactly this value; none if it had to be converted.
+    /// Puts another value into the same memory, that of all replicas. With `restart` the gradient
+    /// becomes 0: a load keeps it, as Gluon's does, a new initial value does not. Returns the version
+    /// at which they have exactly this value; none if it had to be converted.
     pub(crate) fn overwrite(&self, value: &NdArray, restart: bool) -> Result<Option<u64>> {
         let mut buf = value.cell.snapshot()?;
         // The parameter may have been cast since the value was made.
-        let exact = buf.dtype() == self.cell.dtype();
+        let dtype = self.first.cell.dtype();
+        let exact = buf.dtype() == dtype;
         if !exact {
-            buf = Arc::new(buf.convert(self.cell.dtype()));
+            buf = Arc::new(buf.convert(dtype));
         }
-        let mut edit = self.cell.edit()?;
-        edit.replace(buf);
-        let version = exact.then(|| self.cell.version());
-        drop(edit);
-        if restart && let Some(slot) = &self.slot {
-            slot.clear()?;
-            slot.set_fresh(false);
+        let mut version = 0;
+        for Replica { cell, slot } in self.replicas() {
+            let mut edit = cell.edit()?;
+            edit.replace(buf.clone());
+            version += cell.version();
+            drop(edit);
+            if restart && let Some(slot) = slot {
+                slot.clear()?;
+                slot.set_fresh(false);
+            }
         }
-        Ok(version)
+        Ok(exact.then_some(version))
     }
 
     /// The value and the gradient in another element type, in new memory.
     pub(crate) fn convert(&self, dtype: DType) -> Result<Ready> {
-        let slot = match &self.slot {
-            Some(slot) if dtype.is_float() => Some(Arc::new(slot.copy_as(dtype)?)),
-            _ => None,
-        };
-        let cell = Arc::new(self.cell.copy_as(dtype)?);
-        Ok(Ready { cell, dims: self.dims.clone(), slot })
+        Ok(Ready {
+            first: self.first.copy_as(dtype)?,
+            rest: self.rest.iter().map(|replica| replica.copy_as(dtype)).collect::<Result<_>>()?,
+            dims: self.dims.clone(),
+        })
     }
 }
 
@@ -177,7 +184,7 @@ pub(crate) struct State {
     pub(crate) tags: BTreeSet<Box<str>>,
     pub(crate) life: Life,
     pub(crate) provenance: Option<Provenance>,
-    /// The version of the cell at which it has the value that `provenance` tells of.
+    /// The version at which it has the value that `provenance` tells of.
     pub(crate) initial: Option<u64>,
 }
 
@@ -185,7 +192,7 @@ impl State {
     /// Whether nothing has edited the initial value.
     pub(crate) fn is_initial(&self) -> bool {
         match &self.life {
-            Life::Ready(ready) => self.initial == Some(ready.cell.version()),
+            Life::Ready(ready) => self.initial == Some(ready.version()),
             _ => false,
         }
     }

@@ -1,15 +1,18 @@
 //! Steps of training: gradients in, changed parameters out.
 
+mod collective;
 mod group;
+mod replicas;
 pub(crate) mod saved;
 mod states;
 
+pub use collective::{Collective, LocalCollective, Reduction};
 pub use group::Group;
-pub(crate) use saved::SavedArrays;
-pub use states::TrainerStates;
-
 use rayon::prelude::*;
+use replicas::{Gather, note_stale};
+pub(crate) use saved::SavedArrays;
 use smallvec::SmallVec;
+pub use states::TrainerStates;
 
 use crate::autograd::GradReq;
 use crate::checkpoint::HasParameters;
@@ -50,6 +53,8 @@ pub struct Trainer {
     rescale: f64,
     /// The largest number of updates that a parameter has had.
     num_update: u64,
+    /// What sums gradients over replicas, if not the local one.
+    collective: Option<Box<dyn Collective>>,
     /// Kept for its memory.
     jobs: Vec<Option<Job>>,
 }
@@ -136,6 +141,7 @@ impl Trainer {
             places,
             rescale: 1.0,
             num_update: 0,
+            collective: None,
             jobs: Vec::new(),
         })
     }
@@ -246,20 +252,22 @@ impl Trainer {
     }
 
     /// Changes every parameter by its gradient, which is divided by the batch size. Those that are
-    /// frozen stay as they are.
+    /// frozen stay as they are. Of a parameter on several contexts, the gradients are
+    /// [summed](Trainer::allreduce_grads) first, and all replicas get the same new value.
     ///
     /// # Errors
     /// [`Error::Setting`] if the batch size is 0, or if a schedule gives a learning rate that is
     /// negative or not finite; [`Error::NotFinite`] if gradients are clipped by their norm and hold
     /// an infinity or a NaN; [`Error::Deferred`] or [`Error::Uninitialized`] if a parameter has
     /// no value; [`Error::StaleGradients`], naming all, if a gradient was not written since the
-    /// last step. Then nothing has changed.
+    /// last step. Then nothing has changed. What a [`Collective`] of the caller's returns.
     pub fn step(&mut self, batch_size: usize) -> Result<()> {
         self.step_with(batch_size, false, None)
     }
 
     /// As [`Trainer::step`], leaving those parameters as they are of which the gradient was not
-    /// written since the last step.
+    /// written since the last step. One that was written on some contexts only counts as 0 on the
+    /// others.
     ///
     /// # Errors
     /// As [`Trainer::step`], but for stale gradients.
@@ -274,6 +282,16 @@ impl Trainer {
         ignore_stale: bool,
         on_update: Option<&OnUpdate<'_>>,
     ) -> Result<()> {
+        self.advance(batch_size, ignore_stale, Trainer::sum_planned, on_update)
+    }
+
+    fn advance(
+        &mut self,
+        batch_size: usize,
+        ignore_stale: bool,
+        gather: Gather,
+        on_update: Option<&OnUpdate<'_>>,
+    ) -> Result<()> {
         if batch_size == 0 {
             let (setting, expected) = ("batch_size", "1 or more");
             return Err(Error::Setting { setting, expected, found: "0".into() });
@@ -282,6 +300,8 @@ impl Trainer {
         self.jobs.clear();
         let done = self.plan(self.rescale / batch_size as f64, ignore_stale);
         let done = done.and_then(|num_update| {
+            gather(self)?;
+            self.clip_norms()?;
             for job in self.jobs.iter_mut().flatten() {
                 job.prepared = self.groups[job.group].optimizer.prepare(job.updates);
             }
@@ -313,10 +333,7 @@ impl Trainer {
                 Err(error) => return Err(error),
             };
             let Some(training) = training.filter(|training| {
-                let fresh = training.slot.is_fresh();
-                if !fresh {
-                    stale.push(Box::from(&**parameter.name()));
-                }
+                let fresh = note_stale(parameter, training, &mut stale);
                 fresh && training.slot.req() != GradReq::Null
             }) else {
                 self.jobs.push(None);
@@ -345,13 +362,12 @@ impl Trainer {
         if !stale.is_empty() && !ignore_stale {
             return Err(Error::StaleGradients { names: stale.into() });
         }
-        self.clip_norms(rescale)?;
         Ok(num_update)
     }
 
     /// Makes the gradients of groups shorter of which the norm is bounded: by what they are
     /// multiplied with.
-    fn clip_norms(&mut self, rescale: f64) -> Result<()> {
+    fn clip_norms(&mut self) -> Result<()> {
         for (place, group) in self.groups.iter().enumerate() {
             let Some(bound) = group.optimizer.common().norm_bound() else { continue };
             let jobs = self.parameters.par_iter().zip(&self.jobs);
@@ -359,10 +375,9 @@ impl Trainer {
                 let job = job.as_ref().filter(|job| job.group == place)?;
                 Some((parameter, &job.training))
             });
-            let factor = bound / (optim::norm(own)? * rescale.abs() + 1e-8);
-            if factor < 1.0 {
-                let jobs = self.jobs.iter_mut().flatten();
-                jobs.filter(|job| job.group == place).for_each(|job| job.rescale *= factor);
+            let norm = optim::norm(own)?;
+            for job in self.jobs.iter_mut().flatten().filter(|job| job.group == place) {
+                job.rescale *= (bound / (norm * job.rescale.abs() + 1e-8)).min(1.0);
             }
         }
         Ok(())

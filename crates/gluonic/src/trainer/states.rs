@@ -75,7 +75,7 @@ impl Trainer {
             }
             let saved = SavedState {
                 updates: state.updates(),
-                shape: parameter.data().ok().map(|data| data.dims().to_vec()),
+                shape: parameter.memory().map(|ready| ready.dims.to_vec()),
                 arrays: state.has_begun().then_some(arrays),
                 master: state.master().is_some(),
             };

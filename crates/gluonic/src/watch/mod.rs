@@ -388,8 +388,11 @@ impl Item {
     /// Reads the value or the gradient, if there is one.
     fn at<R>(&self, place: Place, read: impl FnOnce(&Reading) -> R) -> Result<Option<R>> {
         let cell = match place {
-            Place::Gradient => self.parameter.slot().map(|slot| slot.cell.clone()),
-            _ => self.parameter.own_value().ok().map(|(cell, _)| cell),
+            Place::Gradient => {
+                let slot = self.parameter.memory().and_then(|ready| ready.first.slot);
+                slot.map(|slot| slot.cell.clone())
+            }
+            _ => self.parameter.value().ok().map(|value| value.cell),
         };
         let Some(cell) = cell else { return Ok(None) };
         let reading = || match cell.rows()? {

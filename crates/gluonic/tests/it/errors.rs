@@ -104,6 +104,12 @@ fn errors_of_the_life_of_a_parameter() {
     parameter `fc_weight` has no gradient: it is frozen
     hint: call `unfreeze` on it first
     ");
+    let apart = weight();
+    apart.initialize_on(&[Context::cpu(0), Context::cpu(1)]).unwrap();
+    assert_snapshot!(told("NotOnContext", apart.data_on(Context::cpu(2))), @r"
+    parameter `fc_weight` is not on cpu(2) but on [cpu(0), cpu(1)]
+    hint: bring the input to where the parameter is with `to_context`, or the parameter to more contexts with `reset_ctx` or `initialize_on`
+    ");
     assert_snapshot!(told("NoGrad", x().grad()), @r"
     the array has no gradient: its grad_req is null
     hint: set its grad_req to write or add
@@ -466,6 +472,15 @@ fn errors_of_arrays_and_operations() {
     `conv_transpose`: a window of 1 does not fit input (1, 2, 3, 4): axis 2 has 3 and a padding of 3 on both sides
     hint: use a larger input or less padding
     ");
+    let second = x.to_context(Context::cpu(1)).unwrap();
+    assert_snapshot!(told("Contexts", x.add(&second)), @r"
+    arrays on cpu(0) and on cpu(1) cannot be computed with together
+    hint: bring one to the other with `to_context`, or the parameters of a block to its input with `reset_ctx`
+    ");
+    assert_snapshot!(told("Split", data::split_data(&x, 4, 1, true)), @r"
+    shape (2, 3) does not split into 4 equal parts along axis 1
+    hint: use a batch size that is a multiple of 4, or `split_data` with `even_split` false
+    ");
     let inner = x.edit::<f32, _>(|_| x.fill(0.0)).unwrap();
     assert_snapshot!(told("BeingEdited", inner), @r"
     this array is being edited by this thread
@@ -570,6 +585,20 @@ fn errors_of_blocks_and_training() {
     assert_snapshot!(told("StaleGradients", trainer.step(1)), @r"
     the gradient of `w0`, `w1`, `w2`, `w3`, `w4`, `w5`, `w6`, `w7`, `w8`, `w9` and 2 more has not been updated by backward since the last step
     hint: use all parameters in the forward, or call `step_ignoring_stale`
+    ");
+    let apart = weight();
+    apart.initialize_on(&[Context::cpu(0), Context::cpu(1)]).unwrap();
+    let mut trainer = Trainer::of([&apart], Sgd::new(0.1).unwrap()).unwrap();
+    record(|| apart.data()?.square()).unwrap().backward().unwrap();
+    assert_snapshot!(told("StaleGradients", trainer.step(1)), @r"
+    the gradient of `fc_weight on cpu(1)` has not been updated by backward since the last step
+    hint: use all parameters in the forward, or call `step_ignoring_stale`
+    ");
+    let second = || record(|| apart.data()?.square()).unwrap().backward();
+    context::with(Context::cpu(1), second).unwrap();
+    assert_snapshot!(told("NotSummed", trainer.update(1)), @r"
+    the gradient of `fc_weight` has not been summed over its contexts
+    hint: call `Trainer::allreduce_grads` first, or `step`, which does both
     ");
     let scheduled = Sgd::new(0.1).unwrap().schedule(|base: f64, _: u64| base);
     let mut trainer = Trainer::of([&ready()], scheduled).unwrap();

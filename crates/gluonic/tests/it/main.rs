@@ -55,6 +55,7 @@ mod random_arrays;
 mod rename;
 mod rename_suggest;
 mod repeats;
+mod replicas;
 mod rnn;
 mod schedules;
 mod select;

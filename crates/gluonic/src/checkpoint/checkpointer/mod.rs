@@ -109,7 +109,7 @@ impl Checkpointer {
     /// As [`Checkpointer::save_with`]; [`Error::Uninitialized`] or [`Error::Deferred`] if a
     /// parameter has no value.
     pub fn save<B: Block + ?Sized>(&mut self, step: u64, block: &B) -> Result<PathBuf> {
-        block.named_parameters().iter().try_for_each(|(_, p)| p.data().map(|_| ()))?;
+        block.named_parameters().iter().try_for_each(|(_, p)| p.ready().map(|_| ()))?;
         self.save_with(step, &block.snapshot()?, |_| Ok(()))
     }
 

@@ -79,7 +79,7 @@ pub trait RecurrentCell: Block {
         None
     }
 
-    /// States of zeros.
+    /// States of zeros, on the current context.
     ///
     /// # Errors
     /// [`Error::TooLarge`] if the element count does not fit the address space.
@@ -163,7 +163,7 @@ impl Walk {
         let lengths = valid_lengths(options.valid_length, n_steps, batch)?;
         let states = match options.begin_state {
             Some(states) => states.to_vec(),
-            None => cell.begin_state(batch, inputs.dtype())?,
+            None => inputs.there(|| cell.begin_state(batch, inputs.dtype()))?,
         };
         check_states("unroll", &cell.state_info(batch), &states)?;
         Ok(Walk { inputs, states, lengths })

@@ -43,7 +43,7 @@ impl Cell {
             let sequence = x.expand_dims(0)?;
             recurrent(mode, &sequence, &weights, states, &Course::default())
         };
-        let (_, states) = run().map_err(|error| self.params.at(error))?;
+        let (_, states) = x.there(run).map_err(|error| self.params.at(error))?;
         // What comes out of these cells is their hidden state.
         Ok((states[0].clone(), states))
     }

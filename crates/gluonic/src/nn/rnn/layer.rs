@@ -136,7 +136,9 @@ impl Layer {
             at_end = states;
             Ok(y)
         };
-        let y = if self.core.is_watched() { self.core.run_watched(block, x, run)? } else { run()? };
+        let y = x.there(|| {
+            if self.core.is_watched() { self.core.run_watched(block, x, run) } else { run() }
+        })?;
         Ok((y, at_end))
     }
 
@@ -209,7 +211,7 @@ macro_rules! layer {
                 self.0.state_info(batch)
             }
 
-            /// States of zeros.
+            /// States of zeros, on the current context.
             ///
             /// # Errors
             /// [`Error::TooLarge`] if the element count does not fit the address space.

@@ -212,7 +212,7 @@ impl ZoneoutCell {
 
     /// The new array, with some elements of the old one.
     fn zoned(&self, rate: f64, new: &NdArray, old: &NdArray) -> Result<NdArray> {
-        let ones = NdArray::ones(new.dims(), new.dtype())?;
+        let ones = new.there(|| NdArray::ones(new.dims(), new.dtype()))?;
         dropout_from(&ones, rate, || self.draws.next_stream())?.select(new, old)
     }
 

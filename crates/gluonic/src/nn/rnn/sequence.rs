@@ -11,8 +11,10 @@ pub(super) fn masked(x: &NdArray, lengths: Option<&[usize]>) -> Result<NdArray> 
     let inside = (0..n_steps).flat_map(|t| lengths.iter().map(move |length| t < *length));
     let mut dims = vec![1; x.rank()];
     dims[..2].copy_from_slice(&[n_steps, lengths.len()]);
-    let inside = NdArray::from_vec(inside.collect::<Vec<bool>>(), dims)?;
-    inside.select(x, &NdArray::zeros((), x.dtype())?)
+    x.there(|| {
+        let inside = NdArray::from_vec(inside.collect::<Vec<bool>>(), dims)?;
+        inside.select(x, &NdArray::zeros((), x.dtype())?)
+    })
 }
 
 /// Each sample from its end to its start; what is behind the end stays there.

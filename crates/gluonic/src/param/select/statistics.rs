@@ -78,8 +78,8 @@ impl Statistics {
     pub(super) fn of<'a>(items: impl Iterator<Item = &'a Item>) -> Result<Statistics> {
         let (mut rows, mut total) = (Vec::new(), Summary::of_zeros(0));
         for Item { parameter, paths } in items {
-            let (cell, _) = parameter.own_value()?;
-            let summary = cell.snapshot().map_err(|e| e.at(parameter.name()))?.summary();
+            let value = parameter.value()?;
+            let summary = value.cell.snapshot().map_err(|e| e.at(parameter.name()))?.summary();
             let path = paths.first().cloned().unwrap_or_else(|| (&**parameter.name()).into());
             rows.push((path, (&summary).into()));
             total = total.and(&summary);
