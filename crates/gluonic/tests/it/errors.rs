@@ -631,6 +631,17 @@ fn errors_of_blocks_and_training() {
     no group is called `wieght`
     hint: did you mean `weight`?
     ");
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpointer = Checkpointer::new(folder.path());
+    let mut one = Trainer::new(&holder, Sgd::default()).unwrap();
+    Run::new(&holder, &mut one).save(&mut checkpointer).unwrap();
+    let dropout = sequential![Dropout::new(0.5).unwrap()];
+    let mut none = Trainer::new(&dropout, Sgd::default()).unwrap();
+    let refused = told("Resume", Run::new(&dropout, &mut none).resume(&checkpointer));
+    assert_snapshot!(refused.replace(&format!("{}/", folder.path().display()), ""), @r"
+    cannot resume from `step-00000000/run.json`: it has no random draws of `0.draws`
+    hint: build model, data and averages as in the run that was saved by `Run::save`
+    ");
     let (weight, mut params) = (ready(), ParameterDict::new(""));
     params.insert(&weight).unwrap();
     weight.grad().unwrap().fill(f64::NAN).unwrap();

@@ -23,6 +23,7 @@ mod edits;
 mod embedding;
 mod errors;
 mod files;
+mod fit;
 mod freeze;
 mod gradient_rules;
 mod gradients;
