@@ -6,17 +6,26 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 struct Counting;
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
+/// Those of more than 1 KiB.
+static LARGE: AtomicU64 = AtomicU64::new(0);
+
+fn count(layout: Layout) {
+    COUNT.fetch_add(1, Relaxed);
+    if layout.size() > 1024 {
+        LARGE.fetch_add(1, Relaxed);
+    }
+}
 
 // SAFETY: hands everything on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.fetch_add(1, Relaxed);
+        count(layout);
         // SAFETY: the caller's contract is the same.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        COUNT.fetch_add(1, Relaxed);
+        count(layout);
         // SAFETY: the caller's contract is the same.
         unsafe { System.alloc_zeroed(layout) }
     }
@@ -30,9 +39,11 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// What `f` returns, and how often it allocated.
-pub fn during<R>(f: impl FnOnce() -> R) -> (R, u64) {
-    let before = COUNT.load(Relaxed);
+/// What `f` returns, and how often it allocated, at all and more than 1 KiB.
+pub fn during<R>(f: impl FnOnce() -> R) -> (R, [u64; 2]) {
+    let counts = || [COUNT.load(Relaxed), LARGE.load(Relaxed)];
+    let before = counts();
     let result = f();
-    (result, COUNT.load(Relaxed) - before)
+    let after = counts();
+    (result, [after[0] - before[0], after[1] - before[1]])
 }

@@ -1,13 +1,14 @@
 //! The library's side of the benchmarks: prints the JSON lines that `bench/peers` prints, with
 //! `impl` `gluonic` or `limit`, both measured alternately in one run.
 //!
-//! `cargo run --release -- {train|init|walk} [--threads N] [--filter CASE] [--ms MS]`; for saving and
+//! `cargo run --release -- {train|init|optim|walk} [--threads N] [--filter CASE] [--ms MS]`; for saving and
 //! loading, which run the peers themselves, `cargo run --release -- files`: see [`files`].
 
 mod count;
 mod files;
 mod init;
 mod limit;
+mod optim;
 mod train;
 mod walk;
 
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
     match what.as_str() {
         "train" => train::run(&args),
         "init" => init::run(&args),
+        "optim" => optim::run(&args),
         "walk" => walk::run(&args),
         _ => return usage(),
     }
@@ -57,7 +59,7 @@ fn main() -> ExitCode {
 
 fn usage() -> ExitCode {
     eprintln!(
-        "usage: gluonic-bench {{train|init|walk}} [--threads N] [--filter CASE] [--ms MS]\n       \
+        "usage: gluonic-bench {{train|init|optim|walk}} [--threads N] [--filter CASE] [--ms MS]\n       \
          gluonic-bench files …"
     );
     ExitCode::from(2)
@@ -70,13 +72,13 @@ fn race(case: &str, args: &Args, variants: &mut [(&str, &mut dyn FnMut())]) {
         for _ in 0..3 {
             run();
         }
-        let (_, allocations) = count::during(|| (0..10).for_each(|_| run()));
+        let (_, [allocations, large]) = count::during(|| (0..10).for_each(|_| run()));
         let start = std::time::Instant::now();
         run();
         let once = start.elapsed().as_secs_f64() * 1e3;
         plans.push((
             ((5.0 / once).ceil() as usize).clamp(1, 100_000),
-            allocations / 10,
+            (allocations / 10, large / 10),
             Vec::new(),
         ));
     }
@@ -90,14 +92,26 @@ fn race(case: &str, args: &Args, variants: &mut [(&str, &mut dyn FnMut())]) {
             times.push(start.elapsed().as_secs_f64() * 1e3 / *repeat as f64);
         }
     }
-    for ((name, _), (repeat, allocations, times)) in variants.iter().zip(&mut plans) {
+    for ((name, _), (repeat, (allocations, large), times)) in variants.iter().zip(&mut plans) {
         times.sort_by(f64::total_cmp);
         println!(
-            "{{\"case\":\"{case}\",\"impl\":\"{name}\",\"threads\":{},\"ms\":{:.6},\"min_ms\":{:.6},\"n\":{},\"allocations\":{allocations}}}",
+            "{{\"case\":\"{case}\",\"impl\":\"{name}\",\"threads\":{},\"ms\":{:.6},\"min_ms\":{:.6},\"n\":{},\"allocations\":{allocations},\"above_1_kib\":{large}}}",
             args.threads,
             times[times.len() / 2],
             times[0],
             times.len() * *repeat
         );
     }
+}
+
+/// Prints what was timed elsewhere.
+fn report(case: &str, name: &str, args: &Args, mut times: Vec<f64>) {
+    times.sort_by(f64::total_cmp);
+    println!(
+        "{{\"case\":\"{case}\",\"impl\":\"{name}\",\"threads\":{},\"ms\":{:.6},\"min_ms\":{:.6},\"n\":{}}}",
+        args.threads,
+        times[times.len() / 2],
+        times[0],
+        times.len()
+    );
 }

@@ -78,13 +78,7 @@ fn mlp(sizes: &[usize]) -> Sequential {
     net
 }
 
-fn step(
-    case: &str,
-    net: &Sequential,
-    dims: &[usize],
-    mut gemms: Gemms,
-    args: &Args,
-) -> Result<()> {
+fn step(case: &str, net: &Sequential, dims: &[usize], mut gemms: Gemms, args: &Args) -> Result<()> {
     let batch = dims[0];
     net.initialize()?;
     let n: usize = dims.iter().product();
