@@ -17,7 +17,7 @@ thread_local! {
 /// draws disturbs it, and [`random::seed`](crate::random::seed) starts it over.
 ///
 /// # Errors
-/// [`Error::Setting`] if the batch size is 0.
+/// [`Error::Setting`](crate::Error::Setting) if the batch size is 0.
 ///
 /// # Examples
 /// ```
