@@ -22,7 +22,7 @@ pub(crate) fn order_draws() -> Draws {
 /// draws disturbs it, and [`random::seed`](crate::random::seed) starts it over.
 ///
 /// # Errors
-/// [`Error::Setting`] if the batch size is 0.
+/// [`Error::Setting`](crate::Error::Setting) if the batch size is 0.
 ///
 /// # Examples
 /// ```
