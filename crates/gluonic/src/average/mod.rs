@@ -49,7 +49,7 @@ use crate::suggest::nearest;
 /// let net = Dense::with(DenseConfig { units: 1, in_units: Some(2), ..Default::default() })?;
 /// net.initialize_with(&init::One, Reinit::Keep)?;
 /// let mut trainer = Trainer::new(&net, Sgd::new(0.5)?)?;
-/// let mut average = Average::swa(&net)?;
+/// let mut average = Average::swa(&net);
 /// let x = NdArray::ones((1, 2), DType::F32)?;
 /// for _ in 0..2 {
 ///     autograd::record(|| net.call(&x))?.backward()?;

@@ -72,9 +72,9 @@ const KEPT: usize = 100;
 /// assert_eq!(
 ///     watch.to_string(),
 ///     "step 2\n\
-///      path      norm    mean     std  gradient  zeros  not finite  update\n\
-///      weight  0.7071  0.5000  0.0000    1.4142      0           0  1.0000\n\
-///      bias    0.5000 -0.5000  0.0000    1.0000      0           0  1.0000"
+///      path      norm     mean     std  gradient  zeros  not finite  update\n\
+///      weight  0.7071   0.5000  0.0000    1.4142      0           0  1.0000\n\
+///      bias    0.5000  -0.5000  0.0000    1.0000      0           0  1.0000"
 /// );
 /// # Ok::<(), gluonic::Error>(())
 /// ```
