@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use super::{Optimizer, State};
 use crate::array::{Buf, Cell, Compute, DType, Edit, NdArray, Rows, View, for_float};
 use crate::autograd::Track;
+use crate::context;
 use crate::cpu::elementwise::PIECE;
 use crate::cpu::threads;
 use crate::cpu::update::{self as kernel, OnPiece, Reading, Slices, Sums, each_as_f64};
@@ -39,7 +40,10 @@ pub(crate) fn run(
 ) -> Result<()> {
     let work = |((parameter, state), job): ((&Parameter, &mut State), &Option<Job>)| {
         let Some(job) = job else { return Ok(()) };
-        update(optimizer, parameter, state, job).map_err(|error| error.at(parameter.name()))
+        // Rules may compute with arrays, on any thread.
+        let here = job.training.cell.context();
+        let updated = context::with(here, || update(optimizer, parameter, state, job));
+        updated.map_err(|error| error.at(parameter.name()))
     };
     let elements: usize = jobs.iter().flatten().map(|job| job.training.cell.len()).sum();
     if elements < 2 * PIECE || threads() == 1 {
