@@ -704,13 +704,15 @@ fn a_rule_of_arrays_follows_its_parameters_from_context_to_context() {
         for weight in &parameters {
             weight.reset_ctx(contexts).unwrap();
             for context in contexts {
-                backward(weight, *context, &[1.0; 40_000]);
+                backward(weight, *context, &vec![1.0; 40_000]);
             }
         }
         trainer.step(1).unwrap();
         for weight in &parameters {
             let found = weight.list_data().unwrap();
-            assert!(found.iter().all(|array| array.to_f64_vec().unwrap() == [expected; 40_000]));
+            assert!(
+                found.iter().all(|array| array.to_f64_vec().unwrap() == vec![expected; 40_000])
+            );
         }
     }
 }
