@@ -8,7 +8,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD, Axis, IxDyn, ShapeBuilder, SliceInfoEle
 
 use super::dtype::{DType, Element, Scalar, for_dtype};
 use super::view::View;
-use super::{Buf, NdArray, shapes_only};
+use super::{Buf, NdArray, one_context, shapes_only};
 use crate::error::{Error, Result};
 
 /// The right-hand side of an in-place operation: a number, or an array that broadcasts.
@@ -206,8 +206,8 @@ impl NdArray {
         }
     }
 
-    /// Copies another array's elements into this one, broadcast and converted as needed. The two
-    /// may overlap in memory.
+    /// Copies another array's elements into this one, broadcast and converted as needed, from any
+    /// context. The two may overlap in memory.
     ///
     /// # Errors
     /// [`Error::Broadcast`] if the sizes do not fit; else as [`NdArray::edit`].
@@ -245,6 +245,7 @@ impl NdArray {
         if shapes_only() {
             return self.refuse_repeats();
         }
+        one_context(&[self, mask])?;
         let mask = gather(mask.cell.snapshot()?.slice::<bool>(), &view);
         for_dtype!(self.dtype(), T => self.edit::<T, _>(|mut view| {
             for (x, masked) in view.iter_mut().zip(mask) {
@@ -258,7 +259,8 @@ impl NdArray {
     /// Adds in place.
     ///
     /// # Errors
-    /// [`Error::Broadcast`] if the sizes do not fit; else as [`NdArray::edit`].
+    /// [`Error::Broadcast`] if the sizes do not fit, [`Error::Contexts`] if the other array is on
+    /// another context; else as [`NdArray::edit`].
     pub fn add_assign(&self, other: impl Into<Operand>) -> Result<()> {
         self.update(other.into(), "add_assign", |x, y| x + y)
     }
@@ -313,6 +315,10 @@ impl NdArray {
         })?;
         if shapes_only() {
             return Ok(());
+        }
+        // A copy may come from anywhere.
+        if f.is_some() {
+            one_context(&[self, other])?;
         }
         // A snapshot: when both are one value, the edit below then writes to a copy.
         let source = other.cell.snapshot()?;

@@ -151,8 +151,8 @@ impl Slot {
         Slot::with(req, cell, None)
     }
 
-    /// A slot for a value that takes rows, of so many elements, as rows: of zeros. No memory is
-    /// needed for the other ones.
+    /// A slot of zeros for a value, where that is, which takes rows as rows. No memory is needed for
+    /// the other ones.
     pub(crate) fn of_rows(req: GradReq, value: &Cell, width: usize) -> Slot {
         let rows = Arc::new(Rows::none(value.dtype(), width));
         let cell = Cell::of_rows(value.context(), rows, value.len());

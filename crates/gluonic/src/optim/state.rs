@@ -2,6 +2,7 @@
 
 use super::Optimizer;
 use crate::array::{DType, NdArray};
+use crate::context;
 use crate::error::{Error, Result};
 use crate::shape::Dims;
 use crate::suggest::nearest;
@@ -95,8 +96,9 @@ impl State {
         self.kept.as_ref().map_or(0, |kept| kept.arrays.len())
     }
 
-    /// Makes the arrays at the first update of a parameter of the type `stored`; converts them if
-    /// it was cast to a type that is computed otherwise.
+    /// Makes the arrays at the first update of a parameter of the type `stored`, on the current
+    /// context; converts them if it was cast to a type that is computed otherwise, and brings them
+    /// here if they are elsewhere.
     pub(super) fn fit(
         &mut self,
         dims: &Dims,
@@ -115,6 +117,11 @@ impl State {
         if wanted != kept.master.is_some() {
             // Zeros are no roundings of the parameter's elements, but for zeros, and so take them.
             kept.master = if wanted { Some(NdArray::zeros(dims, computed)?) } else { None };
+        }
+        let here = context::current();
+        let arrays = kept.arrays.iter_mut().map(|(_, array)| array).chain(&mut kept.master);
+        for array in arrays.filter(|array| array.context() != here) {
+            *array = array.to_context(here)?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use super::{Optimizer, State};
 use crate::array::{Buf, Cell, Compute, DType, Edit, NdArray, Rows, View, for_float};
 use crate::autograd::Track;
+use crate::context;
 use crate::cpu::share;
 use crate::cpu::update::{self as kernel, OnPiece, Reading, Slices, Sums, each_as_f64};
 use crate::error::Result;
@@ -45,14 +46,15 @@ pub(crate) fn run(
     let work =
         |(i, ((parameter, state), job)): (usize, ((&Parameter, &mut State), &Option<Job>))| {
             let Some(job) = job else { return Ok(()) };
+            let optimizer = optimizers[job.group];
             let done = match on_update {
-                None => update(optimizers[job.group], parameter, state, job),
+                None => update_here(optimizer, parameter, state, job),
                 Some(on_update) => {
                     // Held on to, the value itself would have to be copied by the optimizer.
                     let cell = &job.training.cell;
                     let before = cell.snapshot().map(|buf| buf.copy());
                     before.and_then(|before| {
-                        update(optimizers[job.group], parameter, state, job)?;
+                        update_here(optimizer, parameter, state, job)?;
                         on_update(i, &before, &*cell.snapshot()?);
                         Ok(())
                     })
@@ -68,6 +70,16 @@ pub(crate) fn run(
             items.with_min_len(least).try_for_each(work)
         }
     }
+}
+
+/// Rules may compute with arrays, on any thread: on the context of the parameter.
+fn update_here(
+    optimizer: &dyn Optimizer,
+    parameter: &Parameter,
+    state: &mut State,
+    job: &Job,
+) -> Result<()> {
+    context::with(job.training.cell.context(), || update(optimizer, parameter, state, job))
 }
 
 fn update(

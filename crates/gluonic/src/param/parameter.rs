@@ -367,9 +367,9 @@ impl Parameter {
         }
     }
 
-    /// Replaces the value on all contexts, in place, converted to the parameter's element type. Allowed at any
-    /// time, inside `record` too: what was recorded keeps the old value. For a deferred parameter
-    /// the value wins over the initializer when the first forward comes.
+    /// Replaces the value on all contexts, in place, converted to the parameter's element type.
+    /// Allowed at any time, inside `record` too: what was recorded keeps the old value. For a
+    /// deferred parameter the value wins over the initializer when the first forward comes.
     ///
     /// # Errors
     /// [`Error::Uninitialized`] before `initialize`; [`Error::ShapeMismatch`] if the sizes differ.

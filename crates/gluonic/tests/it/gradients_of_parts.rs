@@ -20,6 +20,9 @@ fn shapes() -> Vec<Row> {
     let (axis, index) = (Fails(&[&[]], "Axis"), Fails(&[&[]], "Index"));
     let (any, empty) = (Works(&[&[]]), Works(&[&[0, 4]]));
     vec![
+        row("to_context", FLAT, any, empty, |x| {
+            x[0].to_context(Context::cpu(1))?.square()?.to_context(Context::cpu(0))
+        }),
         row("reshape", FLAT, any, empty, |x| x[0].reshape(x[0].elem_count())),
         row(
             "reshape to other sizes",

@@ -197,6 +197,7 @@ const OPERATIONS: &[(&str, Operation)] = &[
     ("broadcast binary", |x| x.maximum(&x.slice(s![0..1])?)),
     ("comparison", |x| x.lt(x)),
     ("cast", |x| x.cast(DType::I32)),
+    ("to_context", |x| x.to_context(Context::cpu(1))),
     ("half", |x| x.cast(DType::BF16)?.square()),
     ("softmax", |x| x.softmax(0)),
     ("log_softmax", |x| x.log_softmax(-1)),

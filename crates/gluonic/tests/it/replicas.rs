@@ -127,6 +127,9 @@ fn inputs_on_different_contexts_are_refused_with_both_named() {
     for failure in failures {
         assert_eq!(variant(&error(failure)), "Contexts");
     }
+    for failure in [x.add_assign(&y), x.fill_where(&y.gt(&y).unwrap(), 0.0)] {
+        assert_eq!(variant(&error(failure)), "Contexts");
+    }
     // An assignment copies, wherever from.
     x.set(s![0], &y.slice(s![1]).unwrap()).unwrap();
     assert_eq!(x.to_vec::<f32>().unwrap(), [2.0, 2.0]);
@@ -661,6 +664,81 @@ fn replicas_that_were_changed_apart_are_equal_after_a_step() {
     backward(&weight, CPU1, &[1.0, 1.0]);
     trainer.step(2).unwrap();
     assert_eq!(one_value(&weight), bits(&array(&[-1.0; 2], 2)));
+}
+
+/// A rule that computes with arrays.
+struct Plain {
+    common: optim::Common,
+}
+
+impl Optimizer for Plain {
+    fn name(&self) -> &'static str {
+        "plain"
+    }
+
+    fn common(&self) -> &optim::Common {
+        &self.common
+    }
+
+    fn common_mut(&mut self) -> &mut optim::Common {
+        &mut self.common
+    }
+
+    fn arrays(&self, dims: &Dims) -> Vec<(&'static str, Dims)> {
+        vec![("sum", dims.clone())]
+    }
+
+    fn update(&self, step: &mut optim::Step<'_>) -> Result<()> {
+        let (sum, gradient) = (step.array("sum")?, step.gradient()?);
+        sum.add_assign(&(&gradient * &NdArray::ones(gradient.dims(), gradient.dtype())?)?)?;
+        step.weight()?.sub_assign(&(&sum + &gradient)?)
+    }
+}
+
+#[test]
+fn a_rule_of_arrays_follows_its_parameters_from_context_to_context() {
+    let parameters: Vec<Parameter> = (0..8).map(|_| zeros(40_000, &[CPU1])).collect();
+    let common = optim::Common::new(1.0).unwrap();
+    let mut trainer = Trainer::of(&parameters, Plain { common }).unwrap();
+    for (contexts, expected) in [(&[CPU1][..], -2.0), (&[CPU2, CPU0], -7.0), (&[CPU0], -12.0)] {
+        for weight in &parameters {
+            weight.reset_ctx(contexts).unwrap();
+            for context in contexts {
+                backward(weight, *context, &vec![1.0; 40_000]);
+            }
+        }
+        trainer.step(1).unwrap();
+        for weight in &parameters {
+            let found = weight.list_data().unwrap();
+            assert!(
+                found.iter().all(|array| array.to_f64_vec().unwrap() == vec![expected; 40_000])
+            );
+        }
+    }
+}
+
+#[test]
+fn files_of_states_do_not_depend_on_the_number_of_contexts() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("states.safetensors");
+    let train = |contexts: &[Context], resume: bool| {
+        let weight = zeros(2, contexts);
+        weight.set_data(&array(&[1.0, 2.0], 2)).unwrap();
+        let mut trainer = Trainer::of([&weight], Adam::new(0.1).unwrap()).unwrap();
+        if resume {
+            trainer.load_states(&file).unwrap();
+        }
+        for context in contexts {
+            backward(&weight, *context, &[3.0 / contexts.len() as f32; 2]);
+        }
+        trainer.step(1).unwrap();
+        if !resume {
+            trainer.save_states(&file).unwrap();
+        }
+        one_value(&weight)
+    };
+    train(&[CPU1, CPU2, CPU0], false);
+    assert_eq!(train(TWO, true), train(&[CPU2], true));
 }
 
 /// Sums, and says of what.
