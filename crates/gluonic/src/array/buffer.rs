@@ -241,17 +241,18 @@ mod tests {
         }
     }
 
+    /// Aligned to 8, whatever the allocator does.
+    struct Words(Vec<u64>);
+
+    impl AsRef<[u8]> for Words {
+        fn as_ref(&self) -> &[u8] {
+            bytemuck::cast_slice(&self.0)
+        }
+    }
+
     #[test]
     fn lent_bytes_are_elements_where_they_lie_as_such() {
-        // Aligned to 8, whatever the allocator does.
-        let words = vec![0x3F80_0000_4000_0000_u64, 0];
-        struct Words(Vec<u64>);
-        impl AsRef<[u8]> for Words {
-            fn as_ref(&self) -> &[u8] {
-                bytemuck::cast_slice(&self.0)
-            }
-        }
-        let bytes: Bytes = Arc::new(Words(words));
+        let bytes: Bytes = Arc::new(Words(vec![0x3F80_0000_4000_0000, 0]));
         let lent = |dtype, n, start| Buf::lent(dtype, n, bytes.clone(), start);
         let mut buf = Arc::new(lent(DType::F32, 2, 0).unwrap());
         assert_eq!(buf.slice::<f32>(), [2.0, 1.0]);

@@ -17,6 +17,9 @@ use crate::param::Parameter;
 /// metrics compare with the batch's last array.
 type Objective<'a> = dyn Fn(&Batch) -> Result<(NdArray, NdArray)> + 'a;
 
+/// What is told of each step and each epoch.
+type OnEvent<'a> = dyn FnMut(&Event<'_>) -> Result<()> + 'a;
+
 /// A loop that trains a [`Run`] for some epochs.
 ///
 /// ```text
@@ -60,7 +63,7 @@ pub struct Fit<'a> {
     validation: Option<&'a DataLoader>,
     patience: Option<u64>,
     saves: Option<(&'a mut Checkpointer, u64)>,
-    progress: Box<dyn FnMut(&Event<'_>) -> Result<()> + 'a>,
+    progress: Box<OnEvent<'a>>,
 }
 
 impl<'a> Run<'a> {
@@ -184,7 +187,7 @@ impl<'a> Fit<'a> {
     fn train(&mut self, loader: &DataLoader, state: &mut State) -> Result<Evaluation> {
         let epoch = loader.position().epoch();
         let (mut waiting, mut added) = (0, 0);
-        for batch in loader.iter() {
+        for batch in loader {
             let batch = batch?;
             let (loss, output) = autograd::record(|| (self.objective)(&batch))?;
             loss.backward()?;
@@ -220,7 +223,7 @@ impl<'a> Fit<'a> {
 
     fn validate(&mut self, loader: &DataLoader) -> Result<Evaluation> {
         let mut sum = State::default();
-        for batch in loader.iter() {
+        for batch in loader {
             let batch = batch?;
             let (loss, output) = (self.objective)(&batch)?;
             sum.add(&loss, batch.n_samples())?;
@@ -233,7 +236,7 @@ impl<'a> Fit<'a> {
     fn save(&mut self, state: &State, is_last: bool) -> Result<()> {
         let step = self.run.step();
         let Some((checkpointer, steps)) = &mut self.saves else { return Ok(()) };
-        if (is_last || step % *steps == 0) && checkpointer.latest()? != Some(step) {
+        if (is_last || step.is_multiple_of(*steps)) && checkpointer.latest()? != Some(step) {
             self.run.save_beside(checkpointer, Some(state.value()))?;
         }
         Ok(())
@@ -282,14 +285,18 @@ impl Adding {
         let parameters = run.trainer.parameters().iter();
         let writing = parameters.filter(|parameter| parameter.grad_req() == GradReq::Write);
         let writing: Vec<Parameter> = writing.cloned().collect();
-        writing.iter().for_each(|parameter| parameter.set_grad_req(GradReq::Add));
+        for parameter in &writing {
+            parameter.set_grad_req(GradReq::Add);
+        }
         Adding(writing)
     }
 }
 
 impl Drop for Adding {
     fn drop(&mut self) {
-        self.0.iter().for_each(|parameter| parameter.set_grad_req(GradReq::Write));
+        for parameter in &self.0 {
+            parameter.set_grad_req(GradReq::Write);
+        }
     }
 }
 
@@ -318,7 +325,7 @@ impl State {
     }
 
     fn judge(&mut self, loss: f64) {
-        if self.best.is_none_or(|best| loss < best || best.is_nan()) {
+        if !loss.is_nan() && self.best.is_none_or(|best| loss < best) {
             (self.best, self.waited) = (Some(loss), 0);
         } else {
             self.waited += 1;

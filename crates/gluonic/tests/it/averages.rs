@@ -405,7 +405,7 @@ fn averages_of_another_kind_or_model_are_refused_and_change_nothing() -> Result<
         assert!(refused.to_string().ends_with(problem), "{refused}");
     }
     let lacks = error(average.load(at("part"))).to_string();
-    assert!(lacks.contains("they lack `1.beta`, `1.gamma`"), "{lacks}");
+    assert!(lacks.contains("they lack the parameter `1.beta`, `1.gamma`"), "{lacks}");
     assert_eq!(variant(&error(average.load(at("missing")))), "Io");
     assert_eq!((bits(&average.get("0.weight")?), photograph(&net)), before);
     assert_eq!(average.updates(), 1);
