@@ -48,6 +48,7 @@ mod source;
 mod tensor_info;
 mod tie;
 mod tree;
+mod unfused;
 mod verbs;
 mod write;
 
@@ -90,6 +91,9 @@ pub trait SaveLoad: Block {
 
     /// As [`SaveLoad::save_parameters`], with options.
     ///
+    /// In a `.params` file the parameters of recurrent layers are called as `MXNet` calls them there,
+    /// `0._unfused.0.i2h_weight` for `0.l0_i2h_weight`; a load knows both.
+    ///
     /// # Errors
     /// [`Error::Uninitialized`](crate::Error::Uninitialized) or
     /// [`Error::Deferred`](crate::Error::Deferred), naming all that wait, if a parameter has no
@@ -97,7 +101,7 @@ pub trait SaveLoad: Block {
     /// [`Error::Io`](crate::Error::Io) if the file cannot be written. Then the old file is as
     /// before.
     fn save_parameters_with(&self, file: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
-        save::save(Targets::by_path(walk(self)), file.as_ref(), options)
+        save::save_by_path(walk(self), |_| true, file.as_ref(), options)
     }
 
     /// Loads every parameter of the tree from a file: all of it, or nothing.

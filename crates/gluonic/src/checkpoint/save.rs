@@ -11,9 +11,12 @@ use super::provenance::{self, PROVENANCE};
 use super::sidecar::write_recorded;
 use super::source::FileBytes;
 use super::tie::{ALIASES, Targets};
+use super::unfused::unfused;
 use super::write::{format_of, write};
 use crate::array::NdArray;
 use crate::error::{Error, Result};
+use crate::name::ParamPath;
+use crate::param::Parameter;
 
 /// How a file is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +32,20 @@ pub struct SaveOptions {
     pub digests: bool,
     /// The format, if the suffix is not to decide.
     pub format: Option<Format>,
+}
+
+/// Saves those of a model's parameters that are `chosen`, by path; in `MXNet`'s own format by what
+/// `MXNet` makes of the paths.
+pub(super) fn save_by_path(
+    named: Vec<(ParamPath, Parameter)>,
+    chosen: impl Fn(&Parameter) -> bool,
+    file: &Path,
+    options: &SaveOptions,
+) -> Result<()> {
+    let format = options.format.map_or_else(|| format_of(file), Ok)?;
+    let mut named = if format == Format::MxnetParams { unfused(named) } else { named };
+    named.retain(|(_, parameter)| chosen(parameter));
+    save(Targets::by_path(named), file, options)
 }
 
 pub(super) fn save(targets: Targets, file: &Path, options: &SaveOptions) -> Result<()> {

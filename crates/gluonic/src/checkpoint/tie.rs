@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use indexmap::IndexMap;
 
 use super::tensor_info::TensorInfo;
+use super::unfused::unfused;
 use crate::error::{Error, Result};
 use crate::name::ParamPath;
 use crate::param::{Parameter, ParameterDict};
@@ -100,18 +101,21 @@ impl From<Targets> for Candidates<'_> {
 }
 
 impl<'m> Candidates<'m> {
-    /// The parameters by path or, for files in Gluon's older style, by the names that `names` gives.
+    /// The parameters by path, as this crate and as MXNet write paths, or, for files in Gluon's older
+    /// style, by the names that `names` gives.
     pub(super) fn by_path_or_name(
         named: Vec<(ParamPath, Parameter)>,
         prefix: &'m str,
         names: impl FnOnce() -> ParameterDict + 'm,
     ) -> Self {
+        let first = Targets::by_path(named.clone());
         let others = move || {
             let params = names();
             let by_name = |prefix: &str| Targets::by_name(&params, prefix).ok();
-            by_name(prefix).into_iter().chain(by_name("")).collect()
+            let by_name = by_name(prefix).into_iter().chain(by_name(""));
+            std::iter::once(Targets::by_path(unfused(named))).chain(by_name).collect()
         };
-        Candidates { first: Targets::by_path(named), others: Box::new(others), wanted: None }
+        Candidates { first, others: Box::new(others), wanted: None }
     }
 
     /// The same, for a load that is about some of the parameters only.

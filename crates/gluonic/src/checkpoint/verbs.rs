@@ -192,10 +192,10 @@ impl Selection {
     /// [`Error::NothingSelected`](crate::Error::NothingSelected); as
     /// [`SaveLoad::save_parameters_with`](super::SaveLoad::save_parameters_with).
     pub fn save_with(&self, file: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
-        self.check()?;
-        let selected = self.everything().filter(|(_, _, selected)| *selected);
-        let named = selected.map(|(path, parameter, _)| (path.clone(), parameter.clone()));
-        save::save(Targets::by_path(named.collect()), file.as_ref(), options)
+        let chosen = ids(self)?;
+        let named = self.everything().map(|(path, parameter, _)| (path.clone(), parameter.clone()));
+        let chosen = |parameter: &Parameter| chosen.contains(&parameter.id());
+        save::save_by_path(named.collect(), chosen, file.as_ref(), options)
     }
 
     /// Loads the selected parameters from a file: all of them, or nothing. What the file has for

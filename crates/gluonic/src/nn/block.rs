@@ -45,6 +45,7 @@ impl fmt::Debug for Member<'_> {
 /// [`derive(Block)`](macro@crate::Block).
 ///
 /// What can be done with a block is in [`BlockExt`].
+#[doc(alias = "HybridBlock", alias = "Module")]
 pub trait Block: Any + Send + Sync {
     /// Its prefix, own parameters, scope and hooks.
     fn core(&self) -> &BlockCore;

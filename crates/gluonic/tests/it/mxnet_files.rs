@@ -91,3 +91,60 @@ fn keys_of_the_older_module_style_lose_their_arg_and_aux() -> Result<()> {
     assert_eq!(report.loaded.len(), 3);
     Ok(())
 }
+
+#[test]
+fn recurrent_layers_are_called_in_files_as_mxnet_calls_them() -> Result<()> {
+    use gluonic::nn::{GRU, LSTM, RecurrentConfig};
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("net.params");
+    let net = || -> Result<Sequential> {
+        let both = RecurrentConfig {
+            hidden_size: 3,
+            num_layers: 2,
+            bidirectional: true,
+            ..RecurrentConfig::default()
+        };
+        let net = sequential![Embedding::new(5, 4), LSTM::with(&both)?, GRU::new(2)];
+        net.initialize()?;
+        net.infer_shapes(&[(2, 2)])?;
+        Ok(net)
+    };
+    let (saved, other) = (net()?, net()?);
+    saved.save_parameters(&file)?;
+    let checkpoint = Checkpoint::open(&file)?;
+    let keys: Vec<&str> = checkpoint.tensors().iter().map(|tensor| &*tensor.name).collect();
+    assert_eq!(keys.len(), 1 + 16 + 4);
+    assert_eq!(
+        keys[..6],
+        [
+            "0.weight",
+            "1._unfused.0.l_cell.i2h_weight",
+            "1._unfused.0.l_cell.h2h_weight",
+            "1._unfused.0.l_cell.i2h_bias",
+            "1._unfused.0.l_cell.h2h_bias",
+            "1._unfused.0.r_cell.i2h_weight",
+        ]
+    );
+    assert_eq!(
+        keys[17..],
+        [
+            "2._unfused.0.i2h_weight",
+            "2._unfused.0.h2h_weight",
+            "2._unfused.0.i2h_bias",
+            "2._unfused.0.h2h_bias",
+        ]
+    );
+    assert_eq!(other.load_parameters(&file, &LoadOptions::default())?.loaded.len(), 21);
+    assert!(saved.snapshot()?.diff(&other.snapshot()?).is_empty());
+    // A part of it is called the same; and the same part can be loaded.
+    saved.select("1.l1_*")?.save(&file)?;
+    let part = Checkpoint::open(&file)?;
+    assert_eq!(&*part.tensors()[0].name, "1._unfused.1.l_cell.i2h_weight");
+    assert_eq!(other.select("1.l1_*")?.load(&file, &LoadOptions::default())?.loaded.len(), 4);
+    // Elsewhere paths are what they are.
+    let own = folder.path().join("net.safetensors");
+    saved.save_parameters(&own)?;
+    assert!(Checkpoint::open(&own)?.tensor("1.l0_i2h_weight").is_ok());
+    assert_eq!(other.load_parameters(&own, &LoadOptions::default())?.loaded.len(), 21);
+    Ok(())
+}
