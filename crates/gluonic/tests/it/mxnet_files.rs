@@ -94,7 +94,7 @@ fn keys_of_the_older_module_style_lose_their_arg_and_aux() -> Result<()> {
 
 #[test]
 fn recurrent_layers_are_called_in_files_as_mxnet_calls_them() -> Result<()> {
-    use gluonic::nn::{GRU, LSTM, RecurrentConfig};
+    use gluonic::nn::rnn::{Gru, Lstm, RecurrentConfig};
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("net.params");
     let net = || -> Result<Sequential> {
@@ -104,7 +104,7 @@ fn recurrent_layers_are_called_in_files_as_mxnet_calls_them() -> Result<()> {
             bidirectional: true,
             ..RecurrentConfig::default()
         };
-        let net = sequential![Embedding::new(5, 4), LSTM::with(&both)?, GRU::new(2)];
+        let net = sequential![Embedding::new(5, 4), Lstm::with(&both)?, Gru::new(2)];
         net.initialize()?;
         net.infer_shapes(&[(2, 2)])?;
         Ok(net)
