@@ -99,8 +99,7 @@ impl Average {
             path: checkpoint.file().to_owned(),
             problem: Box::new(problem),
         };
-        let text = checkpoint.metadata().get(METADATA).ok_or(StatesProblem::None).map_err(fail)?;
-        let saved = Saved::parse(text).map_err(|text| fail(StatesProblem::Text(text.into())))?;
+        let saved = Saved::of(&checkpoint, METADATA).map_err(fail)?;
         let missing = || fail(StatesProblem::Text(format!("`{AVERAGE}` is missing").into()));
         let group = saved.groups.get(AVERAGE).ok_or_else(missing)?;
         if group.rule != self.rule.name() {

@@ -180,7 +180,8 @@ pub trait SaveLoad: Block {
         let policy: LoadPolicy = policy.clone().into();
         // Where names are not distinct, only paths can be meant.
         let names = || BlockExt::collect_params(self).unwrap_or_default();
-        let mut candidates = Candidates::by_path_or_name(walk(self), self.core().prefix(), names);
+        let prefix = self.core().prefix();
+        let mut candidates = Candidates::by_path_or_name(|| walk(self), prefix, names);
         if let Some(selector) = &policy.select {
             candidates = candidates.only(ids(&self.select(selector)?)?);
         }

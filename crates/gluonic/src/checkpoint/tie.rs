@@ -104,16 +104,16 @@ impl<'m> Candidates<'m> {
     /// The parameters by path, as this crate and as MXNet write paths, or, for files in Gluon's older
     /// style, by the names that `names` gives.
     pub(super) fn by_path_or_name(
-        named: Vec<(ParamPath, Parameter)>,
+        named: impl Fn() -> Vec<(ParamPath, Parameter)> + 'm,
         prefix: &'m str,
         names: impl FnOnce() -> ParameterDict + 'm,
     ) -> Self {
-        let first = Targets::by_path(named.clone());
+        let first = Targets::by_path(named());
         let others = move || {
             let params = names();
             let by_name = |prefix: &str| Targets::by_name(&params, prefix).ok();
             let by_name = by_name(prefix).into_iter().chain(by_name(""));
-            std::iter::once(Targets::by_path(unfused(named))).chain(by_name).collect()
+            std::iter::once(Targets::by_path(unfused(named()))).chain(by_name).collect()
         };
         Candidates { first, others: Box::new(others), wanted: None }
     }

@@ -244,7 +244,8 @@ impl Selection {
             None => ids(self)?,
         };
         let named = || self.everything().map(|(path, parameter, _)| (path, parameter));
-        let by_path = named().map(|(path, parameter)| (path.clone(), parameter.clone())).collect();
+        let by_path =
+            || named().map(|(path, parameter)| (path.clone(), parameter.clone())).collect();
         let names = || {
             let mut params = ParameterDict::new(self.prefix());
             // Where names are not distinct, only paths can be meant.

@@ -4,10 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::check_batch_size;
 use super::loading::ordered;
 use super::sampler::Sampler;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, one_or_more};
 use crate::shape::Dims;
 use crate::suggest::nearest;
 
@@ -93,7 +92,7 @@ impl BatchSampler {
         batch_size: usize,
         last_batch: LastBatch,
     ) -> Result<Self> {
-        check_batch_size(batch_size)?;
+        let batch_size = one_or_more("batch_size", batch_size)?;
         Ok(Self { sampler: Arc::new(sampler), batch_size, last_batch })
     }
 

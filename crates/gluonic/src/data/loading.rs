@@ -1,7 +1,6 @@
 //! Where a loader runs the code of data sets: with addresses to draw from, without a graph, and so
 //! that a panic becomes an error that names its place.
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use super::check_index;
 use super::dataset::Dataset;
 use super::sample::{Batch, Sample};
 use crate::autograd;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, panic_text};
 use crate::random::{Address, with_address};
 
 /// The epoch that is being loaded on a thread.
@@ -114,10 +113,5 @@ impl Job {
 fn caught<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     // What `f` leaves behind half done belongs to the data set, as with any error.
     catch_unwind(AssertUnwindSafe(f))
-        .unwrap_or_else(|payload| Err(Error::Panicked { message: message(&*payload).into() }))
-}
-
-fn message(payload: &(dyn Any + Send)) -> &str {
-    let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+        .unwrap_or_else(|payload| Err(Error::Panicked { message: panic_text(&*payload).into() }))
 }

@@ -68,15 +68,6 @@ pub use split::{split_and_load, split_data};
 
 use crate::error::{Error, Result};
 
-/// Refuses a batch of no samples.
-fn check_batch_size(batch_size: usize) -> Result<()> {
-    if batch_size > 0 {
-        return Ok(());
-    }
-    let (setting, expected) = ("batch_size", "1 or more");
-    Err(Error::Setting { setting, expected, found: "0".into() })
-}
-
 /// Refuses a number that no sample has.
 fn check_index(index: usize, len: usize) -> Result<()> {
     if index < len { Ok(()) } else { Err(Error::NoSample { index, len }) }

@@ -1,7 +1,6 @@
 //! The numbers of shuffled samples, without a loader.
 
-use super::check_batch_size;
-use crate::error::Result;
+use crate::error::{Result, one_or_more};
 use crate::random::{Draws, permutation};
 
 thread_local! {
@@ -39,7 +38,7 @@ pub fn shuffled_batches(
     n_samples: usize,
     batch_size: usize,
 ) -> Result<impl Iterator<Item = Vec<usize>>> {
-    check_batch_size(batch_size)?;
+    one_or_more("batch_size", batch_size)?;
     let order = ORDER.with(|draws| permutation(draws.next_stream(), n_samples));
     let n_batches = n_samples.div_ceil(batch_size);
     Ok((0..n_batches)

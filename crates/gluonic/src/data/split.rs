@@ -2,7 +2,7 @@
 
 use crate::array::NdArray;
 use crate::context::{self, Context};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, one_or_more};
 use crate::ops::resolve_axis;
 
 /// A batch in `n_slices` parts along an axis, one after another (negative axes count from the end).
@@ -33,10 +33,7 @@ pub fn split_data(
     even_split: bool,
 ) -> Result<Vec<NdArray>> {
     let axis = resolve_axis("split_data", batch_axis, data.rank())?;
-    if n_slices == 0 {
-        let (setting, expected) = ("n_slices", "1 or more");
-        return Err(Error::Setting { setting, expected, found: "0".into() });
-    }
+    one_or_more("n_slices", n_slices)?;
     let size = data.dims()[axis];
     let (each, extra) = (size / n_slices, size % n_slices);
     if even_split && extra != 0 {

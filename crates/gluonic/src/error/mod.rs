@@ -5,6 +5,7 @@ mod details;
 mod hint;
 mod words;
 
+use std::any::Any;
 use std::path::{Path, PathBuf};
 
 pub use details::{
@@ -22,6 +23,20 @@ use crate::name::{ParamName, ParamPath};
 use crate::ops::EinsumError;
 use crate::param::select::{NothingSelected, SelectorError};
 use crate::shape::Shape;
+
+/// Refuses a setting of 0.
+pub(crate) fn one_or_more<T: Default + PartialEq>(setting: &'static str, n: T) -> Result<T> {
+    if n == T::default() {
+        return Err(Error::Setting { setting, expected: "1 or more", found: "0".into() });
+    }
+    Ok(n)
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
 
 /// A result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -9,7 +9,7 @@ use crate::array::NdArray;
 use crate::autograd::{self, GradReq};
 use crate::checkpoint::Checkpointer;
 use crate::data::{Batch, DataLoader};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, one_or_more};
 use crate::metric::Metric;
 use crate::param::Parameter;
 
@@ -28,7 +28,7 @@ type OnEvent<'a> = dyn FnMut(&Event<'_>) -> Result<()> + 'a;
 /// after each epoch:                 validation, whether it is over
 /// ```
 ///
-/// Everything more special is a loop of one's own: this one uses nothing that is not public.
+/// Everything more special is a loop of one's own, with [`Run::resume`] and [`Run::save`].
 ///
 /// # Examples
 /// ```
@@ -90,8 +90,7 @@ impl<'a> Fit<'a> {
     /// # Errors
     /// [`Error::Setting`] if it is 0.
     pub fn accumulate(self, batches: usize) -> Result<Self> {
-        positive("accumulate", batches as u64)?;
-        Ok(Fit { accumulate: batches, ..self })
+        Ok(Fit { accumulate: one_or_more("accumulate", batches)?, ..self })
     }
 
     /// With a metric, over each epoch and over the validation.
@@ -114,7 +113,7 @@ impl<'a> Fit<'a> {
     /// [`Error::Setting`] if it is 0.
     #[doc(alias = "early_stopping")]
     pub fn patience(self, epochs: u64) -> Result<Self> {
-        Ok(Fit { patience: Some(positive("patience", epochs)?), ..self })
+        Ok(Fit { patience: Some(one_or_more("patience", epochs)?), ..self })
     }
 
     /// With a save after every so many steps, and after the last one; and beginning where the latest
@@ -123,7 +122,7 @@ impl<'a> Fit<'a> {
     /// # Errors
     /// [`Error::Setting`] if it is 0.
     pub fn checkpoints(self, checkpointer: &'a mut Checkpointer, steps: u64) -> Result<Self> {
-        Ok(Fit { saves: Some((checkpointer, positive("steps", steps)?)), ..self })
+        Ok(Fit { saves: Some((checkpointer, one_or_more("steps", steps)?)), ..self })
     }
 
     /// With something that is told of each step and each epoch: to print it, to draw a bar. Its
@@ -250,13 +249,6 @@ impl Run<'_> {
     }
 }
 
-fn positive(setting: &'static str, found: u64) -> Result<u64> {
-    if found > 0 {
-        return Ok(found);
-    }
-    Err(Error::Setting { setting, expected: "1 or more", found: "0".into() })
-}
-
 fn zero(parameter: &Parameter) -> Result<()> {
     if parameter.grad_req() == GradReq::Null { Ok(()) } else { parameter.zero_grad() }
 }
@@ -314,7 +306,7 @@ struct State {
 
 impl State {
     fn add(&mut self, loss: &NdArray, samples: usize) -> Result<()> {
-        self.sum += loss.sum()?.to_f64_vec()?.iter().sum::<f64>();
+        self.sum += loss.to_f64_vec()?.iter().sum::<f64>();
         self.samples += samples as u64;
         Ok(())
     }

@@ -14,6 +14,7 @@ use crate::checkpoint::{Checkpoint, Checkpointer, LoadOptions, PendingSave, Save
 use crate::data::{DataLoader, Position};
 use crate::error::{Error, Result};
 use crate::nn::{Block, BlockExt, draws};
+use crate::param::Snapshot;
 use crate::random;
 use crate::trainer::{SavedArrays, Trainer};
 
@@ -126,8 +127,7 @@ impl<'a> Run<'a> {
     /// # Errors
     /// As [`Run::save`] and [`Checkpointer::save_async_with`].
     pub fn save_async(&self, checkpointer: &mut Checkpointer) -> Result<PendingSave> {
-        let files = self.files(None)?;
-        let snapshot = self.net.snapshot()?;
+        let (snapshot, files) = self.kept(None)?;
         checkpointer.save_async_with(self.step(), snapshot, move |folder| files.write(folder))
     }
 
@@ -137,14 +137,13 @@ impl<'a> Run<'a> {
         checkpointer: &mut Checkpointer,
         fit: Option<serde_json::Value>,
     ) -> Result<PathBuf> {
-        let files = self.files(fit)?;
-        let snapshot = self.net.snapshot()?;
+        let (snapshot, files) = self.kept(fit)?;
         checkpointer.save_with(self.step(), &snapshot, |folder| files.write(folder))
     }
 
-    /// What is written beside the model.
-    fn files(&self, fit: Option<serde_json::Value>) -> Result<Files> {
-        self.net.named_parameters().iter().try_for_each(|(_, p)| p.data().map(|_| ()))?;
+    /// The values as they are now, and what is written beside them.
+    fn kept(&self, fit: Option<serde_json::Value>) -> Result<(Snapshot, Files)> {
+        let snapshot = self.net.state()?;
         let saved = SavedRun {
             step: self.step(),
             stream: random::stream_state(),
@@ -158,7 +157,7 @@ impl<'a> Run<'a> {
         for (i, average) in self.averages.iter().enumerate() {
             states.push((average_file(i), average.states()));
         }
-        Ok(Files { text: saved.text(), states })
+        Ok((snapshot, Files { text: saved.text(), states }))
     }
 
     /// Takes up the latest step of a checkpointer: everything that [`Run::save`] has saved. Returns

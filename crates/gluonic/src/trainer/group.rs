@@ -121,8 +121,8 @@ impl std::fmt::Debug for Group {
     }
 }
 
-/// The group of each parameter, by its position, after a proof that each that can be trained is in
-/// exactly one. A tied parameter is in a group if any of its paths is.
+/// The place of each parameter's group, by the parameter's number, after a proof that each that can
+/// be trained is in exactly one. A tied parameter is in a group if any of its paths is.
 pub(super) fn assign(
     params: &(impl HasParameters + ?Sized),
     groups: &[Group],
@@ -134,10 +134,10 @@ pub(super) fn assign(
         }
     }
     let mut found: HashMap<usize, usize> = HashMap::new();
-    let mut rest = None;
+    let mut rests = Vec::new();
     for (place, group) in groups.iter().enumerate() {
         let Some(selector) = &group.selector else {
-            rest = Some(place);
+            rests.push(place);
             continue;
         };
         let selection = params.select_among(selector)?;
@@ -154,18 +154,19 @@ pub(super) fn assign(
         }
     }
     for (key, parameter) in params.chosen() {
-        match (found.contains_key(&parameter.id()), rest) {
-            (true, _) => {}
-            (false, Some(rest)) => {
-                found.insert(parameter.id(), rest);
+        if found.contains_key(&parameter.id()) {
+            continue;
+        }
+        match rests.as_slice() {
+            [rest] => {
+                found.insert(parameter.id(), *rest);
             }
             // Of those that are never trained nobody has to think.
-            (false, None) if !can_be_trained(&parameter) => {
-                found.insert(parameter.id(), 0);
-            }
-            (false, None) => {
-                found.insert(parameter.id(), 0);
-                error.left.push(key);
+            _ if !can_be_trained(&parameter) => {}
+            [] => error.left.push(key),
+            [one, other, ..] => {
+                let groups = [one, other].map(|place| groups[*place].name.clone());
+                error.overlaps.push(Overlap { parameter: key, groups });
             }
         }
     }

@@ -16,7 +16,7 @@ pub use states::TrainerStates;
 
 use crate::autograd::GradReq;
 use crate::checkpoint::HasParameters;
-use crate::error::{Error, Result};
+use crate::error::{Error, GroupingError, Result, one_or_more};
 use crate::optim::{self, Job, OnUpdate, Optimizer, State};
 use crate::param::Parameter;
 use crate::suggest::nearest;
@@ -48,8 +48,9 @@ pub struct Trainer {
     keys: Vec<Box<str>>,
     states: Vec<State>,
     groups: Vec<Group>,
-    /// Of each parameter the place of its group.
-    places: Vec<usize>,
+    /// Of each parameter the place of its group; none of those that are in no group, which are
+    /// never trained.
+    places: Vec<Option<usize>>,
     rescale: f64,
     /// The largest number of updates that a parameter has had.
     num_update: u64,
@@ -70,7 +71,7 @@ impl Trainer {
         params: &(impl HasParameters + ?Sized),
         optimizer: impl Optimizer + 'static,
     ) -> Result<Self> {
-        Self::of_named(by_name(params), vec![Group::rest(optimizer)], |_| 0)
+        Self::of_named(by_name(params), vec![Group::rest(optimizer)], |_| Some(0))
     }
 
     /// As [`Trainer::new`], with an optimizer for each group of parameters. Each parameter that can
@@ -99,7 +100,7 @@ impl Trainer {
     ) -> Result<Self> {
         let groups: Vec<Group> = groups.into_iter().collect();
         let places = group::assign(params, &groups)?;
-        Self::of_named(by_name(params), groups, |parameter| places[&parameter.id()])
+        Self::of_named(by_name(params), groups, |parameter| places.get(&parameter.id()).copied())
     }
 
     /// Trains parameters in the given order. One that is named twice counts once.
@@ -111,13 +112,13 @@ impl Trainer {
         optimizer: impl Optimizer + 'static,
     ) -> Result<Self> {
         let named = parameters.into_iter().map(|p| (Box::from(&**p.name()), p.clone()));
-        Self::of_named(named, vec![Group::rest(optimizer)], |_| 0)
+        Self::of_named(named, vec![Group::rest(optimizer)], |_| Some(0))
     }
 
     fn of_named(
         named: impl IntoIterator<Item = (Box<str>, Parameter)>,
         groups: Vec<Group>,
-        place: impl Fn(&Parameter) -> usize,
+        place: impl Fn(&Parameter) -> Option<usize>,
     ) -> Result<Self> {
         let (mut parameters, mut keys, mut places) = (Vec::new(), Vec::new(), Vec::new());
         let mut seen = std::collections::HashSet::new();
@@ -187,9 +188,14 @@ impl Trainer {
     /// The group of a parameter, by its path or name, as [`Trainer::new`] tells.
     ///
     /// # Errors
-    /// [`Error::UnknownParameter`], with the nearest names.
+    /// [`Error::UnknownParameter`], with the nearest names; [`Error::Grouping`] if it is in none, as
+    /// a statistic may be.
     pub fn group_of(&self, key: &str) -> Result<&Group> {
-        Ok(&self.groups[self.places[self.place(key)?]])
+        let Some(place) = self.places[self.place(key)?] else {
+            let left = vec![key.into()];
+            return Err(Error::Grouping(Box::new(GroupingError { left, ..Default::default() })));
+        };
+        Ok(&self.groups[place])
     }
 
     /// The only group.
@@ -292,10 +298,7 @@ impl Trainer {
         gather: Gather,
         on_update: Option<&OnUpdate<'_>>,
     ) -> Result<()> {
-        if batch_size == 0 {
-            let (setting, expected) = ("batch_size", "1 or more");
-            return Err(Error::Setting { setting, expected, found: "0".into() });
-        }
+        one_or_more("batch_size", batch_size)?;
         // All checks first.
         self.jobs.clear();
         let done = self.plan(self.rescale / batch_size as f64, ignore_stale);
@@ -323,7 +326,11 @@ impl Trainer {
         let mut num_update = self.num_update;
         self.groups.iter_mut().for_each(Group::begin);
         let states = self.states.iter().zip(&self.places);
-        for (parameter, (state, &place)) in self.parameters.iter().zip(states) {
+        for (parameter, (state, place)) in self.parameters.iter().zip(states) {
+            let Some(place) = *place else {
+                self.jobs.push(None);
+                continue;
+            };
             let training = match parameter.training() {
                 Ok(training) => training,
                 Err(Error::Deferred { name, shape, ran, .. }) => {

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use crate::array::NdArray;
-use crate::checkpoint::save_arrays;
+use crate::checkpoint::{Checkpoint, save_arrays};
 use crate::error::{Mismatch, Names, Result, StatesProblem, UnknownShape};
 use crate::optim::Setting;
 use crate::param::Parameter;
@@ -78,8 +78,14 @@ impl Saved {
         .to_string()
     }
 
+    /// What the metadata of a file says under a key.
+    pub(crate) fn of(checkpoint: &Checkpoint, key: &str) -> Result<Saved, StatesProblem> {
+        let text = checkpoint.metadata().get(key).ok_or(StatesProblem::None)?;
+        Saved::parse(text).map_err(|text| StatesProblem::Text(text.into()))
+    }
+
     /// Reads what [`Saved::text`] has written; else tells what is wrong.
-    pub(crate) fn parse(text: &str) -> Result<Saved, String> {
+    fn parse(text: &str) -> Result<Saved, String> {
         let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let field = |name: &str| value.get(name).ok_or_else(|| format!("`{name}` is missing"));
         let groups = entries(field("groups")?, "groups")?.iter();

@@ -124,8 +124,7 @@ impl Trainer {
             path: checkpoint.file().to_owned(),
             problem: Box::new(problem),
         };
-        let text = checkpoint.metadata().get(OPTIMIZER).ok_or(StatesProblem::None).map_err(fail)?;
-        let saved = Saved::parse(text).map_err(|text| fail(StatesProblem::Text(text.into())))?;
+        let saved = Saved::of(&checkpoint, OPTIMIZER).map_err(fail)?;
         self.compare(&saved).map_err(fail)?;
         // The settings decide about the arrays that there must be.
         let before: Vec<_> = self.groups.iter().map(|group| settings(group.optimizer())).collect();
@@ -194,7 +193,8 @@ impl Trainer {
         let tensors = checkpoint.to_arrays().map_err(Problem::Error)?;
         let states = self.keys.iter().zip(&self.places).map(|(key, place)| {
             let state = &saved.parameters[&**key];
-            let (Some(names), Some(dims)) = (&state.arrays, &state.shape) else {
+            let (Some(names), Some(dims), Some(place)) = (&state.arrays, &state.shape, place)
+            else {
                 return Ok(State::default());
             };
             let dims = Dims::from(dims.clone());

@@ -20,7 +20,7 @@ pub use record::{Record, Values};
 use crate::array::Buf;
 use crate::checkpoint::HasParameters;
 use crate::cpu::statistics::{Summary, bin, histogram, is_finite};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, one_or_more};
 use crate::name::ParamPath;
 use crate::param::{Parameter, table};
 use crate::suggest::nearest;
@@ -411,13 +411,6 @@ impl Item {
         let gradient = self.at(Place::Gradient, |read| read.values(bins))?;
         Ok(Some(Before { value, gradient }))
     }
-}
-
-fn one_or_more<T: Default + PartialEq>(setting: &'static str, n: T) -> Result<T> {
-    if n == T::default() {
-        return Err(Error::Setting { setting, expected: "1 or more", found: "0".into() });
-    }
-    Ok(n)
 }
 
 impl fmt::Display for Watch {

@@ -79,7 +79,7 @@ fn a_fit_does_what_the_loop_by_hand_does_and_tells_of_it() -> Result<()> {
             let loss = autograd::record(|| Ok(objective(&by_hand)(&batch)?.0))?;
             loss.backward()?;
             trainer.step(batch.n_samples())?;
-            sum += f64::from(loss.sum()?.to_scalar::<f32>()?);
+            sum += loss.to_f64_vec()?.iter().sum::<f64>();
         }
         assert_eq!(report.epochs[epoch].training.loss, sum / 20.0);
     }
@@ -238,6 +238,39 @@ fn what_cannot_be_resumed_changes_nothing() -> Result<()> {
 
 fn fit<'a>(net: &'a Sequential, trainer: &'a mut Trainer) -> Fit<'a> {
     Run::new(net, trainer).fit(objective(net))
+}
+
+#[test]
+fn a_run_on_other_contexts_than_the_current_one_is_resumed_too() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut checkpointer = Checkpointer::new(folder.path());
+    let contexts = [Context::cpu(1), Context::cpu(2)];
+    let step = |net: &Sequential, trainer: &mut Trainer, seed: u64| -> Result<()> {
+        for part in data::split_and_load(&Rng::new(seed).array((4, 3)), &contexts)? {
+            autograd::record(|| net.call(&part)?.square())?.backward()?;
+        }
+        trainer.step(4)
+    };
+    let make = || -> Result<(Sequential, Trainer)> {
+        let net = sequential![Dense::new(4), BatchNorm::new(), Dense::new(2)];
+        net.initialize_on(&contexts)?;
+        net.infer_shapes(&[(2, 3)])?;
+        let trainer = Trainer::new(&net, Adam::new(0.05)?)?;
+        Ok((net, trainer))
+    };
+    let weights = |net: &Sequential| -> Result<Vec<Vec<u64>>> {
+        let weights = net.select("kind:weight & rank:2")?;
+        weights.iter().map(|weight| Ok(bits(&weight.data_on(contexts[1])?))).collect()
+    };
+    let (first, mut trainer) = make()?;
+    step(&first, &mut trainer, 1)?;
+    Run::new(&first, &mut trainer).save(&mut checkpointer)?;
+    step(&first, &mut trainer, 2)?;
+    let (second, mut again) = make()?;
+    assert_eq!(Run::new(&second, &mut again).resume(&checkpointer)?, Some(1));
+    step(&second, &mut again, 2)?;
+    assert_eq!(weights(&first)?, weights(&second)?);
+    Ok(())
 }
 
 #[test]

@@ -107,6 +107,13 @@ fn a_group_of_nothing_and_groups_that_overlap_or_leave_some_out_are_refused_at_o
     norm.initialize()?;
     let trainer = Trainer::grouped(&norm, [group("*.{gamma,beta}")?])?;
     assert_eq!(trainer.parameters().len(), 4);
+    assert_eq!(variant(&error(trainer.group_of("0.running_mean").map(|_| ()))), "Grouping");
+    let trainer = Trainer::grouped(&norm.select("kind:statistic")?, [])?;
+    assert_eq!(variant(&error(trainer.group_of("0.running_mean").map(|_| ()))), "Grouping");
+    // There is one rest.
+    let rests = || [Group::rest(Sgd::default()), Group::rest(Sgd::default()).named("more")];
+    let refused = error(Trainer::grouped(&net.select("2.bias")?, rests()));
+    assert_eq!(refused.to_string(), "the groups do not fit: both `rest` and `more` take `2.bias`");
     // A set is grouped by names, a selection by paths and alone.
     let weights = net.select("kind:weight & rank:2")?;
     Trainer::grouped(&weights, [group("0.weight")?, group("2.weight")?])?;

@@ -2,7 +2,6 @@
 
 mod steps;
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -16,8 +15,8 @@ use steps::Steps;
 use super::convert::Outgoing;
 use super::tie::ALIASES;
 use super::{LoadOptions, LoadReport, SaveLoad};
-use crate::error::{Error, Result};
-use crate::nn::{Block, BlockExt};
+use crate::error::{Error, Result, one_or_more, panic_text};
+use crate::nn::Block;
 use crate::param::Snapshot;
 use crate::storage::{Disk, Lock};
 
@@ -88,7 +87,7 @@ impl Checkpointer {
     /// # Errors
     /// [`Error::Setting`] for 0.
     pub fn keep_last(mut self, count: usize) -> Result<Checkpointer> {
-        self.steps.keep_last = Some(check("keep_last", count, count > 0)?);
+        self.steps.keep_last = Some(one_or_more("keep_last", count)?);
         Ok(self)
     }
 
@@ -98,7 +97,7 @@ impl Checkpointer {
     /// # Errors
     /// [`Error::Setting`] for 0.
     pub fn keep_every(mut self, period: u64) -> Result<Checkpointer> {
-        self.steps.keep_every = Some(check("keep_every", period, period > 0)?);
+        self.steps.keep_every = Some(one_or_more("keep_every", period)?);
         Ok(self)
     }
 
@@ -109,8 +108,7 @@ impl Checkpointer {
     /// As [`Checkpointer::save_with`]; [`Error::Uninitialized`] or [`Error::Deferred`] if a
     /// parameter has no value.
     pub fn save<B: Block + ?Sized>(&mut self, step: u64, block: &B) -> Result<PathBuf> {
-        block.named_parameters().iter().try_for_each(|(_, p)| p.ready().map(|_| ()))?;
-        self.save_with(step, &block.snapshot()?, |_| Ok(()))
+        self.save_with(step, &block.state()?, |_| Ok(()))
     }
 
     /// Saves a snapshot, and what `files` writes into the folder that it is given. `files` need not
@@ -167,7 +165,7 @@ impl Checkpointer {
             let result = catch_unwind(AssertUnwindSafe(|| save(&steps, step, &snapshot, files)));
             drop((snapshot, lock));
             filled.fill(result.unwrap_or_else(|panic| {
-                Err(Error::user("the save in the background", message(&*panic)))
+                Err(Error::user("the save in the background", panic_text(&*panic).to_owned()))
             }));
         };
         let thread = thread::Builder::new().name("gluonic-checkpoint".into()).spawn(work);
@@ -243,18 +241,6 @@ impl Drop for Checkpointer {
             log::error!("a save in the background failed: {error}");
         }
     }
-}
-
-fn check<T: Copy + std::fmt::Display>(setting: &'static str, found: T, fits: bool) -> Result<T> {
-    let refuse =
-        || Error::Setting { setting, expected: "1 or more", found: found.to_string().into() };
-    fits.then_some(found).ok_or_else(refuse)
-}
-
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "it panicked".to_owned())
 }
 
 fn save(

@@ -1,7 +1,7 @@
 //! Learning rates that fall in steps.
 
-use super::{Schedule, Warmup, factor, rate, updates};
-use crate::error::{Error, Result};
+use super::{Schedule, Warmup, factor, rate};
+use crate::error::{Error, Result, one_or_more};
 
 /// A learning rate that is multiplied by a factor every so many updates.
 ///
@@ -34,7 +34,7 @@ impl Factor {
     /// # Errors
     /// [`Error::Setting`] if `step` is 0, or `factor` not between 0 and 1.
     pub fn new(step: u64, factor: f64) -> Result<Self> {
-        let (step, factor) = (updates("step", step)?, self::factor(factor)?);
+        let (step, factor) = (one_or_more("step", step)?, self::factor(factor)?);
         Ok(Factor { step, factor, stop_factor_lr: 1e-8, warmup: Warmup::default() })
     }
 

@@ -32,7 +32,7 @@ pub use poly::Poly;
 pub use warmup::Warmup;
 
 use super::setting::{NotNegative, check};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, one_or_more};
 
 /// A learning rate as a function of the number of updates.
 ///
@@ -50,14 +50,6 @@ impl<F: Fn(f64, u64) -> f64 + Send + Sync> Schedule for F {
     fn learning_rate(&self, base: f64, num_update: u64) -> f64 {
         self(base, num_update)
     }
-}
-
-/// A number of updates that must not be 0.
-fn updates(setting: &'static str, n: u64) -> Result<u64> {
-    if n > 0 {
-        return Ok(n);
-    }
-    Err(Error::Setting { setting, expected: "1 or more", found: "0".into() })
 }
 
 /// A factor on the learning rate, which must not make it grow.
@@ -83,7 +75,7 @@ struct Decay {
 
 impl Decay {
     fn new(max_update: u64) -> Result<Self> {
-        let max_update = updates("max_update", max_update)?;
+        let max_update = one_or_more("max_update", max_update)?;
         Ok(Decay { max_update, final_lr: 0.0, warmup: Warmup::default() })
     }
 

@@ -2,8 +2,8 @@
 
 use std::f64::consts::PI;
 
-use super::{Schedule, updates};
-use crate::error::{Error, Result};
+use super::Schedule;
+use crate::error::{Error, Result, one_or_more};
 use crate::optim::setting::{OneOrMore, check};
 
 /// A learning rate that rises to that of the optimizer and then falls far below where it began,
@@ -40,7 +40,7 @@ impl OneCycle {
     /// # Errors
     /// [`Error::Setting`] if there are none.
     pub fn new(total: u64) -> Result<Self> {
-        let total = updates("total", total)?;
+        let total = one_or_more("total", total)?;
         Ok(OneCycle { total, pct_start: 0.3, div_factor: 25.0, final_div_factor: 1e4 })
     }
 
