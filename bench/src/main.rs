@@ -72,13 +72,13 @@ fn race(case: &str, args: &Args, variants: &mut [(&str, &mut dyn FnMut())]) {
         for _ in 0..3 {
             run();
         }
-        let (_, [allocations, large]) = count::during(|| (0..10).for_each(|_| run()));
+        let (_, counts) = count::during(|| (0..10).for_each(|_| run()));
         let start = std::time::Instant::now();
         run();
         let once = start.elapsed().as_secs_f64() * 1e3;
         plans.push((
             ((5.0 / once).ceil() as usize).clamp(1, 100_000),
-            (allocations / 10, large / 10),
+            counts.map(|count| count / 10),
             Vec::new(),
         ));
     }
@@ -92,26 +92,28 @@ fn race(case: &str, args: &Args, variants: &mut [(&str, &mut dyn FnMut())]) {
             times.push(start.elapsed().as_secs_f64() * 1e3 / *repeat as f64);
         }
     }
-    for ((name, _), (repeat, (allocations, large), times)) in variants.iter().zip(&mut plans) {
-        times.sort_by(f64::total_cmp);
-        println!(
-            "{{\"case\":\"{case}\",\"impl\":\"{name}\",\"threads\":{},\"ms\":{:.6},\"min_ms\":{:.6},\"n\":{},\"allocations\":{allocations},\"above_1_kib\":{large}}}",
-            args.threads,
-            times[times.len() / 2],
-            times[0],
-            times.len() * *repeat
-        );
+    for ((name, _), (repeat, counts, times)) in variants.iter().zip(plans) {
+        report(case, name, args, times, repeat, Some(counts));
     }
 }
 
-/// Prints what was timed elsewhere.
-fn report(case: &str, name: &str, args: &Args, mut times: Vec<f64>) {
+/// Prints a line of what was timed, each time over so many repetitions; with the numbers of
+/// allocations, at all and of more than 1 KiB, if they were counted.
+fn report(
+    case: &str,
+    name: &str,
+    args: &Args,
+    mut times: Vec<f64>,
+    repeat: usize,
+    counts: Option<[u64; 2]>,
+) {
     times.sort_by(f64::total_cmp);
+    let (median, least, n) = (times[times.len() / 2], times[0], times.len() * repeat);
+    let counts = counts.map_or(String::new(), |[all, large]| {
+        format!(",\"allocations\":{all},\"above_1_kib\":{large}")
+    });
     println!(
-        "{{\"case\":\"{case}\",\"impl\":\"{name}\",\"threads\":{},\"ms\":{:.6},\"min_ms\":{:.6},\"n\":{}}}",
+        "{{\"case\":\"{case}\",\"impl\":\"{name}\",\"threads\":{},\"ms\":{median:.6},\"min_ms\":{least:.6},\"n\":{n}{counts}}}",
         args.threads,
-        times[times.len() / 2],
-        times[0],
-        times.len()
     );
 }

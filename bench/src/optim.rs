@@ -46,8 +46,8 @@ fn step(case: &str, tensors: usize, args: &Args) -> Result<()> {
             limit.push(pass);
         }
     }
-    report(case, "gluonic", args, own);
-    report(case, "limit", args, limit);
+    report(case, "gluonic", args, own, 1, None);
+    report(case, "limit", args, limit, 1, None);
     Ok(())
 }
 
