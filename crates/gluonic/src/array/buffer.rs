@@ -72,6 +72,11 @@ impl Buf {
         for_dtype!(dtype, T => Buf::from_vec(zeroed::<T>(n)))
     }
 
+    /// Zeros in a block that was used before, if there is one: for sums that live for a step.
+    pub(crate) fn blank<T: Element>(n: usize) -> Buf {
+        Buf::new::<T>(n, |elements| elements.fill(T::default()))
+    }
+
     pub(crate) fn from_vec<T: Element>(vec: Vec<T>) -> Buf {
         Buf { len: vec.len(), memory: Memory::Own(T::wrap(vec)), dtype: T::DTYPE }
     }

@@ -1,9 +1,9 @@
-//! Reuse of large blocks, thread by thread.
+//! Reuse of blocks, thread by thread.
 //!
-//! The system allocator keeps small blocks at hand by itself; from a certain size on it returns
-//! them to the kernel, and touching fresh pages then costs more than most kernels. So only large
-//! blocks are kept here, in size classes, up to a cap. It saves memory and page faults, not
-//! arithmetic: nothing depends on a hit.
+//! From a certain size on the system allocator returns blocks to the kernel, and touching fresh
+//! pages then costs more than most kernels. So all but the smallest blocks are kept here, in size
+//! classes, up to a cap: a step of training finds those of the step before. It saves memory and
+//! page faults, not arithmetic: nothing depends on a hit.
 
 use std::cell::RefCell;
 
@@ -12,7 +12,7 @@ use super::dtype::Element;
 use crate::cpu::pages::zeroed;
 
 /// Blocks below this are the allocator's business.
-const SMALLEST_BYTES: usize = 1 << 15;
+const SMALLEST_BYTES: usize = 1 << 10;
 /// What one thread keeps at most.
 const CAP_BYTES: usize = 256 << 20;
 

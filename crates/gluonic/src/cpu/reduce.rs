@@ -8,6 +8,8 @@ use super::{Float, kernel};
 const RUN: usize = 512;
 /// The most rows that are added one after another.
 const ROWS: usize = 32;
+/// The columns that are summed together, so that sums of halves fit on the stack.
+const COLUMNS: usize = 64;
 const LANES: usize = 16;
 
 kernel! {
@@ -33,8 +35,9 @@ kernel! {
         lanes[0] + rest
     }
 
-    fn add_few_rows[T: Float](out: &mut [T], x: &[T]) {
-        for row in x.chunks_exact(out.len()) {
+    /// Rows that begin `width` apart; their first `out.len()` columns.
+    fn add_few_rows[T: Float](out: &mut [T], x: &[T], width: usize, n: usize) {
+        for row in x.chunks(width).take(n) {
             for (out, value) in out.iter_mut().zip(row) {
                 *out += *value;
             }
@@ -58,16 +61,27 @@ pub(crate) fn add_rows<T: Float>(out: &mut [T], x: &[T], n: usize) {
         return;
     }
     if n <= ROWS {
-        add_few_rows(out, &x[..n * width]);
+        add_few_rows(out, x, width, n);
+        return;
+    }
+    for (i, out) in out.chunks_mut(COLUMNS).enumerate() {
+        add_columns(out, &x[i * COLUMNS..], width, n);
+    }
+}
+
+/// The sums of the first `out.len()` columns of `n` rows that begin `width` apart, pairwise.
+fn add_columns<T: Float>(out: &mut [T], x: &[T], width: usize, n: usize) {
+    if n <= ROWS {
+        add_few_rows(out, x, width, n);
         return;
     }
     let half = n.div_ceil(2).next_multiple_of(ROWS).min(n - 1);
-    let mut upper = vec![T::ZERO; width];
-    let mut lower = vec![T::ZERO; width];
-    add_rows(&mut lower, x, half);
-    add_rows(&mut upper, &x[half * width..], n - half);
-    add_into(&mut lower, &upper);
-    add_into(out, &lower);
+    let (mut lower, mut upper) = ([T::ZERO; COLUMNS], [T::ZERO; COLUMNS]);
+    let (lower, upper) = (&mut lower[..out.len()], &mut upper[..out.len()]);
+    add_columns(lower, x, width, half);
+    add_columns(upper, &x[half * width..], width, n - half);
+    add_into(lower, upper);
+    add_into(out, lower);
 }
 
 /// Sums the middle axis of an `(outer, n, inner)` array into `(outer, inner)`.

@@ -49,8 +49,11 @@ pub(super) fn check_channels(
 }
 
 /// A parameter's elements, or `value` for each channel.
-pub(super) fn elements<T: Compute>(param: Option<&Flat>, n: usize, value: T) -> Vec<T> {
-    param.map_or_else(|| vec![value; n], |param| param.slice().to_vec())
+pub(super) fn elements<T: Compute>(param: Option<&Flat>, n: usize, value: T) -> Buf {
+    Buf::new::<T>(n, |out| match param {
+        Some(param) => out.copy_from_slice(param.slice()),
+        None => out.fill(value),
+    })
 }
 
 /// Adds a sum to a gradient, or makes it the gradient.
@@ -80,34 +83,36 @@ impl Op for BatchNormNode {
         for_float!(grad.dtype(), T => {
             let (x, g) = (self.x.slice::<T>(), grad.slice::<T>());
             let (mean, inverse) = (self.mean.slice::<T>(), self.inverse.slice::<T>());
-            let (mut shifts, mut scales) = (vec![T::ZERO; n], vec![T::ZERO; n]);
+            let (mut shifts, mut scales) = (Buf::blank::<T>(n), Buf::blank::<T>(n));
+            let (shifts, scales) = (shifts.slice_mut::<T>(), scales.slice_mut::<T>());
             let memory = if sizes.inner == 1 { sizes.len() } else { sizes.partial() };
             scratch::<T>(memory, &mut |memory| {
-                sum_channels(sizes, &mut shifts, g, memory);
-                sums(sizes, &mut scales, (x, g), [mean, inverse], memory, |x, g, [a, b]| {
+                sum_channels(sizes, shifts, g, memory);
+                sums(sizes, scales, (x, g), [mean, inverse], memory, |x, g, [a, b]| {
                     g * ((x - a) * b)
                 });
             });
             if let Some(i) = self.gamma_at {
-                sinks.write::<T>(i, n, |out, add| put(out, add, &scales))?;
+                sinks.write::<T>(i, n, |out, add| put(out, add, scales))?;
             }
             if let Some(i) = self.beta_at {
-                sinks.write::<T>(i, n, |out, add| put(out, add, &shifts))?;
+                sinks.write::<T>(i, n, |out, add| put(out, add, shifts))?;
             }
             let mut factor = elements(self.gamma.as_ref(), n, T::ONE);
+            let factor = factor.slice_mut::<T>();
             factor.iter_mut().zip(inverse).for_each(|(factor, inverse)| *factor *= *inverse);
             let count = T::of(if self.of_batch { sizes.each() as f64 } else { f64::INFINITY });
-            for ((shift, scale), inverse) in shifts.iter_mut().zip(&mut scales).zip(inverse) {
+            for ((shift, scale), inverse) in shifts.iter_mut().zip(&mut *scales).zip(inverse) {
                 (*shift, *scale) = (*shift / count, *scale * *inverse / count);
             }
             sinks.write::<T>(0, x.len(), |out, add| {
                 if self.of_batch {
-                    let numbers = [mean, &factor[..], &shifts[..], &scales[..]];
+                    let numbers = [mean, &*factor, &*shifts, &*scales];
                     map(sizes, out, add, (x, g), numbers, |x, g, [a, b, c, d]| {
                         b * (g - c - (x - a) * d)
                     });
                 } else {
-                    map(sizes, out, add, (x, g), [&factor[..]; 4], |_, g, [a, ..]| a * g);
+                    map(sizes, out, add, (x, g), [&*factor; 4], |_, g, [a, ..]| a * g);
                 }
             })
         })
@@ -181,21 +186,23 @@ pub fn batch_norm(
     let flat = Flat::new(x)?;
     let (mean, variance) = for_float!(compute, T => {
            let (n, x) = (T::of(sizes.each() as f64), flat.slice::<T>());
-           let (mut mean, mut variance) =
-               (vec![T::ZERO; sizes.channels], vec![T::ZERO; sizes.channels]);
+           let mut statistics =
+               (Buf::blank::<T>(sizes.channels), Buf::blank::<T>(sizes.channels));
+           let (mean, variance) =
+               (statistics.0.slice_mut::<T>(), statistics.1.slice_mut::<T>());
            let memory = if sizes.inner == 1 { sizes.len() } else { sizes.partial() };
            scratch::<T>(memory, &mut |memory| {
-               sum_channels(sizes, &mut mean, x, memory);
-               for mean in &mut mean {
+               sum_channels(sizes, mean, x, memory);
+               for mean in &mut *mean {
     *mean /= n;
     }
-               let numbers = [&mean[..], &mean[..]];
-               sums(sizes, &mut variance, (x, x), numbers, memory, |x, _, [a, _]| (x - a) * (x - a));
-               for variance in &mut variance {
+               let numbers = [&*mean, &*mean];
+               sums(sizes, variance, (x, x), numbers, memory, |x, _, [a, _]| (x - a) * (x - a));
+               for variance in &mut *variance {
     *variance /= n;
     }
            });
-           (Buf::from_vec(mean), Buf::from_vec(variance))
+           statistics
        });
     let (mean, variance) = (Arc::new(mean), Arc::new(variance));
     let y = normalize(x, flat, (gamma, beta), (&mean, &variance), sizes, epsilon, true)?;
@@ -249,19 +256,25 @@ fn normalize(
     let gamma = gamma.map(Flat::new).transpose()?;
     let beta = beta.map(Flat::new).transpose()?;
     let n = sizes.channels;
-    let (y, mean, inverse) = for_float!(mean.dtype(), T => {
-        let mean = mean.slice::<T>().to_vec();
-        let variance = variance.slice::<T>().iter();
-        let inverse: Vec<T> = variance.map(|v| T::ONE / (*v + T::of(epsilon)).sqrt()).collect();
+    let mean = mean.copy();
+    let (y, inverse) = for_float!(mean.dtype(), T => {
+        let inverse = Buf::new::<T>(n, |out| {
+            for (out, v) in out.iter_mut().zip(variance.slice::<T>()) {
+                *out = T::ONE / (*v + T::of(epsilon)).sqrt();
+            }
+        });
         let mut factor = elements(gamma.as_ref(), n, T::ONE);
-        factor.iter_mut().zip(&inverse).for_each(|(factor, inverse)| *factor *= *inverse);
+        let factor = factor.slice_mut::<T>();
+        let pairs = factor.iter_mut().zip(inverse.slice::<T>());
+        pairs.for_each(|(factor, inverse)| *factor *= *inverse);
         let shift = elements(beta.as_ref(), n, T::ZERO);
         let y = Buf::new::<T>(sizes.len(), |y| {
-            let numbers = [&mean[..], &factor[..], &shift[..], &shift[..]];
+            let (mean, shift) = (mean.slice::<T>(), shift.slice::<T>());
             let x = flat.slice::<T>();
+            let numbers = [mean, &*factor, shift, shift];
             map(sizes, y, false, (x, x), numbers, |x, _, [a, b, c, _]| (x - a) * b + c);
         });
-        (y, Buf::from_vec(mean), Buf::from_vec(inverse))
+        (y, inverse)
     });
     Ok(output(Arc::new(y), x.dtype(), x.dims().clone(), edges, || {
         Box::new(BatchNormNode {

@@ -62,49 +62,51 @@ impl Op for RowNormNode {
             let (mean, inverse) = (self.mean.slice::<T>(), self.inverse.slice::<T>());
             if let Some(i) = self.gamma_at {
                 sinks.write::<T>(i, n, |out, add| {
-                    let mut sum = vec![T::ZERO; n];
+                    let mut sum = Buf::blank::<T>(n);
                     scratch::<T>(x.len(), &mut |products| {
                         let numbers = [mean, inverse, mean, inverse];
                         map(by_row, products, false, (x, g), numbers, |x, g, [a, b, ..]| {
                             g * ((x - a) * b)
                         });
                         scratch::<T>(by_param.partial(), &mut |memory| {
-                            sum_channels(by_param, &mut sum, products, memory);
+                            sum_channels(by_param, sum.slice_mut::<T>(), products, memory);
                         });
                     });
-                    put(out, add, &sum);
+                    put(out, add, sum.slice::<T>());
                 })?;
             }
             if let Some(i) = self.beta_at {
                 sinks.write::<T>(i, n, |out, add| {
-                    let mut sum = vec![T::ZERO; n];
+                    let mut sum = Buf::blank::<T>(n);
                     scratch::<T>(by_param.partial(), &mut |memory| {
-                        sum_channels(by_param, &mut sum, g, memory);
+                        sum_channels(by_param, sum.slice_mut::<T>(), g, memory);
                     });
-                    put(out, add, &sum);
+                    put(out, add, sum.slice::<T>());
                 })?;
             }
             sinks.write::<T>(0, x.len(), |out, add| {
                 let gamma = elements(self.gamma.as_ref(), n, T::ONE);
+                let gamma = gamma.slice::<T>();
                 let (mut shifts, mut scales) =
-                    (vec![T::ZERO; rows.rows], vec![T::ZERO; rows.rows]);
+                    (Buf::blank::<T>(rows.rows), Buf::blank::<T>(rows.rows));
+                let (shifts, scales) = (shifts.slice_mut::<T>(), scales.slice_mut::<T>());
                 scratch::<T>(x.len(), &mut |scaled| {
-                    map(by_param, scaled, false, (g, g), [&gamma[..]; 4], |_, g, [a, ..]| a * g);
+                    map(by_param, scaled, false, (g, g), [gamma; 4], |_, g, [a, ..]| a * g);
                     let memory = if rows.n == 1 { x.len() } else { rows.rows };
                     scratch::<T>(memory, &mut |memory| {
                         if rows.centered {
-                            sum_channels(by_row, &mut shifts, scaled, memory);
+                            sum_channels(by_row, shifts, scaled, memory);
                         }
                         let numbers = [mean, inverse];
-                        sums(by_row, &mut scales, (x, scaled), numbers, memory, |x, g, [a, b]| {
+                        sums(by_row, scales, (x, scaled), numbers, memory, |x, g, [a, b]| {
                             g * ((x - a) * b)
                         });
                     });
                     let count = T::of(rows.n as f64);
-                    for ((shift, scale), b) in shifts.iter_mut().zip(&mut scales).zip(inverse) {
+                    for ((shift, scale), b) in shifts.iter_mut().zip(&mut *scales).zip(inverse) {
                         (*shift, *scale) = (*shift / count, *scale * *b / count);
                     }
-                    let numbers = [mean, inverse, &shifts[..], &scales[..]];
+                    let numbers = [mean, inverse, &*shifts, &*scales];
                     map(by_row, out, add, (x, scaled), numbers, |x, g, [a, b, c, d]| {
                         b * (g - c - (x - a) * d)
                     });
@@ -134,27 +136,30 @@ fn normalize(
     let beta = beta.map(Flat::new).transpose()?;
     let (y, mean, inverse) = for_float!(compute, T => {
            let (by_row, n, x) = (rows.by_row(), T::of(rows.n as f64), flat.slice::<T>());
-           let (mut mean, mut inverse) = (vec![T::ZERO; rows.rows], vec![T::ZERO; rows.rows]);
+           let mut statistics = (Buf::blank::<T>(rows.rows), Buf::blank::<T>(rows.rows));
+           let (mean, inverse) =
+               (statistics.0.slice_mut::<T>(), statistics.1.slice_mut::<T>());
            let memory = if rows.n == 1 { x.len() } else { rows.rows };
            scratch::<T>(memory, &mut |memory| {
                if rows.centered {
-                   sum_channels(by_row, &mut mean, x, memory);
-                   for mean in &mut mean {
+                   sum_channels(by_row, mean, x, memory);
+                   for mean in &mut *mean {
     *mean /= n;
     }
                }
-               let numbers = [&mean[..], &mean[..]];
-               sums(by_row, &mut inverse, (x, x), numbers, memory, |x, _, [a, _]| (x - a) * (x - a));
+               let numbers = [&*mean, &*mean];
+               sums(by_row, inverse, (x, x), numbers, memory, |x, _, [a, _]| (x - a) * (x - a));
            });
-           for inverse in &mut inverse {
+           for inverse in &mut *inverse {
                *inverse = T::ONE / (*inverse / n + T::of(epsilon)).sqrt();
            }
            let scale = elements(gamma.as_ref(), rows.params, T::ONE);
            let shift = elements(beta.as_ref(), rows.params, T::ZERO);
            let y = Buf::new::<T>(x.len(), |y| {
-               normalize_rows(y, x, rows.n, (&mean, &inverse), (&scale, &shift), rows.inner);
+               let affine = (scale.slice::<T>(), shift.slice::<T>());
+               normalize_rows(y, x, rows.n, (mean, inverse), affine, rows.inner);
            });
-           (y, Buf::from_vec(mean), Buf::from_vec(inverse))
+           (y, statistics.0, statistics.1)
        });
     Ok(output(Arc::new(y), x.dtype(), x.dims().clone(), edges, || {
         Box::new(RowNormNode { rows, x: flat, gamma, mean, inverse, gamma_at, beta_at })
