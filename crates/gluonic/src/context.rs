@@ -102,6 +102,12 @@ pub fn with<R>(context: Context, f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Makes a context the current one of this thread, and returns the one before: for a language whose
+/// scopes are no closures. [`with`] cannot be left half way.
+pub fn set_current(context: Context) -> Context {
+    CURRENT.replace(context)
+}
+
 /// A list of contexts that a parameter can be on: one or more, each once.
 pub(crate) fn check_list(contexts: &[Context]) -> Result<()> {
     let repeated = |i: usize| contexts[..i].contains(&contexts[i]);

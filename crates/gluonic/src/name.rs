@@ -140,9 +140,19 @@ impl Pattern {
     }
 }
 
+/// How many blocks of each kind have been named.
+#[derive(Clone, Debug, Default)]
+pub struct Counters(HashMap<Box<str>, usize>);
+
 thread_local! {
-    /// How many blocks of each kind this thread has named.
-    static COUNTERS: RefCell<HashMap<Box<str>, usize>> = RefCell::new(HashMap::new());
+    /// Those of this thread.
+    static COUNTERS: RefCell<Counters> = RefCell::default();
+}
+
+/// Makes counters those of this thread, and returns the ones before: for a language whose scopes
+/// are no closures. [`manager`] cannot be left half way.
+pub fn set_counters(counters: Counters) -> Counters {
+    COUNTERS.replace(counters)
 }
 
 /// Runs `f` with fresh counters: the first dense layer in it is `dense0` again. The old counters
@@ -159,10 +169,10 @@ thread_local! {
 /// # Source
 /// MXNet 1.9.1, `name.py`, class `NameManager`.
 pub fn manager<R>(f: impl FnOnce() -> R) -> R {
-    struct Restore(HashMap<Box<str>, usize>);
+    struct Restore(Counters);
     impl Drop for Restore {
         fn drop(&mut self) {
-            COUNTERS.replace(std::mem::take(&mut self.0));
+            set_counters(std::mem::take(&mut self.0));
         }
     }
     let _restore = Restore(COUNTERS.take());
@@ -172,7 +182,7 @@ pub fn manager<R>(f: impl FnOnce() -> R) -> R {
 /// The next name of a kind of block: `dense0`, `dense1`, …
 pub(crate) fn next_of(hint: &str) -> String {
     COUNTERS.with_borrow_mut(|counters| {
-        let count = counters.entry(hint.into()).or_default();
+        let count = counters.0.entry(hint.into()).or_default();
         *count += 1;
         format!("{hint}{}", *count - 1)
     })

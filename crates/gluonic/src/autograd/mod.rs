@@ -97,6 +97,27 @@ pub fn predict_mode<R>(f: impl FnOnce() -> R) -> R {
     with_mode(|mode| mode.training = false, f)
 }
 
+/// Turns recording on or off on this thread, and returns what it was: for a language whose scopes
+/// are no closures. [`record`] and [`pause`] cannot be left half way.
+///
+/// # Source
+/// MXNet 1.9.1, `autograd.py`, `set_recording`.
+pub fn set_recording(recording: bool) -> bool {
+    let old = MODE.get();
+    MODE.set(Mode { recording, ..old });
+    old.recording
+}
+
+/// Turns training mode on or off on this thread, and returns what it was: see [`set_recording`].
+///
+/// # Source
+/// MXNet 1.9.1, `autograd.py`, `set_training`.
+pub fn set_training(training: bool) -> bool {
+    let old = MODE.get();
+    MODE.set(Mode { training, ..old });
+    old.training
+}
+
 /// Whether this thread is recording.
 #[inline]
 pub fn is_recording() -> bool {

@@ -340,7 +340,7 @@ pub trait BlockExt: Block {
             return self.select(selector)?.initialize_opts(options);
         }
         let paths = Paths::of(self);
-        self.collect_params()?.initialize_opts(options, |parameter| paths.first(parameter))
+        self.collect_params()?.initialize_at(options, |parameter| paths.first(parameter))
     }
 
     /// Initializes every parameter of the tree on some contexts, with the same values on each; as

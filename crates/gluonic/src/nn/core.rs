@@ -1,5 +1,6 @@
 //! What every block has: a prefix, its own parameters, a scope for its children's names, hooks.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,6 +14,11 @@ use crate::param::{ParamSpec, Parameter, ParameterDict};
 
 type PreHook = Arc<dyn Fn(&dyn Block, &NdArray) -> Result<()> + Send + Sync>;
 type Hook = Arc<dyn Fn(&dyn Block, &NdArray, &NdArray) -> Result<()> + Send + Sync>;
+
+thread_local! {
+    /// The class and the word of the next core.
+    static BUILT_AS: Cell<Option<(Box<str>, Box<str>)>> = const { Cell::new(None) };
+}
 
 #[derive(Default)]
 struct Hooks {
@@ -53,6 +59,27 @@ impl BlockCore {
         Self::with(class, &class.to_lowercase(), Some(prefix), None)
     }
 
+    /// Runs `f`, in which the first core that is made gets another class and is counted by another
+    /// word: for a layer that is built on another one and is to carry its own name.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::{name, nn::{BlockCore, BlockExt, Dense}};
+    /// let build = || BlockCore::built_as("Head", "head", || Dense::new(10));
+    /// assert_eq!(name::manager(build).name(), "head0");
+    /// ```
+    pub fn built_as<R>(class: &str, hint: &str, f: impl FnOnce() -> R) -> R {
+        struct Forget;
+        impl Drop for Forget {
+            fn drop(&mut self) {
+                BUILT_AS.take();
+            }
+        }
+        BUILT_AS.set(Some((class.into(), hint.into())));
+        let _forget = Forget;
+        f()
+    }
+
     /// With everything: the word that names are counted by, a prefix, and parameters to share.
     pub fn with(
         class: &str,
@@ -60,6 +87,8 @@ impl BlockCore {
         prefix: Option<&str>,
         params: Option<&ParameterDict>,
     ) -> Self {
+        let built_as = BUILT_AS.take();
+        let (class, hint) = built_as.as_ref().map_or((class, hint), |(class, hint)| (class, hint));
         let (full, params) = scope::create(hint, prefix, params);
         BlockCore(Arc::new(Inner {
             class: class.into(),

@@ -58,6 +58,7 @@ pub use pool::{
     GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D, MaxPool1D, MaxPool2D, MaxPool3D, PoolConfig,
 };
 pub use residual::Residual;
+pub use scope::set_scope;
 pub use sequential::Sequential;
 pub use shape::{Flatten, Identity};
 pub use summary::{Summary, SummaryRow};

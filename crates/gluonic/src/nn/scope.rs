@@ -44,6 +44,26 @@ pub(crate) fn with_scope<R>(core: &BlockCore, f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Makes the scope of a block, or none, that of this thread, and returns the one before: for a
+/// language whose scopes are no closures. [`name_scope`](super::BlockExt::name_scope) cannot be left
+/// half way. A block with an explicit empty prefix has no scope: it leaves the present one.
+///
+/// # Examples
+/// ```
+/// use gluonic::nn::{BlockCore, BlockExt, Dense, set_scope};
+/// let parent = BlockCore::with_prefix("Net", "net_");
+/// let before = set_scope(Some(parent));
+/// let child = Dense::new(1);
+/// set_scope(before);
+/// assert_eq!(child.name(), "net_dense0");
+/// ```
+pub fn set_scope(core: Option<BlockCore>) -> Option<BlockCore> {
+    CURRENT.with_borrow_mut(|current| match core {
+        Some(core) if core.has_empty_prefix() => current.clone(),
+        core => std::mem::replace(current, core),
+    })
+}
+
 /// The prefix of a new block, and the empty set of its parameters.
 ///
 /// # Source

@@ -47,7 +47,11 @@ impl ParameterDict {
         Self::sharing(prefix, None)
     }
 
-    pub(crate) fn sharing(prefix: &str, shared: Option<Arc<ParameterDict>>) -> Self {
+    /// An empty set that looks for parameters in another one before it makes them.
+    ///
+    /// # Source
+    /// MXNet 1.9.1, `gluon/parameter.py`, `ParameterDict(prefix, shared)`.
+    pub fn sharing(prefix: &str, shared: Option<Arc<ParameterDict>>) -> Self {
         ParameterDict { prefix: prefix.into(), entries: Entries::default(), shared, filter: None }
     }
 
@@ -235,7 +239,7 @@ impl ParameterDict {
     /// # Errors
     /// As [`ParameterDict::initialize_with`].
     pub fn initialize(&self) -> Result<()> {
-        self.initialize_opts(&InitOptions::default(), |_| None)
+        self.initialize_opts(&InitOptions::default())
     }
 
     /// Initializes all: each by its own initializer, else by `init`.
@@ -244,11 +248,25 @@ impl ParameterDict {
     /// As [`Parameter::initialize_with`], for the first that fails. Then none has changed.
     pub fn initialize_with(&self, init: &dyn Initializer, reinit: Reinit) -> Result<()> {
         let init = Some(init.clone_initializer());
-        self.initialize_opts(&InitOptions { init, reinit, ..InitOptions::default() }, |_| None)
+        self.initialize_opts(&InitOptions { init, reinit, ..InitOptions::default() })
+    }
+
+    /// Initializes all, or some of them, with everything said.
+    ///
+    /// # Randomness
+    /// The address is the seed, else the next key of the process, and the parameter's name.
+    ///
+    /// # Errors
+    /// As [`BlockExt::initialize_opts`](crate::nn::BlockExt::initialize_opts).
+    pub fn initialize_opts(&self, options: &InitOptions) -> Result<()> {
+        match &options.select {
+            Some(selector) => self.selection(selector)?.initialize_opts(options),
+            None => self.initialize_at(options, |_| None),
+        }
     }
 
     /// Initializes all, at the addresses that `path_of` gives, else at their names.
-    pub(crate) fn initialize_opts(
+    pub(crate) fn initialize_at(
         &self,
         options: &InitOptions,
         path_of: impl Fn(&Parameter) -> Option<Arc<str>>,

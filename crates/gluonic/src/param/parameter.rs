@@ -133,7 +133,7 @@ impl Parameter {
     }
 
     /// A number that tells this parameter from all others alive.
-    pub(crate) fn id(&self) -> usize {
+    pub fn id(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
 

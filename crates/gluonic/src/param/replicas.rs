@@ -327,7 +327,7 @@ impl ParameterDict {
     /// As [`ParameterDict::initialize_with`]; [`Error::Setting`] if there is no context, or one is
     /// named twice.
     pub fn initialize_on(&self, contexts: &[Context]) -> Result<()> {
-        self.initialize_opts(&super::InitOptions::on(contexts), |_| None)
+        self.initialize_opts(&super::InitOptions::on(contexts))
     }
 
     /// The contexts of all, each once, in the order in which they come.

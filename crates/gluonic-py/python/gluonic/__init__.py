@@ -1,0 +1,46 @@
+"""Parameter management for neural networks, and Gluon's API on it.
+
+>>> from gluonic import gluon, init, nd
+>>> net = gluon.nn.Sequential()
+>>> net.add(gluon.nn.Dense(256, activation="relu"), gluon.nn.Dense(10))
+>>> net.initialize(init.Xavier())
+>>> net(nd.ones((2, 20))).shape
+(2, 10)
+"""
+
+from . import (
+    autograd,
+    base,
+    context,
+    gluon,
+    init,
+    initializer,
+    name,
+    util,
+)
+from . import ndarray as nd
+from . import ndarray
+from ._gluonic import DeferredInitializationError, MXNetError, __version__
+from .context import Context, cpu, cpu_pinned, cpu_shared, current_context, gpu, num_gpus
+
+__all__ = [
+    "Context",
+    "DeferredInitializationError",
+    "MXNetError",
+    "autograd",
+    "base",
+    "context",
+    "cpu",
+    "cpu_pinned",
+    "cpu_shared",
+    "current_context",
+    "gluon",
+    "gpu",
+    "init",
+    "initializer",
+    "name",
+    "nd",
+    "ndarray",
+    "num_gpus",
+    "util",
+]

@@ -1,0 +1,305 @@
+"""Parameters, and sets of them."""
+
+import warnings
+
+import numpy as _np
+
+from .. import _gluonic, initializer
+from .._gluonic import DeferredInitializationError
+from ..context import Context
+from ..util import is_np_array, is_np_shape
+
+__all__ = ["Constant", "DeferredInitializationError", "Parameter", "ParameterDict"]
+
+
+def _dtype_name(dtype):
+    return _np.dtype(dtype).name if not isinstance(dtype, str) else dtype
+
+
+class Parameter(_gluonic.Parameter):
+    """A named array with a gradient and a rule for its initial value.
+
+    `shape` may have sizes that are not known yet: 0, or -1 after `npx.set_np()`. With
+    `allow_deferred_init` the value is then drawn when the first forward tells them.
+
+    >>> weight = Parameter("weight", shape=(2, 3))
+    >>> weight.initialize(init="ones")
+    >>> weight.data().sum().asscalar()
+    6.0
+    """
+
+    def __init__(
+        self,
+        name,
+        grad_req="write",
+        shape=None,
+        dtype=_np.float32,
+        lr_mult=1.0,
+        wd_mult=1.0,
+        init=None,
+        allow_deferred_init=False,
+        differentiable=True,
+        stype="default",
+        grad_stype="default",
+    ):
+        _check_stype("stype", name, stype)
+        _check_stype("grad_stype", name, grad_stype)
+        self._declare(
+            name,
+            grad_req,
+            shape,
+            dtype,
+            float(lr_mult),
+            float(wd_mult),
+            init,
+            allow_deferred_init,
+            differentiable,
+        )
+        self.__dict__["_given_dtype"] = dtype
+        self.__dict__["_given_init"] = init
+
+    def __repr__(self):
+        return f"{type(self).__name__} {self.name} (shape={self.shape}, dtype={self.dtype})"
+
+    @property
+    def shape(self):
+        """The sizes as far as they are known, or None."""
+        return self._shape(-1 if is_np_shape() else 0)
+
+    @shape.setter
+    def shape(self, shape):
+        self._set_shape(shape)
+
+    @property
+    def dtype(self):
+        """The type of the elements, as it was given."""
+        given = self.__dict__.get("_given_dtype")
+        name = self._dtype_name
+        return given if given is not None and _dtype_name(given) == name else name
+
+    @dtype.setter
+    def dtype(self, dtype):
+        self.cast(dtype)
+
+    @property
+    def grad_req(self):
+        """What backward does to the gradient: 'write', 'add' or 'null'."""
+        return self._grad_req
+
+    @grad_req.setter
+    def grad_req(self, req):
+        self._set_grad_req(req)
+
+    @property
+    def init(self):
+        """Its own initializer, as it was given."""
+        text = self._init_text
+        given = self.__dict__.get("_given_init")
+        if given is not None or text is None:
+            return given
+        return initializer.create(text) if text.startswith("[") else text
+
+    @init.setter
+    def init(self, init):
+        self._set_init(init)
+        self.__dict__["_given_init"] = init
+
+    @property
+    def stype(self):
+        """The way it is stored: always 'default'."""
+        return "default"
+
+    @property
+    def grad_stype(self):
+        """The way its gradient is stored: always 'default'."""
+        return "default"
+
+    def initialize(self, init=None, ctx=None, default_init=None, force_reinit=False):
+        """Gives it a value: by `init`, else by its own initializer, else by `default_init`, which
+        is `Uniform(0.07)` unless said otherwise. If it has one, a warning, and it stays."""
+        if self._is_initialized and not force_reinit:
+            _warn_initialized(self, 3)
+            return
+        self._initialize(init, ctx, default_init, force_reinit)
+
+    def data(self, ctx=None):
+        """The value on a context: an array on the parameter's own memory. Editing it edits the
+        parameter.
+
+        Raises RuntimeError before `initialize`, DeferredInitializationError before the shape is
+        known.
+        """
+        return self._data(ctx, is_np_array())
+
+    def list_data(self):
+        """The values on all contexts."""
+        return self._list_data(is_np_array())
+
+    def grad(self, ctx=None):
+        """The gradient on a context."""
+        return self._grad(ctx, is_np_array())
+
+    def list_grad(self):
+        """The gradients on all contexts."""
+        return self._list_grad(is_np_array())
+
+    def cast(self, dtype):
+        """Converts the value and the gradient to another element type."""
+        self._cast(dtype)
+        self.__dict__["_given_dtype"] = dtype
+
+    def var(self):
+        """An object with the parameter's name: there are no symbols here."""
+        return _Variable(self.name)
+
+    def row_sparse_data(self, row_id):
+        """Refused: every parameter is stored whole."""
+        raise RuntimeError(
+            f"Cannot return a copy of Parameter {self.name} via row_sparse_data() because its "
+            "storage type is default. Please use data() instead."
+        )
+
+    def list_row_sparse_data(self, row_id):
+        """Refused: every parameter is stored whole."""
+        raise RuntimeError(
+            f"Cannot return copies of Parameter '{self.name}' on all contexts via "
+            "list_row_sparse_data() because its storage type is default. Please use data() "
+            "instead."
+        )
+
+    def __reduce__(self):
+        raise TypeError("a Parameter cannot be pickled\nsave it with save_parameters")
+
+
+class _Variable:
+    """What `Parameter.var` gives: a name."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __repr__(self):
+        return f"<Symbol {self.name}>"
+
+
+def _check_stype(what, name, stype):
+    if stype not in ("default", "row_sparse", "csr"):
+        raise AssertionError(
+            f"{what} for Parameter '{name}' must be one of 'default', 'row_sparse', or 'csr', "
+            f"but got '{stype}'"
+        )
+    if stype != "default":
+        raise NotImplementedError(f"{what} '{stype}' is not supported\nleave it at 'default'")
+
+
+def _warn_initialized(parameter, level):
+    warnings.warn(
+        f"Parameter '{parameter.name}' is already initialized, ignoring. Set force_reinit=True to "
+        "re-initialize.",
+        UserWarning,
+        stacklevel=level + 1,
+    )
+
+
+class Constant(Parameter):
+    """A parameter that is never trained: it starts as its value, and has no gradient."""
+
+    def __init__(self, name, value):
+        self._declare_constant(name, value)
+        self.__dict__["value"] = value if hasattr(value, "asnumpy") else _array(value)
+
+    @property
+    def grad_req(self):
+        """Always 'null'."""
+        return "null"
+
+    @grad_req.setter
+    def grad_req(self, req):
+        if req != "null":
+            warnings.warn(
+                f'Constant parameter "{self.name}" does not support grad_req other than "null", '
+                f'and new value "{req}" is ignored.',
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def _array(value):
+    return _gluonic.array(value, "float32", None, is_np_array())
+
+
+class ParameterDict(_gluonic.ParameterDict):
+    """An ordered set of parameters by name. What is not there is looked for in `shared`, and then
+    made by `get`."""
+
+    def __init__(self, prefix="", shared=None):
+        self._declare(prefix, shared)
+
+    def __repr__(self):
+        lines = [str(parameter).replace("\n", "\n  ") for parameter in self._list()]
+        head = f"{self.prefix} (" if self.prefix else "("
+        return "\n".join([head, "\n".join(f"  {line}" for line in lines), ")"])
+
+    def __iter__(self):
+        return iter(self._names())
+
+    def keys(self):
+        """The names in order."""
+        return self._names()
+
+    def values(self):
+        """The parameters in order."""
+        return self._list()
+
+    def items(self):
+        """The names and parameters in order."""
+        return list(zip(self._names(), self._list()))
+
+    def get(self, name, **kwargs):
+        """The parameter `prefix + name`: from this set, else from the shared one, else a new one
+        with the given attributes. One that exists must not contradict them."""
+        full = self.prefix + name
+        found = self[full] if full in self else None
+        init = kwargs.get("init")
+        for word in ("stype", "grad_stype"):
+            _check_stype(word, full, kwargs.pop(word, None) or "default")
+        parameter = self._get(name, **kwargs)
+        if found is None and "_given_dtype" not in parameter.__dict__:
+            parameter.__dict__["_given_dtype"] = kwargs.get("dtype", _np.float32)
+        if init is not None:
+            parameter.__dict__.setdefault("_given_init", init)
+        return parameter
+
+    def get_constant(self, name, value=None):
+        """The constant `prefix + name`; made if there is none and a value is given."""
+        return self._get_constant(name, value)
+
+    def update(self, other):
+        """Adds all parameters of another set."""
+        self._update(other)
+
+    def initialize(self, init=None, ctx=None, verbose=False, force_reinit=False):
+        """Initializes all: each by its own initializer, else by `init`."""
+        _warn_all(self._list(), force_reinit)
+        self._initialize(init, ctx, force_reinit)
+
+    def zero_grad(self):
+        """Sets all gradients to zeros."""
+        for parameter in self._list():
+            parameter.zero_grad()
+
+    def reset_ctx(self, ctx):
+        """Moves all to other contexts."""
+        for parameter in self._list():
+            parameter.reset_ctx(ctx)
+
+    def setattr(self, name, value):
+        """Sets an attribute of all: `params.setattr("grad_req", "null")`."""
+        for parameter in self._list():
+            setattr(parameter, name, value)
+
+
+def _warn_all(parameters, force_reinit):
+    if not force_reinit:
+        for parameter in parameters:
+            if parameter._is_initialized:
+                _warn_initialized(parameter, 3)

@@ -1,0 +1,264 @@
+//! `NDArray` of `mx.nd`, and `ndarray` of `mx.np`: two classes, one array.
+//!
+//! They differ in dialect only, and the class carries it: what is computed from an `ndarray` is one.
+
+mod arithmetic;
+mod convert;
+mod edit;
+mod index;
+mod share;
+
+use std::sync::{PoisonError, RwLock};
+
+use gluonic::autograd::{Backward, GradReq};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+pub(crate) use convert::{from_object, to_numpy};
+
+use crate::context;
+use crate::dtype::{DTypeArg, scalar_type};
+use crate::errors::OrRaise;
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<NDArray>()?;
+    module.add_class::<NpArray>()?;
+    convert::register(module)?;
+    share::register(module)
+}
+
+/// Which of MXNet's two array modules an array speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// `mx.nd`: no array of rank 0, comparisons give numbers.
+    Nd,
+    /// `mx.np`: as NumPy.
+    Np,
+}
+
+impl Dialect {
+    /// That of an object, if it is an array.
+    pub(crate) fn of(object: &Bound<'_, PyAny>) -> Dialect {
+        if object.is_instance_of::<NpArray>() { Dialect::Np } else { Dialect::Nd }
+    }
+}
+
+/// An n-dimensional array of `mx.nd`: a handle on shared memory. An edit through one handle or view
+/// is seen through all.
+#[pyclass(subclass, frozen, weakref, name = "NDArray", module = "gluonic.ndarray")]
+#[derive(Debug)]
+pub(crate) struct NDArray {
+    /// Replaced by `attach_grad` only.
+    array: RwLock<gluonic::NdArray>,
+}
+
+/// An n-dimensional array of `mx.np`: as `NDArray`, with NumPy's rules for shapes and types.
+#[pyclass(extends = NDArray, subclass, frozen, name = "ndarray", module = "gluonic.numpy")]
+#[derive(Debug)]
+pub(crate) struct NpArray;
+
+impl From<gluonic::NdArray> for NDArray {
+    fn from(array: gluonic::NdArray) -> Self {
+        NDArray { array: RwLock::new(array) }
+    }
+}
+
+impl NDArray {
+    /// The array: a handle, no copy.
+    #[inline]
+    pub(crate) fn get(&self) -> gluonic::NdArray {
+        self.array.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// An array as Python's object in a dialect. `mx.nd` has no arrays of rank 0: there it is `(1,)`.
+pub(crate) fn wrap<'py>(
+    py: Python<'py>,
+    array: gluonic::NdArray,
+    dialect: Dialect,
+) -> PyResult<Bound<'py, PyAny>> {
+    match dialect {
+        Dialect::Nd if array.rank() == 0 => {
+            Ok(Bound::new(py, NDArray::from(array.reshape(1).or_raise(py)?))?.into_any())
+        }
+        Dialect::Nd => Ok(Bound::new(py, NDArray::from(array))?.into_any()),
+        Dialect::Np => {
+            let class = PyClassInitializer::from(NDArray::from(array)).add_subclass(NpArray);
+            Ok(Bound::new(py, class)?.into_any())
+        }
+    }
+}
+
+/// An array as an argument: an `NDArray` or `ndarray`, nothing else.
+#[derive(Clone, Debug)]
+pub(crate) struct ArrayArg {
+    pub(crate) array: gluonic::NdArray,
+    pub(crate) dialect: Dialect,
+}
+
+impl<'py> FromPyObject<'_, 'py> for ArrayArg {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        match object.cast::<NDArray>() {
+            Ok(array) => Ok(ArrayArg { array: array.get().get(), dialect: Dialect::of(&object) }),
+            Err(_) => Err(PyTypeError::new_err(format!(
+                "expected an NDArray, found {}\nmake one with nd.array",
+                object.get_type()
+            ))),
+        }
+    }
+}
+
+#[pymethods]
+impl NDArray {
+    /// The sizes.
+    #[getter]
+    fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.get().dims().iter())
+    }
+
+    /// The number of axes.
+    #[getter]
+    fn ndim(&self) -> usize {
+        self.get().rank()
+    }
+
+    /// The number of elements.
+    #[getter]
+    fn size(&self) -> usize {
+        self.get().elem_count()
+    }
+
+    /// The type of the elements, as NumPy's type of scalars.
+    #[getter]
+    fn dtype<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        scalar_type(slf.py(), slf.get().get().dtype())
+    }
+
+    /// Where the array is.
+    #[getter]
+    fn context<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        context::to_py(slf.py(), slf.get().get().context())
+    }
+
+    /// The way it is stored: always `'default'`.
+    #[getter]
+    fn stype(&self) -> &'static str {
+        "default"
+    }
+
+    /// The gradient that the last backward left, if `attach_grad` was called.
+    #[getter]
+    fn grad<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match slf.get().get().grad() {
+            Ok(grad) => wrap(slf.py(), grad, Dialect::of(slf)).map(Some),
+            Err(gluonic::Error::NoGrad { .. }) => Ok(None),
+            Err(error) => Err(crate::errors::to_py(slf.py(), error)),
+        }
+    }
+
+    /// Lets backward write a gradient with respect to this array. What it was computed from is
+    /// forgotten.
+    #[pyo3(signature = (grad_req = "write", stype = None))]
+    fn attach_grad(&self, py: Python<'_>, grad_req: &str, stype: Option<&str>) -> PyResult<()> {
+        let _ = stype;
+        let req = grad_req_of(grad_req)?;
+        let leaf = self.get().attach_grad(req).or_raise(py)?;
+        *self.array.write().unwrap_or_else(PoisonError::into_inner) = leaf;
+        Ok(())
+    }
+
+    /// Computes the gradients of everything that this array was computed from.
+    #[pyo3(signature = (out_grad = None, retain_graph = false, train_mode = true))]
+    fn backward(
+        &self,
+        py: Python<'_>,
+        out_grad: Option<ArrayArg>,
+        retain_graph: bool,
+        train_mode: bool,
+    ) -> PyResult<()> {
+        let _ = train_mode;
+        let array = self.get();
+        let mut backward = Backward::new().retain_graph(retain_graph);
+        if let Some(head) = out_grad {
+            backward = backward.head(&head.array);
+        }
+        py.detach(|| backward.run(&[&array])).or_raise(py)
+    }
+
+    /// The same value, without what it was computed from.
+    fn detach<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        wrap(slf.py(), slf.get().get().detach(), Dialect::of(slf))
+    }
+
+    /// A copy in memory of its own.
+    fn copy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let array = slf.get().get();
+        let dtype = array.dtype();
+        let copy = slf.py().detach(|| array.cast(dtype)).or_raise(slf.py())?;
+        wrap(slf.py(), copy, Dialect::of(slf))
+    }
+
+    /// The same values in another element type.
+    #[pyo3(signature = (dtype, copy = true))]
+    fn astype<'py>(
+        slf: &Bound<'py, Self>,
+        dtype: DTypeArg,
+        copy: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let array = slf.get().get();
+        if !copy && array.dtype() == dtype.0 {
+            return Ok(slf.clone().into_any());
+        }
+        let cast = slf.py().detach(|| array.cast(dtype.0)).or_raise(slf.py())?;
+        wrap(slf.py(), cast, Dialect::of(slf))
+    }
+
+    /// The values as a NumPy array: a copy.
+    fn asnumpy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        to_numpy(slf.py(), &slf.get().get())
+    }
+
+    /// Waits until the value is computed: it always is.
+    fn wait_to_read(&self) {}
+
+    /// The array in the dialect of `mx.nd`; shares the memory.
+    fn as_nd_ndarray<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        wrap(slf.py(), slf.get().get(), Dialect::Nd)
+    }
+
+    /// The array in the dialect of `mx.np`; shares the memory.
+    fn as_np_ndarray<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        wrap(slf.py(), slf.get().get(), Dialect::Np)
+    }
+
+    fn __len__(&self) -> PyResult<usize> {
+        let array = self.get();
+        array.dims().first().copied().ok_or_else(|| PyTypeError::new_err("len() of unsized object"))
+    }
+
+    fn __bool__(&self, py: Python<'_>) -> PyResult<bool> {
+        let array = self.get();
+        match array.elem_count() {
+            0 => Ok(false),
+            1 => Ok(array.to_f64_vec().or_raise(py)?[0] != 0.0),
+            _ => Err(PyValueError::new_err(
+                "The truth value of an NDArray with multiple elements is ambiguous.",
+            )),
+        }
+    }
+}
+
+/// What a word for `grad_req` means.
+pub(crate) fn grad_req_of(word: &str) -> PyResult<GradReq> {
+    match word {
+        "write" => Ok(GradReq::Write),
+        "add" => Ok(GradReq::Add),
+        "null" => Ok(GradReq::Null),
+        _ => Err(pyo3::exceptions::PyAssertionError::new_err(format!(
+            "grad_req must be one of 'write', 'add', or 'null', but got '{word}'"
+        ))),
+    }
+}

@@ -1,0 +1,239 @@
+//! `ParameterDict`: a set of its own, or that of a block.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use gluonic::nn::BlockCore;
+use gluonic::param::InitOptions;
+use gluonic::{Parameter, ParameterDict, Reinit};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use crate::array::from_object;
+use crate::context::{ContextsArg, list_to_py};
+use crate::dtype::DTypeArg;
+use crate::errors::OrRaise;
+use crate::initializer::InitArg;
+use crate::ops::ShapeArg;
+use crate::parameter::{Parameter as PyParameter, parameter_to_py, spec_of};
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Dict>()
+}
+
+#[derive(Debug)]
+enum Store {
+    Own(Mutex<ParameterDict>),
+    /// The set of a block, which grows with it.
+    OfBlock(BlockCore),
+}
+
+/// What a Python `ParameterDict` is of.
+#[pyclass(subclass, frozen, name = "ParameterDict", module = "gluonic._gluonic")]
+#[derive(Debug)]
+pub(crate) struct Dict {
+    store: OnceLock<Store>,
+}
+
+impl Dict {
+    fn store(&self) -> PyResult<&Store> {
+        self.store.get().ok_or_else(|| {
+            PyRuntimeError::new_err("super().__init__() was not called for this ParameterDict")
+        })
+    }
+
+    /// The set as it is now.
+    pub(crate) fn get(&self) -> PyResult<ParameterDict> {
+        Ok(match self.store()? {
+            Store::Own(dict) => dict.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Store::OfBlock(core) => core.params(),
+        })
+    }
+}
+
+/// A Python `ParameterDict` of a set.
+pub(crate) fn dict_to_py(py: Python<'_>, dict: ParameterDict) -> PyResult<Bound<'_, PyAny>> {
+    filled(py, Store::Own(Mutex::new(dict)))
+}
+
+/// The Python `ParameterDict` of a block's own set.
+pub(crate) fn dict_of_block<'py>(py: Python<'py>, core: &BlockCore) -> PyResult<Bound<'py, PyAny>> {
+    filled(py, Store::OfBlock(core.clone()))
+}
+
+fn filled(py: Python<'_>, store: Store) -> PyResult<Bound<'_, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let class = CLASS.get_or_try_init(py, || {
+        let module = py.import("gluonic.gluon.parameter")?;
+        Ok::<_, PyErr>(module.getattr("ParameterDict")?.unbind())
+    })?;
+    let class = class.bind(py);
+    let object = class.call_method1("__new__", (class,))?;
+    let _ = object.cast::<Dict>()?.get().store.set(store);
+    Ok(object)
+}
+
+#[pymethods]
+impl Dict {
+    #[new]
+    #[pyo3(signature = (*args, **kwargs))]
+    fn new(args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        let _ = (args, kwargs); // are those of the subclass's __init__
+        Dict { store: OnceLock::new() }
+    }
+
+    /// Makes the set that this object is of.
+    fn _declare(&self, prefix: &str, shared: Option<Bound<'_, Dict>>) -> PyResult<()> {
+        let shared = shared.map(|shared| shared.get().get()).transpose()?.map(Arc::new);
+        let own = Store::Own(Mutex::new(ParameterDict::sharing(prefix, shared)));
+        self.store
+            .set(own)
+            .map_err(|_| PyRuntimeError::new_err("this ParameterDict is made already"))
+    }
+
+    /// What the names of its parameters start with.
+    #[getter]
+    fn prefix(&self) -> PyResult<String> {
+        Ok(self.get()?.prefix().to_owned())
+    }
+
+    /// The parameters in order.
+    fn _list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let all: PyResult<Vec<_>> =
+            self.get()?.iter().map(|parameter| parameter_to_py(py, parameter)).collect();
+        PyList::new(py, all?)
+    }
+
+    /// The names in order.
+    fn _names(&self) -> PyResult<Vec<String>> {
+        Ok(self.get()?.names().map(|name| name.to_string()).collect())
+    }
+
+    fn __contains__(&self, name: &str) -> PyResult<bool> {
+        Ok(self.get()?.contains(name))
+    }
+
+    fn __getitem__<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        parameter_to_py(py, self.get()?.get(name).or_raise(py)?)
+    }
+
+    /// The parameter `prefix + name`: from this set or the one it shares with, else a new one.
+    #[pyo3(signature = (name, *, grad_req = None, shape = None, dtype = None, lr_mult = None,
+                        wd_mult = None, init = None, allow_deferred_init = false,
+                        differentiable = true))]
+    #[expect(clippy::too_many_arguments, reason = "they are Gluon's")]
+    fn _get<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        grad_req: Option<&str>,
+        shape: Option<ShapeArg>,
+        dtype: Option<DTypeArg>,
+        lr_mult: Option<f64>,
+        wd_mult: Option<f64>,
+        init: Option<InitArg>,
+        allow_deferred_init: bool,
+        differentiable: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let spec = spec_of(
+            grad_req,
+            shape,
+            dtype,
+            lr_mult,
+            wd_mult,
+            init,
+            allow_deferred_init,
+            differentiable,
+        )?;
+        let parameter = match self.store()? {
+            Store::Own(dict) => {
+                dict.lock().unwrap_or_else(PoisonError::into_inner).get_or_create(name, &spec)
+            }
+            Store::OfBlock(core) => core.get(name, &spec),
+        };
+        parameter_to_py(py, &parameter.or_raise(py)?)
+    }
+
+    /// The constant `prefix + name`, made if there is none and a value is given.
+    fn _get_constant<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        value: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let value = value.map(|value| from_object(value, None)).transpose()?;
+        let constant = match self.store()? {
+            Store::Own(dict) => dict
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get_constant(name, value.as_ref()),
+            Store::OfBlock(core) => core.get_constant(name, value.as_ref()),
+        };
+        parameter_to_py(py, &constant.or_raise(py)?)
+    }
+
+    /// Adds one parameter.
+    fn _insert(&self, py: Python<'_>, parameter: &Bound<'_, PyParameter>) -> PyResult<()> {
+        let parameter: &Parameter = parameter.get().get()?;
+        match self.store()? {
+            Store::Own(dict) => {
+                dict.lock().unwrap_or_else(PoisonError::into_inner).insert(parameter).or_raise(py)
+            }
+            Store::OfBlock(_) => Err(PyRuntimeError::new_err(
+                "the set of a block takes parameters by get() only\nassign it to an attribute of \
+                 the block",
+            )),
+        }
+    }
+
+    /// Adds all parameters of another set.
+    fn _update(&self, py: Python<'_>, other: &Bound<'_, Dict>) -> PyResult<()> {
+        let other = other.get().get()?;
+        match self.store()? {
+            Store::Own(dict) => {
+                dict.lock().unwrap_or_else(PoisonError::into_inner).update(&other).or_raise(py)
+            }
+            Store::OfBlock(_) => {
+                Err(PyRuntimeError::new_err("the set of a block takes parameters by get() only"))
+            }
+        }
+    }
+
+    /// The parameters whose names a pattern matches from their first letter on.
+    fn _select<'py>(&self, py: Python<'py>, pattern: &str) -> PyResult<Bound<'py, PyAny>> {
+        dict_to_py(py, self.get()?.select(pattern).or_raise(py)?)
+    }
+
+    #[pyo3(signature = (init, ctx, force_reinit))]
+    fn _initialize(
+        &self,
+        py: Python<'_>,
+        init: Option<InitArg>,
+        ctx: Option<ContextsArg>,
+        force_reinit: bool,
+    ) -> PyResult<()> {
+        let dict = self.get()?;
+        let options = init_options(init, ctx, force_reinit);
+        py.detach(|| dict.initialize_opts(&options)).or_raise(py)
+    }
+
+    /// The contexts of all parameters.
+    fn list_ctx<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        list_to_py(py, &self.get()?.list_ctx().or_raise(py)?)
+    }
+}
+
+/// What Gluon's `initialize` says.
+pub(crate) fn init_options(
+    init: Option<InitArg>,
+    ctx: Option<ContextsArg>,
+    force_reinit: bool,
+) -> InitOptions {
+    InitOptions {
+        init: init.map(|init| init.0),
+        reinit: if force_reinit { Reinit::Force } else { Reinit::Keep },
+        contexts: ctx.map(|contexts| contexts.0),
+        ..InitOptions::default()
+    }
+}

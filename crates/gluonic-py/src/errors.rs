@@ -1,0 +1,259 @@
+//! Errors as Python's exceptions: the type and the first line are MXNet's where MXNet has the
+//! error, what gluonic says about it comes on the next lines.
+
+use std::error::Error as _;
+
+use gluonic::Error;
+use pyo3::create_exception;
+use pyo3::exceptions::{
+    PyAssertionError, PyIndexError, PyMemoryError, PyNotImplementedError, PyRuntimeError,
+    PyTypeError, PyUserWarning, PyValueError, PyZeroDivisionError,
+};
+use pyo3::prelude::*;
+
+create_exception!(gluonic.base, MXNetError, PyRuntimeError, "An operation failed.");
+create_exception!(
+    gluonic.gluon.parameter,
+    DeferredInitializationError,
+    MXNetError,
+    "A parameter was used before its shape was known."
+);
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    module.add("MXNetError", py.get_type::<MXNetError>())?;
+    module.add("DeferredInitializationError", py.get_type::<DeferredInitializationError>())
+}
+
+/// A result of gluonic as one of Python.
+pub(crate) trait OrRaise<T> {
+    /// The value, or the exception that the error is in Python.
+    fn or_raise(self, py: Python<'_>) -> PyResult<T>;
+}
+
+impl<T> OrRaise<T> for gluonic::Result<T> {
+    #[inline]
+    fn or_raise(self, py: Python<'_>) -> PyResult<T> {
+        self.map_err(|error| to_py(py, error))
+    }
+}
+
+/// A function that makes an exception from its text.
+type Make = fn(String) -> PyErr;
+
+/// The exception that an error is in Python. One that was raised by a user's own code comes back
+/// as it was, with its traceback.
+pub(crate) fn to_py(py: Python<'_>, error: Error) -> PyErr {
+    if let Error::User { source, .. } = error.root()
+        && let Some(raised) = source.downcast_ref::<PyErr>()
+    {
+        return raised.clone_ref(py);
+    }
+    let told = told(&error);
+    if let Error::UnknownParameter { name, .. } | Error::UnknownTensor { key: name, .. } =
+        error.root()
+    {
+        return key_error(py, name, &told);
+    }
+    let (make, first) = first_line(&error);
+    match first {
+        Some(first) => make(format!("{first}\n{told}")),
+        None => make(told),
+    }
+}
+
+/// An error of Python's as one of gluonic, to be raised again by whoever called gluonic.
+pub(crate) fn from_py(what: &str, error: PyErr) -> Error {
+    Error::user(what, error)
+}
+
+/// A `KeyError` whose text is the key as MXNet prints it, and the hint below.
+pub(crate) fn key_error(py: Python<'_>, key: &str, told: &str) -> PyErr {
+    let make = || py.import("gluonic._errors")?.getattr("KeyError")?.call1((key, told));
+    match make() {
+        Ok(error) => PyErr::from_value(error),
+        Err(error) => error,
+    }
+}
+
+/// What gluonic says: the error with all its causes, and the way out.
+fn told(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    match error.hint() {
+        Some(hint) => format!("{text}\n{hint}"),
+        None => text,
+    }
+}
+
+const NOT_INITIALIZED: &str = "Note that you should initialize parameters and create Trainer with \
+     Block.collect_params() instead of Block.params because the later does not include Parameters \
+     of nested child Blocks";
+
+const DEFERRED: &str = "has not been initialized yet because initialization was deferred. Actual \
+     initialization happens during the first forward pass. Please pass one batch of data through \
+     the network before accessing Parameters. You can also avoid deferred initialization by \
+     specifying in_units, num_features, etc., for network layers.";
+
+const NOT_RECORDED: &str = "MXNetError: Check failed: !AGInfo: :IsNone(*i): Cannot differentiate \
+     node because it is not in a computational graph. You need to set is_recording to true or use \
+     autograd.record() to save computational graphs for backward. If you want to differentiate \
+     the same graph twice, you need to pass retain_graph=True to backward.";
+
+/// The exception's type, and MXNet's words if there are some.
+fn first_line(error: &Error) -> (Make, Option<String>) {
+    let runtime: Make = PyRuntimeError::new_err;
+    let assertion: Make = PyAssertionError::new_err;
+    let value: Make = PyValueError::new_err;
+    let mxnet: Make = MXNetError::new_err;
+    match error.root() {
+        Error::Uninitialized { name } => (
+            runtime,
+            Some(format!("Parameter '{name}' has not been initialized. {NOT_INITIALIZED}")),
+        ),
+        Error::Deferred { name, .. } => {
+            (DeferredInitializationError::new_err, Some(format!("Parameter '{name}' {DEFERRED}")))
+        }
+        Error::UnknownShape { name, shape } => (
+            value,
+            Some(format!(
+                "Cannot initialize Parameter '{name}' because it has invalid shape: {}.",
+                shape.0.as_ref().map_or_else(|| "None".to_owned(), shape_text)
+            )),
+        ),
+        Error::NoGrad { name: Some(name) } => (
+            runtime,
+            Some(format!(
+                "Cannot get gradient array for Parameter '{name}' because grad_req='null'"
+            )),
+        ),
+        Error::ShapeMismatch { expected, found, .. } => (
+            assertion,
+            Some(format!(
+                "Expected shape {} is incompatible with given shape {}.",
+                shape_text(found),
+                shape_text(expected)
+            )),
+        ),
+        Error::NotOnContext { name, context, contexts } => {
+            let contexts: Vec<String> = contexts.iter().map(ToString::to_string).collect();
+            let contexts = contexts.join(", ");
+            (
+                runtime,
+                Some(format!(
+                    "Parameter '{name}' was not initialized on context {context}. It was only \
+                     initialized on [{contexts}]."
+                )),
+            )
+        }
+        Error::DuplicateName { name } => (
+            assertion,
+            Some(format!(
+                "Cannot update self with other because they have different Parameters with the \
+                 same name '{name}'"
+            )),
+        ),
+        Error::Attribute { name, attribute, mismatch } => (
+            assertion,
+            Some(format!(
+                "Cannot retrieve Parameter '{name}' because desired attribute does not match with \
+                 stored for attribute '{attribute}': desired '{}' vs stored '{}'.",
+                mismatch.expected.replace('?', "0"),
+                mismatch.found.replace('?', "0")
+            )),
+        ),
+        Error::InitRank { init: "Xavier" | "MsraPrelu" | "xavier" | "msraprelu", .. } => {
+            let name = error.name().map_or("", |name| name);
+            (
+                value,
+                Some(format!(
+                    "Xavier initializer cannot be applied to vector {name}. It requires at least \
+                     2D."
+                )),
+            )
+        }
+        Error::UnknownWord { kind: "initializer", word, .. } => (
+            assertion,
+            Some(format!(
+                "{word} is not registered. Please register with initializer.register first"
+            )),
+        ),
+        Error::UnknownWord { kind: "optimizer", word, .. } => {
+            (value, Some(format!("Cannot find optimizer {word}")))
+        }
+        Error::NotRecorded | Error::GraphFreed => (mxnet, Some(NOT_RECORDED.to_owned())),
+        Error::StaleGradients { names } => {
+            let name = names.first().map_or("", |name| name);
+            (
+                PyUserWarning::new_err,
+                Some(format!(
+                    "Gradient of Parameter `{name}` on context cpu(0) has not been updated by \
+                     backward since last `step`. This could mean a bug in your model that made it \
+                     only use a subset of the Parameters (Blocks) for this iteration. If you are \
+                     intentionally only using a subset, call step with ignore_stale_grad=True to \
+                     suppress this warning and skip updating of Parameters with stale gradient"
+                )),
+            )
+        }
+        Error::Io { path, source, .. } if source.kind() == std::io::ErrorKind::NotFound => (
+            mxnet,
+            Some(format!(
+                "LocalFileSystem: Check failed: allow_null: :Open \"{}\": No such file or \
+                 directory",
+                path.display()
+            )),
+        ),
+        Error::Dense { input, weight, .. } => (
+            mxnet,
+            Some(format!(
+                "MXNetError: Shape inconsistent, Provided = {}, inferred shape=({},{})",
+                bracketed(weight),
+                weight.first().copied().flatten().unwrap_or(0),
+                input.last().copied().flatten().unwrap_or(0),
+            )),
+        ),
+        Error::UnknownChild { .. } => {
+            (PyIndexError::new_err, Some("list index out of range".into()))
+        }
+        Error::NoForward { .. } => (PyNotImplementedError::new_err, None),
+        Error::Index { .. } | Error::NoSample { .. } => (PyIndexError::new_err, None),
+        Error::TooLarge { .. } | Error::Memory { .. } => (PyMemoryError::new_err, None),
+        Error::Io { source, .. } if source.kind() == std::io::ErrorKind::OutOfMemory => {
+            (PyMemoryError::new_err, None)
+        }
+        Error::DTypeMismatch { .. } | Error::NoArithmetic { .. } => (PyTypeError::new_err, None),
+        Error::Setting { setting: "batch_size", found, .. } if &**found == "0" => {
+            (PyZeroDivisionError::new_err, Some("float division by zero".into()))
+        }
+        Error::UnknownWord { .. }
+        | Error::Setting { .. }
+        | Error::InitRank { .. }
+        | Error::InitShape { .. }
+        | Error::InitArgument { .. }
+        | Error::InitText { .. }
+        | Error::InitSuffix { .. }
+        | Error::NoPattern { .. }
+        | Error::Groups { .. }
+        | Error::Pattern { .. }
+        | Error::Selector(_)
+        | Error::NothingSelected(_)
+        | Error::Label { .. }
+        | Error::Prefix { .. }
+        | Error::Load(_) => (value, None),
+        _ => (mxnet, None),
+    }
+}
+
+/// A shape as MXNet prints it: sizes that are not known are 0.
+pub(crate) fn shape_text(shape: &gluonic::Shape) -> String {
+    shape.to_string().replace('?', "0")
+}
+
+fn bracketed(shape: &gluonic::Shape) -> String {
+    let sizes: Vec<String> = shape.iter().map(|size| size.unwrap_or(0).to_string()).collect();
+    format!("[{}]", sizes.join(","))
+}
