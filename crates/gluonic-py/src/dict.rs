@@ -215,7 +215,10 @@ impl Dict {
     ) -> PyResult<()> {
         let dict = self.get()?;
         let options = init_options(init, ctx, force_reinit);
-        py.detach(|| dict.initialize_opts(&options)).or_raise(py)
+        let done = py.detach(|| dict.initialize_opts(&options)).or_raise(py);
+        // Python has said it of those that have a value.
+        crate::warnings::forget();
+        done
     }
 
     /// The contexts of all parameters.

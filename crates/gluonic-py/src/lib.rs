@@ -10,16 +10,19 @@ mod context;
 mod dict;
 mod dtype;
 mod errors;
+mod files;
 mod initializer;
 mod layers;
 mod modes;
 mod ops;
 mod parameter;
+mod warnings;
 
 use pyo3::prelude::*;
 
 #[pymodule]
 fn _gluonic(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    warnings::install();
     errors::register(module)?;
     array::register(module)?;
     modes::register(module)?;

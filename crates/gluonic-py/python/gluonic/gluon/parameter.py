@@ -227,6 +227,18 @@ def _array(value):
     return _gluonic.array(value, "float32", None, is_np_array())
 
 
+_ATTRIBUTES = (
+    "grad_req",
+    "shape",
+    "dtype",
+    "lr_mult",
+    "wd_mult",
+    "init",
+    "allow_deferred_init",
+    "differentiable",
+)
+
+
 class ParameterDict(_gluonic.ParameterDict):
     """An ordered set of parameters by name. What is not there is looked for in `shared`, and then
     made by `get`."""
@@ -262,20 +274,36 @@ class ParameterDict(_gluonic.ParameterDict):
         init = kwargs.get("init")
         for word in ("stype", "grad_stype"):
             _check_stype(word, full, kwargs.pop(word, None) or "default")
-        parameter = self._get(name, **kwargs)
+        known = {word: kwargs[word] for word in _ATTRIBUTES if word in kwargs}
+        unknown = [word for word in kwargs if word not in known]
+        if unknown and found is None:
+            raise TypeError(
+                f"__init__() got an unexpected keyword argument '{unknown[0]}'"
+                f"\nknown are: {', '.join(_ATTRIBUTES)}"
+            )
+        parameter = self._get(name, **known)
+        for word in unknown:
+            setattr(parameter, word, kwargs[word])
         if found is None and "_given_dtype" not in parameter.__dict__:
             parameter.__dict__["_given_dtype"] = kwargs.get("dtype", _np.float32)
         if init is not None:
             parameter.__dict__.setdefault("_given_init", init)
+        return self._keep(parameter)
+
+    def _keep(self, parameter):
+        """Holds the object, which knows things that only Python sees."""
+        self.__dict__.setdefault("_kept", {})[parameter.name] = parameter
         return parameter
 
     def get_constant(self, name, value=None):
         """The constant `prefix + name`; made if there is none and a value is given."""
-        return self._get_constant(name, value)
+        return self._keep(self._get_constant(name, value))
 
     def update(self, other):
         """Adds all parameters of another set."""
         self._update(other)
+        for parameter in other.values():
+            self._keep(parameter)
 
     def initialize(self, init=None, ctx=None, verbose=False, force_reinit=False):
         """Initializes all: each by its own initializer, else by `init`."""
@@ -296,6 +324,54 @@ class ParameterDict(_gluonic.ParameterDict):
         """Sets an attribute of all: `params.setattr("grad_req", "null")`."""
         for parameter in self._list():
             setattr(parameter, name, value)
+
+    def save(self, filename, strip_prefix=""):
+        """Writes all to a file by their names without `strip_prefix`: all of it, or nothing."""
+        self._save(filename, strip_prefix)
+
+    def load(
+        self,
+        filename,
+        ctx=None,
+        allow_missing=False,
+        ignore_extra=False,
+        restore_prefix="",
+        cast_dtype=False,
+        dtype_source="current",
+    ):
+        """Loads all by their names, `restore_prefix` put before those of the file: all of it, or
+        nothing."""
+        self._load(
+            filename,
+            ctx,
+            allow_missing,
+            ignore_extra,
+            restore_prefix,
+            bool(cast_dtype),
+            dtype_source,
+        )
+
+    def load_dict(
+        self,
+        param_dict,
+        ctx=None,
+        allow_missing=False,
+        ignore_extra=False,
+        restore_prefix="",
+        filename=None,
+        cast_dtype=False,
+        dtype_source="current",
+    ):
+        """As `load`, from a dictionary of arrays."""
+        self._load_dict(
+            dict(param_dict),
+            ctx,
+            allow_missing,
+            ignore_extra,
+            restore_prefix,
+            bool(cast_dtype),
+            dtype_source,
+        )
 
 
 def _warn_all(parameters, force_reinit):
