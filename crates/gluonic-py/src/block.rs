@@ -364,7 +364,7 @@ impl Block {
 
     /// How the layer that the block is built on prints.
     fn _layer_text(&self) -> PyResult<Option<String>> {
-        Ok(self.node()?.layer.as_ref().map(|layer| layer.to_string()))
+        Ok(self.node()?.layer.as_ref().map(std::string::ToString::to_string))
     }
 
     /// Says that there are hooks, or none any more.

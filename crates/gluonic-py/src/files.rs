@@ -270,7 +270,7 @@ impl Dict {
         let dict = self.get()?;
         let policy = switches.policy()?;
         let placing = Placing::of(py, dict.iter().cloned().collect(), ctx)?;
-        let names: Vec<String> = dict.names().map(|name| name.to_string()).collect();
+        let names: Vec<String> = dict.names().map(std::string::ToString::to_string).collect();
         let done = py.detach(|| {
             dict.plan_load(checkpoint, restore_prefix, &policy)?.apply(&dict)?;
             placing.carry_out()

@@ -4,7 +4,9 @@ import warnings
 from collections import OrderedDict
 
 from .. import _gluonic
+from .._html import block_html
 from .._gluonic import DeferredInitializationError
+from ._swap import Swap
 from .parameter import Parameter, ParameterDict, _warn_all
 
 __all__ = ["Block", "HybridBlock"]
@@ -80,6 +82,9 @@ class Block(_gluonic.Block):
             if isinstance(block, Block)
         )
         return f"{type(self).__name__}(\n{lines}\n)"
+
+    def _repr_html_(self):
+        return block_html(self)
 
     def __setattr__(self, name, value):
         if "_children" not in self.__dict__:
@@ -230,6 +235,15 @@ class Block(_gluonic.Block):
         self._load_dict(
             dict(param_dict), ctx, allow_missing, ignore_extra, bool(cast_dtype), dtype_source
         )
+
+    def swap(self, values):
+        """Gives the parameters the values of a snapshot inside the `with`, and their own back
+        afterwards.
+
+        >>> with net.swap(average):
+        ...     evaluate(net)
+        """
+        return Swap(self, values)
 
     def hybridize(self, active=True, **kwargs):
         """Does nothing: every block runs as fast as it can."""

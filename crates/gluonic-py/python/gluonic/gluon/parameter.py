@@ -6,6 +6,7 @@ import numpy as _np
 
 from .. import _gluonic, initializer
 from .._gluonic import DeferredInitializationError
+from .._html import dict_html, parameter_html
 from ..context import Context
 from ..util import is_np_array, is_np_shape
 
@@ -60,6 +61,9 @@ class Parameter(_gluonic.Parameter):
 
     def __repr__(self):
         return f"{type(self).__name__} {self.name} (shape={self.shape}, dtype={self.dtype})"
+
+    def _repr_html_(self):
+        return parameter_html(self)
 
     @property
     def shape(self):
@@ -250,6 +254,9 @@ class ParameterDict(_gluonic.ParameterDict):
         lines = [str(parameter).replace("\n", "\n  ") for parameter in self._list()]
         head = f"{self.prefix} (" if self.prefix else "("
         return "\n".join([head, "\n".join(f"  {line}" for line in lines), ")"])
+
+    def _repr_html_(self):
+        return dict_html(self)
 
     def __iter__(self):
         return iter(self._names())
