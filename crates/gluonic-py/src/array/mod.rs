@@ -94,6 +94,7 @@ pub(crate) fn wrap<'py>(
 #[derive(Clone, Debug)]
 pub(crate) struct ArrayArg {
     pub(crate) array: gluonic::NdArray,
+    #[allow(dead_code, reason = "whoever takes an array may ask")]
     pub(crate) dialect: Dialect,
 }
 
