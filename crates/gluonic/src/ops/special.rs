@@ -13,7 +13,7 @@ const HALF_SQRT_PI: f64 = 0.886_226_925_452_758;
 
 /// The logarithmic derivative of the gamma function; NaN at 0, -1, -2, …
 ///
-/// By reflection to positive numbers, by recurrence to numbers above 6, and there by the asymptotic
+/// By reflection to positive numbers, by recurrence to numbers above 12, and there by the asymptotic
 /// series.
 ///
 /// Source: Bernardo (1976), "Algorithm AS 103: Psi (digamma) function", with more terms.
@@ -25,7 +25,7 @@ fn digamma(x: f64) -> f64 {
         return digamma(1.0 - x) - PI / (PI * x).tan();
     }
     let (mut x, mut sum) = (x, 0.0);
-    while x < 6.0 {
+    while x < 12.0 {
         sum -= 1.0 / x;
         x += 1.0;
     }
