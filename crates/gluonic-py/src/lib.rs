@@ -13,6 +13,7 @@ mod errors;
 mod files;
 mod initializer;
 mod layers;
+mod loss;
 mod modes;
 mod ops;
 mod parameter;
@@ -31,6 +32,7 @@ fn _gluonic(module: &Bound<'_, PyModule>) -> PyResult<()> {
     initializer::register(module)?;
     block::register(module)?;
     layers::register(module)?;
+    loss::register(module)?;
     ops::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }
