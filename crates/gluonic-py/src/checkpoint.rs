@@ -15,7 +15,7 @@ use crate::dtype::DTypeArg;
 use crate::errors::OrRaise;
 use crate::ops::current_dialect;
 use crate::snapshot::Snapshot;
-use crate::warnings;
+use crate::waiting;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Checkpoint>()?;
@@ -44,8 +44,8 @@ impl Checkpoint {
     #[pyo3(signature = (file, *, map = false))]
     fn new(py: Python<'_>, file: PathBuf, map: bool) -> PyResult<Self> {
         use gluonic::checkpoint::Checkpoint as Inner;
-        let opened = py.detach(|| if map { Inner::map(&file) } else { Inner::open(&file) });
-        Ok(Checkpoint(opened.or_raise(py)?))
+        let open = || if map { Inner::map(&file) } else { Inner::open(&file) };
+        Ok(Checkpoint(waiting::run(py, "open", open)?))
     }
 
     /// The file.
@@ -92,13 +92,13 @@ impl Checkpoint {
     }
 
     fn __getitem__<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-        let array = py.detach(|| self.0.get(name)).or_raise(py)?;
+        let array = waiting::run(py, "read", || self.0.get(name))?;
         wrap(py, array, current_dialect(py)?)
     }
 
     /// All tensors as arrays, by name.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let arrays = py.detach(|| self.0.to_arrays()).or_raise(py)?;
+        let arrays = waiting::run(py, "read", || self.0.to_arrays())?;
         let (dict, dialect) = (PyDict::new(py), current_dialect(py)?);
         for (name, array) in arrays {
             dict.set_item(&*name, wrap(py, array, dialect)?)?;
@@ -115,14 +115,14 @@ impl Checkpoint {
     /// The digest of all values and names: two files of equal content have equal ones, whatever
     /// their formats.
     fn root(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(py.detach(|| self.0.root()).or_raise(py)?.to_string())
+        Ok(waiting::run(py, "check", || self.0.root())?.to_string())
     }
 
     /// Looks at all data: `root`; `damage`, the tensors that are not what the record of digests
     /// says, None without a record; `not_finite`, the tensors with NaN or infinite values and how
     /// many; `clean`.
     fn check<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let report = py.detach(|| self.0.check()).or_raise(py)?;
+        let report = waiting::run(py, "check", || self.0.check())?;
         let dict = PyDict::new(py);
         dict.set_item("clean", report.is_clean())?;
         dict.set_item("root", report.root.to_string())?;
@@ -166,8 +166,7 @@ impl Checkpoint {
             memory,
             ..ExportOptions::default()
         };
-        let report = py.detach(|| self.0.export(&file, &options)).or_raise(py)?;
-        warnings::issue(py)?;
+        let report = waiting::run(py, "export", || self.0.export(&file, &options))?;
         Ok(report.files)
     }
 
@@ -227,8 +226,8 @@ impl LoadPlan {
     /// Carries the plan out: all of it, or nothing.
     fn apply(&self, py: Python<'_>) -> PyResult<()> {
         let node = self.block.get().node()?;
-        py.detach(|| self.plan.apply(&**node)).or_raise(py)?;
-        warnings::issue(py)
+        waiting::run(py, "load", || self.plan.apply(&**node))?;
+        Ok(())
     }
 
     fn __repr__(&self) -> String {

@@ -26,6 +26,7 @@ mod ops;
 mod parameter;
 mod selection;
 mod snapshot;
+mod waiting;
 mod warnings;
 
 use pyo3::prelude::*;
@@ -45,5 +46,6 @@ fn _gluonic(module: &Bound<'_, PyModule>) -> PyResult<()> {
     snapshot::register(module)?;
     selection::register(module)?;
     checkpoint::register(module)?;
+    waiting::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

@@ -29,6 +29,7 @@ from ._gluonic import (
     Snapshot,
     __version__,
 )
+from ._progress import progress
 from .context import Context, cpu, cpu_pinned, cpu_shared, current_context, gpu, num_gpus
 
 __all__ = [
@@ -54,5 +55,6 @@ __all__ = [
     "nd",
     "ndarray",
     "num_gpus",
+    "progress",
     "util",
 ]
