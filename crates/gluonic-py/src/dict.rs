@@ -107,7 +107,7 @@ impl Dict {
 
     /// The names in order.
     fn _names(&self) -> PyResult<Vec<String>> {
-        Ok(self.get()?.names().map(|name| name.to_string()).collect())
+        Ok(self.get()?.names().map(std::string::ToString::to_string).collect())
     }
 
     fn __contains__(&self, name: &str) -> PyResult<bool> {

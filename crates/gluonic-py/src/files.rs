@@ -17,7 +17,7 @@ use crate::block::Block;
 use crate::context::{ContextsArg, list_to_py};
 use crate::dict::Dict;
 use crate::errors::{OrRaise, shape_text, to_py, told};
-use crate::warnings;
+use crate::{waiting, warnings};
 
 /// The format by its suffix; MXNet's for every other name, as there names are free.
 pub(crate) fn format_of(file: &Path) -> Option<Format> {
@@ -118,8 +118,7 @@ impl Block {
     ) -> PyResult<()> {
         let node = self.node()?;
         let options = save_options(&file, deduplicate, digests);
-        py.detach(|| node.save_parameters_with(&file, &options)).or_raise(py)?;
-        warnings::issue(py)
+        waiting::run(py, "save", || node.save_parameters_with(&file, &options))
     }
 
     #[expect(clippy::too_many_arguments, reason = "they are Gluon's")]
@@ -134,7 +133,7 @@ impl Block {
         dtype_source: String,
     ) -> PyResult<()> {
         let switches = Switches { allow_missing, ignore_extra, cast_dtype, dtype_source };
-        let checkpoint = py.detach(|| Checkpoint::open(&file)).or_raise(py)?;
+        let checkpoint = waiting::run(py, "open", || Checkpoint::open(&file))?;
         self.load_from(py, &checkpoint, &format!("file '{}'", file.display()), ctx, &switches)
     }
 
@@ -169,10 +168,10 @@ impl Block {
         let named = node.named_parameters();
         let all = named.iter().map(|(_, parameter)| parameter.clone()).collect();
         let placing = Placing::of(py, all, ctx)?;
-        let done = py.detach(|| {
+        let done = waiting::run_raw(py, "load", || {
             node.plan_load(checkpoint, &policy)?.apply(&**node)?;
             placing.carry_out()
-        });
+        })?;
         done.map_err(|error| {
             let names = named.iter();
             let names = names.map(|(path, own)| (path.to_string(), own.name().to_string()));
@@ -195,7 +194,7 @@ impl Dict {
     fn _save(&self, py: Python<'_>, file: PathBuf, strip_prefix: &str) -> PyResult<()> {
         let dict = self.get()?;
         let options = save_options(&file, false, false);
-        match py.detach(|| dict.save_with(&file, strip_prefix, &options)) {
+        match waiting::run_raw(py, "save", || dict.save_with(&file, strip_prefix, &options))? {
             Err(Error::Prefix { name, prefix }) => Err(PyValueError::new_err(format!(
                 "Prefix '{prefix}' is to be striped before saving, but Parameter's name '{name}' \
                  does not start with '{prefix}'. this may be due to your Block shares parameters \
@@ -220,7 +219,7 @@ impl Dict {
         dtype_source: String,
     ) -> PyResult<()> {
         let switches = Switches { allow_missing, ignore_extra, cast_dtype, dtype_source };
-        let checkpoint = py.detach(|| Checkpoint::open(&file)).or_raise(py)?;
+        let checkpoint = waiting::run(py, "open", || Checkpoint::open(&file))?;
         let shown = format!("file: {}", file.display());
         self.load_from(py, &checkpoint, &shown, ctx, restore_prefix, &switches)
     }
@@ -270,11 +269,11 @@ impl Dict {
         let dict = self.get()?;
         let policy = switches.policy()?;
         let placing = Placing::of(py, dict.iter().cloned().collect(), ctx)?;
-        let names: Vec<String> = dict.names().map(|name| name.to_string()).collect();
-        let done = py.detach(|| {
+        let names: Vec<String> = dict.names().map(std::string::ToString::to_string).collect();
+        let done = waiting::run_raw(py, "load", || {
             dict.plan_load(checkpoint, restore_prefix, &policy)?.apply(&dict)?;
             placing.carry_out()
-        });
+        })?;
         done.map_err(|error| match error {
             Error::Prefix { name, prefix } => PyAssertionError::new_err(format!(
                 "restore_prefix is '{prefix}' but Parameters name '{name}' does not start with \

@@ -2,10 +2,18 @@
 //!
 //! It converts and decides nothing: what it offers, Rust users have. The words of Gluon, with their
 //! defaults and their dialects, are in `python/gluonic`, on top of it.
+#![forbid(unsafe_code)]
+#![allow(clippy::result_large_err, reason = "the size of a PyErr is PyO3's")]
+#![allow(clippy::elidable_lifetime_names, reason = "`'py` says whose lifetime it is")]
+#![allow(clippy::items_after_statements, reason = "what is looked up once stands where it is used")]
+#![allow(clippy::unused_self, reason = "a method of Python has one")]
+#![allow(clippy::doc_link_with_quotes, reason = "docstrings are Python")]
+#![allow(clippy::unnecessary_wraps, reason = "PyO3 asks for a signature, not for a failure")]
 
 mod array;
 mod block;
 mod callback;
+mod checkpoint;
 mod context;
 mod dict;
 mod dtype;
@@ -17,6 +25,9 @@ mod loss;
 mod modes;
 mod ops;
 mod parameter;
+mod selection;
+mod snapshot;
+mod waiting;
 mod warnings;
 
 use pyo3::prelude::*;
@@ -34,5 +45,9 @@ fn _gluonic(module: &Bound<'_, PyModule>) -> PyResult<()> {
     layers::register(module)?;
     loss::register(module)?;
     ops::register(module)?;
+    snapshot::register(module)?;
+    selection::register(module)?;
+    checkpoint::register(module)?;
+    waiting::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

@@ -41,12 +41,22 @@ pub(crate) fn forget() {
     WAITING.with_borrow_mut(Vec::clear);
 }
 
+/// Takes what waits on this thread.
+pub(crate) fn take() -> Vec<String> {
+    WAITING.with_borrow_mut(std::mem::take)
+}
+
+/// Lets texts of another thread wait on this one.
+pub(crate) fn put(texts: Vec<String>) {
+    WAITING.with_borrow_mut(|waiting| waiting.extend(texts));
+}
+
 /// Warns of what waits.
 ///
 /// # Errors
 /// The first warning that a filter of Python's turns into an exception.
 pub(crate) fn issue(py: Python<'_>) -> PyResult<()> {
-    let waiting = WAITING.with_borrow_mut(std::mem::take);
+    let waiting = take();
     if waiting.is_empty() {
         return Ok(());
     }

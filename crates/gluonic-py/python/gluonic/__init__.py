@@ -20,10 +20,23 @@ from . import (
 )
 from . import ndarray as nd
 from . import ndarray
-from ._gluonic import DeferredInitializationError, MXNetError, __version__
+from ._gluonic import (
+    Checkpoint,
+    DeferredInitializationError,
+    LoadPlan,
+    MXNetError,
+    Selection,
+    Snapshot,
+    __version__,
+)
+from ._progress import progress
 from .context import Context, cpu, cpu_pinned, cpu_shared, current_context, gpu, num_gpus
 
 __all__ = [
+    "Checkpoint",
+    "LoadPlan",
+    "Selection",
+    "Snapshot",
     "Context",
     "DeferredInitializationError",
     "MXNetError",
@@ -42,5 +55,6 @@ __all__ = [
     "nd",
     "ndarray",
     "num_gpus",
+    "progress",
     "util",
 ]

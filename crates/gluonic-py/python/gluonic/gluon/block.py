@@ -5,8 +5,11 @@ import warnings
 from collections import OrderedDict
 
 from .. import _gluonic
+from .._html import block_html
 from .._gluonic import DeferredInitializationError
+from ..initializer import intercepting
 from . import _deferred
+from ._swap import Swap
 from .parameter import Parameter, ParameterDict, _warn_all
 
 __all__ = ["Block", "HybridBlock", "SymbolBlock"]
@@ -85,6 +88,9 @@ class Block(_gluonic.Block):
             if isinstance(block, Block)
         )
         return f"{type(self).__name__}(\n{lines}\n)"
+
+    def _repr_html_(self):
+        return block_html(self)
 
     def __setattr__(self, name, value):
         if "_children" not in self.__dict__:
@@ -173,8 +179,10 @@ class Block(_gluonic.Block):
     def initialize(self, init=None, ctx=None, verbose=False, force_reinit=False):
         """Initializes every parameter of the tree: each by its own initializer, else by `init`,
         which is `Uniform(0.07)` unless said otherwise."""
-        _warn_all(self._collect_params().values(), force_reinit)
-        self._initialize(init, ctx, force_reinit)
+        parameters = self._collect_params().values()
+        _warn_all(parameters, force_reinit)
+        with intercepting(init, parameters):
+            self._initialize(init, ctx, force_reinit)
 
     def save_parameters(self, filename, deduplicate=False, *, digests=False):
         """Writes every parameter of the tree to a file, by its path: all of it, or nothing.
@@ -234,6 +242,15 @@ class Block(_gluonic.Block):
         self._load_dict(
             dict(param_dict), ctx, allow_missing, ignore_extra, bool(cast_dtype), dtype_source
         )
+
+    def swap(self, values):
+        """Gives the parameters the values of a snapshot inside the `with`, and their own back
+        afterwards.
+
+        >>> with net.swap(average):
+        ...     evaluate(net)
+        """
+        return Swap(self, values)
 
     def hybridize(self, active=True, **kwargs):
         """Does nothing: there is one way to run a block, and no graph is compiled from it."""

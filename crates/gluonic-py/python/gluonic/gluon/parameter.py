@@ -6,6 +6,7 @@ import numpy as _np
 
 from .. import _gluonic, initializer
 from .._gluonic import DeferredInitializationError
+from .._html import dict_html, parameter_html
 from ..context import Context
 from ..util import is_np_array, is_np_shape
 
@@ -60,6 +61,9 @@ class Parameter(_gluonic.Parameter):
 
     def __repr__(self):
         return f"{type(self).__name__} {self.name} (shape={self.shape}, dtype={self.dtype})"
+
+    def _repr_html_(self):
+        return parameter_html(self)
 
     @property
     def shape(self):
@@ -251,6 +255,9 @@ class ParameterDict(_gluonic.ParameterDict):
         head = f"{self.prefix} (" if self.prefix else "("
         return "\n".join([head, "\n".join(f"  {line}" for line in lines), ")"])
 
+    def _repr_html_(self):
+        return dict_html(self)
+
     def __iter__(self):
         return iter(self._names())
 
@@ -307,8 +314,10 @@ class ParameterDict(_gluonic.ParameterDict):
 
     def initialize(self, init=None, ctx=None, verbose=False, force_reinit=False):
         """Initializes all: each by its own initializer, else by `init`."""
-        _warn_all(self._list(), force_reinit)
-        self._initialize(init, ctx, force_reinit)
+        parameters = self._list()
+        _warn_all(parameters, force_reinit)
+        with initializer.intercepting(init, parameters):
+            self._initialize(init, ctx, force_reinit)
 
     def zero_grad(self):
         """Sets all gradients to zeros."""
