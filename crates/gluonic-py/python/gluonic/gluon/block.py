@@ -297,7 +297,7 @@ class Block(_gluonic.Block):
         """Converts every parameter of the tree to another element type."""
         self._cast(dtype)
         for parameter in self._collect_params().values():
-            parameter.__dict__.pop("_given_dtype", None)
+            parameter.__dict__["_given_dtype"] = dtype
 
     def zero_grad(self):
         """Sets every gradient of the tree to zeros."""
@@ -399,6 +399,9 @@ class _LayerBlock(HybridBlock):
 
     forward = _gluonic.Block._layer_forward
 
+    # How Gluon prints the element type of its parameters: some layers are told a text.
+    _dtype_as_printed = None
+
     # Classes for the blocks inside layers.
     _classes = {}
 
@@ -415,6 +418,7 @@ class _LayerBlock(HybridBlock):
         self.__dict__["_layer"] = layer
         for key, member in self._build_on(layer).items():
             if isinstance(member, Parameter):
+                member.__dict__.setdefault("_given_dtype", self._dtype_as_printed)
                 self._reg_params[key] = member
             else:
                 member = _LayerBlock._of(member)

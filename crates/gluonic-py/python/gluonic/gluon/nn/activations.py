@@ -1,5 +1,7 @@
 """Activations as layers."""
 
+import numpy as _np
+
 from ... import _gluonic
 from ..block import _LayerBlock
 
@@ -37,6 +39,8 @@ class LeakyReLU(_LayerBlock):
 class PReLU(_LayerBlock):
     """`x` above 0, `alpha · x` below, with an alpha that is learned: one, or one for each
     channel."""
+
+    _dtype_as_printed = _np.float32
 
     def __init__(self, alpha_initializer=None, in_channels=1, **kwargs):
         super().__init__(

@@ -1,5 +1,7 @@
 """Convolution, pooling, and layers that put the elements of images elsewhere."""
 
+import numpy as _np
+
 from ... import _gluonic
 from ..block import _ActivatedBlock, _LayerBlock
 
@@ -36,6 +38,8 @@ def _each(number, axes):
 
 class _Conv(_ActivatedBlock):
     """What convolutions have in common."""
+
+    _dtype_as_printed = _np.float32
 
     _kind = ""
     _axes = 0

@@ -1,5 +1,7 @@
 """Normalization."""
 
+import numpy as _np
+
 from ... import _gluonic
 from ..block import _LayerBlock
 
@@ -22,6 +24,8 @@ class BatchNorm(_LayerBlock):
     BatchNorm(axis=1, eps=1e-05, momentum=0.9, fix_gamma=False, use_global_stats=False, \
 in_channels=3)
     """
+
+    _dtype_as_printed = _np.float32
 
     def __init__(
         self,
@@ -94,6 +98,8 @@ class LayerNorm(_LayerBlock):
     LayerNorm(eps=1e-05, axis=-1, center=True, scale=True, in_channels=2)
     """
 
+    _dtype_as_printed = _np.float32
+
     def __init__(
         self,
         axis=-1,
@@ -127,6 +133,8 @@ class LayerNorm(_LayerBlock):
 class InstanceNorm(_LayerBlock):
     """Normalizes each channel of each sample."""
 
+    _dtype_as_printed = _np.float32
+
     def __init__(
         self,
         axis=1,
@@ -157,6 +165,8 @@ class InstanceNorm(_LayerBlock):
 
 class GroupNorm(_LayerBlock):
     """Normalizes each of `num_groups` groups of channels of each sample."""
+
+    _dtype_as_printed = _np.float32
 
     def __init__(
         self,

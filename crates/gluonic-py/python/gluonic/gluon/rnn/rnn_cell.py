@@ -1,5 +1,7 @@
 """Recurrent cells: one step at a time, or unrolled along a sequence."""
 
+import numpy as _np
+
 from ... import _gluonic
 from ..block import Block, HybridBlock, _indent, _LayerBlock
 from .rnn_layer import _begin_state
@@ -156,6 +158,8 @@ class HybridRecurrentCell(RecurrentCell, HybridBlock):
 
 class _NativeCell(HybridRecurrentCell, _LayerBlock):
     """A cell that is built on one of gluonic."""
+
+    _dtype_as_printed = _np.float32
 
     _hint = ""
     _n_states = 1
