@@ -247,7 +247,27 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
         Error::Io { source, .. } if source.kind() == std::io::ErrorKind::OutOfMemory => {
             (PyMemoryError::new_err, None)
         }
-        Error::DTypeMismatch { .. } | Error::NoArithmetic { .. } => (PyTypeError::new_err, None),
+        Error::DTypeMismatch { expected, found } => (
+            mxnet,
+            Some(format!(
+                "MXNetError: Check failed: assign(&dattr, vec.at(i)): Incompatible attr in node  \
+                 at 1-th input: expected {expected}, got {found}"
+            )),
+        ),
+        Error::Broadcast { left, right, .. } => (
+            mxnet,
+            Some(format!(
+                "MXNetError: Check failed: l == 1 || r == 1: operands could not be broadcast \
+                 together with shapes {} {}",
+                bracketed(left),
+                bracketed(right)
+            )),
+        ),
+        Error::NoArithmetic { op, dtype: gluonic::DType::Bool } => (
+            mxnet,
+            Some(format!("MXNetError: Operator broadcast_{op} does not support boolean type")),
+        ),
+        Error::NoArithmetic { .. } => (PyTypeError::new_err, None),
         Error::Setting { setting: "batch_size", found, .. } if &**found == "0" => {
             (PyZeroDivisionError::new_err, Some("float division by zero".into()))
         }
