@@ -21,6 +21,7 @@ mod errors;
 mod files;
 mod initializer;
 mod layers;
+mod loss;
 mod modes;
 mod ops;
 mod parameter;
@@ -42,6 +43,7 @@ fn _gluonic(module: &Bound<'_, PyModule>) -> PyResult<()> {
     initializer::register(module)?;
     block::register(module)?;
     layers::register(module)?;
+    loss::register(module)?;
     ops::register(module)?;
     snapshot::register(module)?;
     selection::register(module)?;

@@ -1,7 +1,7 @@
 """Gluon: blocks, parameters, layers."""
 
-from . import nn
-from .block import Block, HybridBlock
+from . import contrib, loss, nn, rnn
+from .block import Block, HybridBlock, SymbolBlock
 from .parameter import Constant, DeferredInitializationError, Parameter, ParameterDict
 
 __all__ = [
@@ -11,5 +11,9 @@ __all__ = [
     "HybridBlock",
     "Parameter",
     "ParameterDict",
+    "SymbolBlock",
+    "contrib",
+    "loss",
     "nn",
+    "rnn",
 ]
