@@ -4,17 +4,22 @@
 //! defaults and their dialects, are in `python/gluonic`, on top of it.
 
 mod array;
+mod autograd;
 mod block;
 mod callback;
 mod context;
+mod data;
 mod dict;
 mod dtype;
 mod errors;
 mod initializer;
 mod layers;
+mod metric;
 mod modes;
 mod ops;
+mod optimizer;
 mod parameter;
+mod trainer;
 
 use pyo3::prelude::*;
 
@@ -29,5 +34,10 @@ fn _gluonic(module: &Bound<'_, PyModule>) -> PyResult<()> {
     block::register(module)?;
     layers::register(module)?;
     ops::register(module)?;
+    autograd::register(module)?;
+    optimizer::register(module)?;
+    trainer::register(module)?;
+    metric::register(module)?;
+    data::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

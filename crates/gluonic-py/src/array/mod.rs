@@ -70,6 +70,11 @@ impl NDArray {
     pub(crate) fn get(&self) -> gluonic::NdArray {
         self.array.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// Makes the object a handle on another array.
+    pub(crate) fn put(&self, array: gluonic::NdArray) {
+        *self.array.write().unwrap_or_else(PoisonError::into_inner) = array;
+    }
 }
 
 /// An array as Python's object in a dialect. `mx.nd` has no arrays of rank 0: there it is `(1,)`.

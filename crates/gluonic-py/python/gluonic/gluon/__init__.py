@@ -1,8 +1,9 @@
 """Gluon: blocks, parameters, layers."""
 
-from . import nn
+from . import data, nn, utils
 from .block import Block, HybridBlock
 from .parameter import Constant, DeferredInitializationError, Parameter, ParameterDict
+from .trainer import Trainer
 
 __all__ = [
     "Block",
@@ -11,5 +12,8 @@ __all__ = [
     "HybridBlock",
     "Parameter",
     "ParameterDict",
+    "Trainer",
+    "data",
     "nn",
+    "utils",
 ]
