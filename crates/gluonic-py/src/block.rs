@@ -97,6 +97,11 @@ impl Node {
         Ok(members)
     }
 
+    /// The names of its own parameters.
+    pub(crate) fn core_names(&self) -> Vec<String> {
+        self.core.params().names().map(ToString::to_string).collect()
+    }
+
     /// Keeps a member for as long as the node lives.
     fn lend(&self, member: Lent) -> &Lent {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -352,15 +357,14 @@ impl Block {
         Ok(self.core()?.name())
     }
 
-    /// The block's own parameters, those of its children not included.
-    #[getter]
-    fn params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    /// The block's own set of parameters.
+    fn _own_params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         dict_of_block(py, self.core()?)
     }
 
     /// How the layer that the block is built on prints.
     fn _layer_text(&self) -> PyResult<Option<String>> {
-        Ok(self.node()?.layer.as_ref().map(|layer| layer.to_string()))
+        Ok(self.node()?.layer.as_ref().map(std::string::ToString::to_string))
     }
 
     /// Says that there are hooks, or none any more.
@@ -406,7 +410,10 @@ impl Block {
     ) -> PyResult<()> {
         let node = self.node()?;
         let options = init_options(init, ctx, force_reinit);
-        py.detach(|| node.initialize_opts(&options)).or_raise(py)
+        let done = py.detach(|| node.initialize_opts(&options)).or_raise(py);
+        // Python has said it of those that have a value.
+        crate::warnings::forget();
+        done
     }
 
     fn _cast(&self, py: Python<'_>, dtype: DTypeArg) -> PyResult<()> {

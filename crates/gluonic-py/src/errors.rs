@@ -55,6 +55,14 @@ pub(crate) fn to_py(py: Python<'_>, error: Error) -> PyErr {
     {
         return key_error(py, name, &told);
     }
+    if let Error::Constant { name, problem } = error.root()
+        && problem.starts_with("does not exist")
+    {
+        let first = format!(
+            "No constant named '{name}'. Please specify value if you want to create a new constant."
+        );
+        return key_error(py, &first, "");
+    }
     let (make, first) = first_line(&error);
     match first {
         Some(first) => make(format!("{first}\n{told}")),
@@ -77,7 +85,7 @@ pub(crate) fn key_error(py: Python<'_>, key: &str, told: &str) -> PyErr {
 }
 
 /// What gluonic says: the error with all its causes, and the way out.
-fn told(error: &Error) -> String {
+pub(crate) fn told(error: &Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -157,14 +165,28 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
                  same name '{name}'"
             )),
         ),
-        Error::Attribute { name, attribute, mismatch } => (
+        Error::Attribute { name, attribute, mismatch } => {
+            let shown = |text: &str| match *attribute {
+                "init" => word_of(text),
+                _ => text.replace('?', "0"),
+            };
+            let (desired, stored) = (shown(&mismatch.expected), shown(&mismatch.found));
+            (
+                assertion,
+                Some(format!(
+                    "Cannot retrieve Parameter '{name}' because desired attribute does not match \
+                     with stored for attribute '{attribute}': desired '{desired}' vs stored \
+                     '{stored}'."
+                )),
+            )
+        }
+        Error::Constant { name, problem } => (
             assertion,
-            Some(format!(
-                "Cannot retrieve Parameter '{name}' because desired attribute does not match with \
-                 stored for attribute '{attribute}': desired '{}' vs stored '{}'.",
-                mismatch.expected.replace('?', "0"),
-                mismatch.found.replace('?', "0")
-            )),
+            Some(if problem.ends_with("another value") {
+                format!("Constant '{name}' already exists but it's value doesn't match new value")
+            } else {
+                format!("Parameter '{name}' already exists but it is not a constant.")
+            }),
         ),
         Error::InitRank { init: "Xavier" | "MsraPrelu" | "xavier" | "msraprelu", .. } => {
             let name = error.name().map_or("", |name| name);
@@ -256,6 +278,18 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
         | Error::Prefix { .. }
         | Error::Load(_) => (value, None),
         _ => (mxnet, None),
+    }
+}
+
+/// The word that Gluon's users write for an initializer without arguments; else its text.
+fn word_of(text: &str) -> String {
+    match text {
+        "[\"zero\", {}]" => "zeros".to_owned(),
+        "[\"one\", {}]" => "ones".to_owned(),
+        _ => match text.strip_prefix("[\"").and_then(|text| text.strip_suffix("\", {}]")) {
+            Some(word) => word.to_owned(),
+            None => text.to_owned(),
+        },
     }
 }
 

@@ -220,7 +220,7 @@ impl Parameter {
         let reinit = if force_reinit { Reinit::Force } else { Reinit::Keep };
         let own = parameter.initializer();
         let init = init.map(|init| init.0).or(own).or(default.map(|init| init.0));
-        py.detach(|| {
+        let done = py.detach(|| {
             match init {
                 Some(init) => parameter.initialize_with(&init, reinit)?,
                 None if force_reinit => parameter.reinitialize()?,
@@ -232,8 +232,10 @@ impl Parameter {
                 }
                 _ => Ok(()),
             }
-        })
-        .or_raise(py)
+        });
+        // Python has said it if there is a value.
+        crate::warnings::forget();
+        done.or_raise(py)
     }
 
     /// Gives it the value that was planned, once the shape is known.

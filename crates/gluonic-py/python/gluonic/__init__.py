@@ -23,10 +23,23 @@ from . import (
 )
 from . import ndarray as nd
 from . import ndarray
-from ._gluonic import DeferredInitializationError, MXNetError, __version__
+from ._gluonic import (
+    Checkpoint,
+    DeferredInitializationError,
+    LoadPlan,
+    MXNetError,
+    Selection,
+    Snapshot,
+    __version__,
+)
+from ._progress import progress
 from .context import Context, cpu, cpu_pinned, cpu_shared, current_context, gpu, num_gpus
 
 __all__ = [
+    "Checkpoint",
+    "LoadPlan",
+    "Selection",
+    "Snapshot",
     "Context",
     "DeferredInitializationError",
     "MXNetError",
@@ -48,5 +61,6 @@ __all__ = [
     "ndarray",
     "num_gpus",
     "optimizer",
+    "progress",
     "util",
 ]

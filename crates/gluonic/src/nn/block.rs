@@ -337,7 +337,7 @@ pub trait BlockExt: Block {
     /// [`Error::DuplicateName`]; [`Error::NothingSelected`]. Then no parameter has changed.
     fn initialize_opts(&self, options: &InitOptions) -> Result<()> {
         if let Some(selector) = &options.select {
-            return self.select(selector)?.initialize_opts(options);
+            return self.select(selector)?.initialize_all(options);
         }
         let paths = Paths::of(self);
         self.collect_params()?.initialize_at(options, |parameter| paths.first(parameter))

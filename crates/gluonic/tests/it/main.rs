@@ -52,6 +52,7 @@ mod optimizer_states;
 mod optimizers;
 mod parameters;
 mod pool;
+mod progress;
 mod random_arrays;
 mod rename;
 mod rename_suggest;

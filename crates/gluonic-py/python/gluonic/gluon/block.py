@@ -4,7 +4,10 @@ import warnings
 from collections import OrderedDict
 
 from .. import _gluonic
+from .._html import block_html
 from .._gluonic import DeferredInitializationError
+from ..initializer import intercepting
+from ._swap import Swap
 from .parameter import Parameter, ParameterDict, _warn_all
 
 __all__ = ["Block", "HybridBlock"]
@@ -81,6 +84,9 @@ class Block(_gluonic.Block):
         )
         return f"{type(self).__name__}(\n{lines}\n)"
 
+    def _repr_html_(self):
+        return block_html(self)
+
     def __setattr__(self, name, value):
         if "_children" not in self.__dict__:
             super().__setattr__(name, value)
@@ -103,6 +109,14 @@ class Block(_gluonic.Block):
                 )
             self._reg_params[name] = value
         super().__setattr__(name, value)
+
+    @property
+    def params(self):
+        """The block's own parameters, those of its children not included."""
+        own = self.__dict__.get("_params")
+        if own is None:
+            own = self.__dict__["_params"] = self._own_params()
+        return own
 
     def name_scope(self):
         """Inside `with block.name_scope():` blocks are counted within this one, and carry its
@@ -161,8 +175,78 @@ class Block(_gluonic.Block):
     def initialize(self, init=None, ctx=None, verbose=False, force_reinit=False):
         """Initializes every parameter of the tree: each by its own initializer, else by `init`,
         which is `Uniform(0.07)` unless said otherwise."""
-        _warn_all(self._collect_params().values(), force_reinit)
-        self._initialize(init, ctx, force_reinit)
+        parameters = self._collect_params().values()
+        _warn_all(parameters, force_reinit)
+        with intercepting(init, parameters):
+            self._initialize(init, ctx, force_reinit)
+
+    def save_parameters(self, filename, deduplicate=False, *, digests=False):
+        """Writes every parameter of the tree to a file, by its path: all of it, or nothing.
+
+        A name that ends in `.safetensors` or `.npz` says the format; every other one is MXNet's.
+        A tied parameter is written once with `deduplicate`. With `digests` the file can be checked
+        for damage later.
+        """
+        self._save(filename, deduplicate, digests)
+
+    def load_parameters(
+        self,
+        filename,
+        ctx=None,
+        allow_missing=False,
+        ignore_extra=False,
+        cast_dtype=False,
+        dtype_source="current",
+    ):
+        """Loads every parameter of the tree from a file of any format: all of it, or nothing.
+
+        Raises AssertionError for parameters that are missing in the file or do not fit, ValueError
+        for what the model does not have. The lines below the first list every problem.
+        """
+        self._load(
+            filename, ctx, allow_missing, ignore_extra, bool(cast_dtype), dtype_source
+        )
+
+    def save_params(self, filename):
+        """The old name of `save_parameters`, which writes names without the block's prefix."""
+        warnings.warn(
+            "save_params is deprecated. Please use save_parameters. Note that if you want load "
+            "from SymbolBlock later, please use export instead. For details, see "
+            "https://mxnet.apache.org/tutorials/gluon/save_lo\nad_params.html",
+            UserWarning,
+            stacklevel=2,
+        )
+        self.collect_params().save(filename, strip_prefix=self.prefix)
+
+    def load_params(self, filename, ctx=None, allow_missing=False, ignore_extra=False):
+        """The old name of `load_parameters`."""
+        warnings.warn(
+            "load_params is deprecated. Please use load_parameters.", UserWarning, stacklevel=2
+        )
+        self.load_parameters(filename, ctx, allow_missing, ignore_extra)
+
+    def load_dict(
+        self,
+        param_dict,
+        ctx=None,
+        allow_missing=False,
+        ignore_extra=False,
+        cast_dtype=False,
+        dtype_source="current",
+    ):
+        """As `load_parameters`, from a dictionary of arrays by path."""
+        self._load_dict(
+            dict(param_dict), ctx, allow_missing, ignore_extra, bool(cast_dtype), dtype_source
+        )
+
+    def swap(self, values):
+        """Gives the parameters the values of a snapshot inside the `with`, and their own back
+        afterwards.
+
+        >>> with net.swap(average):
+        ...     evaluate(net)
+        """
+        return Swap(self, values)
 
     def hybridize(self, active=True, **kwargs):
         """Does nothing: every block runs as fast as it can."""
