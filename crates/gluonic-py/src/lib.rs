@@ -11,10 +11,12 @@
 #![allow(clippy::unnecessary_wraps, reason = "PyO3 asks for a signature, not for a failure")]
 
 mod array;
+mod autograd;
 mod block;
 mod callback;
 mod checkpoint;
 mod context;
+mod data;
 mod dict;
 mod dtype;
 mod errors;
@@ -22,11 +24,14 @@ mod files;
 mod initializer;
 mod layers;
 mod loss;
+mod metric;
 mod modes;
 mod ops;
+mod optimizer;
 mod parameter;
 mod selection;
 mod snapshot;
+mod trainer;
 mod waiting;
 mod warnings;
 
@@ -45,6 +50,11 @@ fn _gluonic(module: &Bound<'_, PyModule>) -> PyResult<()> {
     layers::register(module)?;
     loss::register(module)?;
     ops::register(module)?;
+    autograd::register(module)?;
+    optimizer::register(module)?;
+    trainer::register(module)?;
+    metric::register(module)?;
+    data::register(module)?;
     snapshot::register(module)?;
     selection::register(module)?;
     checkpoint::register(module)?;

@@ -1,8 +1,9 @@
 """Gluon: blocks, parameters, layers."""
 
-from . import contrib, loss, nn, rnn
+from . import contrib, data, loss, nn, rnn, utils
 from .block import Block, HybridBlock, SymbolBlock
 from .parameter import Constant, DeferredInitializationError, Parameter, ParameterDict
+from .trainer import Trainer
 
 __all__ = [
     "Block",
@@ -12,8 +13,11 @@ __all__ = [
     "Parameter",
     "ParameterDict",
     "SymbolBlock",
+    "Trainer",
     "contrib",
+    "data",
     "loss",
     "nn",
     "rnn",
+    "utils",
 ]
