@@ -112,6 +112,11 @@ const NOT_RECORDED: &str = "MXNetError: Check failed: !AGInfo: :IsNone(*i): Cann
      autograd.record() to save computational graphs for backward. If you want to differentiate \
      the same graph twice, you need to pass retain_graph=True to backward.";
 
+/// The exception of a parameter that waits for its shape.
+pub(crate) fn deferred(name: &str, error: &Error) -> PyErr {
+    DeferredInitializationError::new_err(format!("Parameter '{name}' {DEFERRED}\n{}", told(error)))
+}
+
 /// The exception's type, and MXNet's words if there are some.
 fn first_line(error: &Error) -> (Make, Option<String>) {
     let runtime: Make = PyRuntimeError::new_err;

@@ -200,7 +200,7 @@ def test_a_subclass_may_override_the_forward():
     assert layer(nd.ones((1, 2))).asnumpy().item() == 4
     net = nn.Sequential()
     net.add(layer, nn.Dense(1))
-    net.initialize(init.One())
+    net[1].initialize(init.One())
     assert net(nd.ones((1, 2))).asnumpy().item() == 4
 
 

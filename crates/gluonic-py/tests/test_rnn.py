@@ -312,7 +312,7 @@ def test_a_cell_of_ones_own_is_unrolled():
     y, states = cell.unroll(2, nd.ones((2, 2, 2)), valid_length=nd.array([1, 2]))
     assert y.asnumpy().tolist() == [[[1, 1], [0, 0]], [[1, 1], [2, 2]]]
     both = rnn.BidirectionalCell(cell, Adder(2))
-    both.initialize()
+    both.initialize(force_reinit=True)
     assert both.unroll(2, nd.ones((1, 2, 2)), merge_outputs=True)[0].shape == (1, 2, 4)
 
 
