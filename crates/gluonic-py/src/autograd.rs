@@ -181,8 +181,7 @@ impl Function for PyFunction {
         _wanted: &[bool],
     ) -> Result<Vec<Option<NdArray>>> {
         let heads = apart(grad, self.outputs.get().map_or(&[][..], |dims| dims))?;
-        let grads =
-            call_python("Function.backward", |py| self.call(py, "_call_backward", &heads))?;
+        let grads = call_python("Function.backward", |py| self.call(py, "_call_backward", &heads))?;
         Ok(grads.into_iter().map(Some).collect())
     }
 

@@ -254,14 +254,6 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
                 input.last().copied().flatten().unwrap_or(0),
             )),
         ),
-        Error::LabelShape { expected, found } => (
-            value,
-            Some(format!(
-                "Cannot reshape array of size {} into shape {}",
-                found.iter().map(|size| size.unwrap_or(0)).product::<usize>(),
-                shape_text(expected)
-            )),
-        ),
         Error::UnknownChild { .. } => {
             (PyIndexError::new_err, Some("list index out of range".into()))
         }

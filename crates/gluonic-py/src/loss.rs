@@ -1,16 +1,16 @@
 //! Losses: one function each, from predictions and labels to one value for each sample.
 
-use gluonic::NdArray;
 use gluonic::loss::{
     CosineEmbeddingLoss, CtcLoss, HingeLoss, HuberLoss, KlDivLoss, L1Loss, L2Loss, LogisticLoss,
     PoissonNllLoss, SigmoidBinaryCrossEntropyLoss, SoftmaxCrossEntropyLoss, SquaredHingeLoss,
     TripletLoss,
 };
+use gluonic::{Error, NdArray};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::array::{ArrayArg, wrap};
-use crate::errors::OrRaise;
+use crate::errors::{OrRaise, shape_text};
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     for function in [
@@ -32,7 +32,15 @@ fn result<'py>(
     pred: &ArrayArg,
     f: impl FnOnce(&NdArray) -> gluonic::Result<NdArray> + Send,
 ) -> PyResult<Bound<'py, PyAny>> {
-    wrap(py, py.detach(|| f(&pred.array)).or_raise(py)?, pred.dialect)
+    match py.detach(|| f(&pred.array)) {
+        Err(Error::LabelShape { expected, found }) => Err(PyValueError::new_err(format!(
+            "Cannot reshape array of size {} into shape {}\nthe label has the shape {}",
+            found.iter().map(|size| size.unwrap_or(0)).product::<usize>(),
+            shape_text(&expected),
+            shape_text(&found)
+        ))),
+        y => wrap(py, y.or_raise(py)?, pred.dialect),
+    }
 }
 
 fn array(arg: &Option<ArrayArg>) -> Option<&NdArray> {

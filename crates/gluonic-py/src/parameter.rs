@@ -247,8 +247,7 @@ impl Parameter {
             None => match parameter.shape() {
                 Some(shape) if shape.dims().is_some() => shape,
                 known => {
-                    let known =
-                        known.as_ref().map_or_else(|| "None".into(), errors::shape_text);
+                    let known = known.as_ref().map_or_else(|| "None".into(), errors::shape_text);
                     let name = parameter.name();
                     return Err(PyAssertionError::new_err(format!(
                         "Cannot initialize Parameter '{name}' because it has invalid shape: \

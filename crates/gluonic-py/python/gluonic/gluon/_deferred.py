@@ -28,6 +28,9 @@ class Waiting:
     """The value of a parameter that waits for its shape, or what is computed from it element by
     element."""
 
+    # The operators of arrays leave it to those below.
+    __array_ufunc__ = None
+
     def __init__(self, parameters, compute):
         self._parameters = parameters
         self._compute = compute
