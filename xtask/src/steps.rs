@@ -367,7 +367,8 @@ mod tests {
     fn summary_lines_of_pytest_are_counted() {
         let check = |line, expected| check(Counting::Pytest, line, expected);
         check("120 passed, 2 skipped in 3.20s\n", (120, 0, 2));
-        let line = "==== 1 failed, 4 passed, 1 xfailed, 2 warnings, 3 errors in 61.2s (0:01:01) ====";
+        let line =
+            "==== 1 failed, 4 passed, 1 xfailed, 2 warnings, 3 errors in 61.2s (0:01:01) ====";
         check(line, (4, 4, 1));
         check("no tests ran in 0.01s", (0, 0, 0));
         check("tests/test_a.py .....  [ 50%]", (0, 0, 0));
