@@ -6,6 +6,7 @@ from collections import OrderedDict
 from .. import _gluonic
 from .._html import block_html
 from .._gluonic import DeferredInitializationError
+from ..initializer import intercepting
 from ._swap import Swap
 from .parameter import Parameter, ParameterDict, _warn_all
 
@@ -174,8 +175,10 @@ class Block(_gluonic.Block):
     def initialize(self, init=None, ctx=None, verbose=False, force_reinit=False):
         """Initializes every parameter of the tree: each by its own initializer, else by `init`,
         which is `Uniform(0.07)` unless said otherwise."""
-        _warn_all(self._collect_params().values(), force_reinit)
-        self._initialize(init, ctx, force_reinit)
+        parameters = self._collect_params().values()
+        _warn_all(parameters, force_reinit)
+        with intercepting(init, parameters):
+            self._initialize(init, ctx, force_reinit)
 
     def save_parameters(self, filename, deduplicate=False, *, digests=False):
         """Writes every parameter of the tree to a file, by its path: all of it, or nothing.
