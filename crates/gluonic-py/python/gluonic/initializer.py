@@ -31,7 +31,7 @@ __all__ = [
     "register",
 ]
 
-_registry = {}
+_registry: "dict[str, type]" = {}
 
 
 class InitDesc(str):
