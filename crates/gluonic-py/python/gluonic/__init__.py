@@ -15,7 +15,10 @@ from . import (
     gluon,
     init,
     initializer,
+    lr_scheduler,
+    metric,
     name,
+    optimizer,
     util,
 )
 from . import ndarray as nd
@@ -51,10 +54,13 @@ __all__ = [
     "gpu",
     "init",
     "initializer",
+    "lr_scheduler",
+    "metric",
     "name",
     "nd",
     "ndarray",
     "num_gpus",
+    "optimizer",
     "progress",
     "util",
 ]

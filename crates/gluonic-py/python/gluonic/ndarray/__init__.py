@@ -2,6 +2,7 @@
 
 from .. import _gluonic
 from .._gluonic import NDArray
+from .._sharing import from_dlpack, from_numpy, to_dlpack_for_read, to_dlpack_for_write
 
 __all__ = ["NDArray", "array", "ones", "random", "zeros"]
 
