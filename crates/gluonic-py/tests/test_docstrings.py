@@ -1,5 +1,8 @@
-"""The examples in docstrings run."""
+"""The examples in docstrings run. One that names what neither it nor its module defines, such as a
+`net` of the reader's, is a sketch and is not run."""
 
+import ast
+import builtins
 import doctest
 import importlib
 import pkgutil
@@ -10,7 +13,7 @@ import gluonic
 import gluonic.mxnet
 
 # What an example may name without an import.
-NAMES = ("autograd", "gluon", "init", "nd", "np", "npx", "name")
+NAMES = ("autograd", "gluon", "init", "nd", "np", "npx", "name", "random")
 
 
 def modules():
@@ -21,12 +24,30 @@ def modules():
             yield module.name
 
 
+def is_sketch(test):
+    """True if an example uses a name that nothing defines."""
+    tree = ast.parse("".join(example.source for example in test.examples))
+    used, defined = set(), {*test.globs, *dir(builtins)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else defined).add(node.id)
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            defined.add(node.name)
+        elif isinstance(node, ast.arg):
+            defined.add(node.arg)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            defined |= {(name.asname or name.name).partition(".")[0] for name in node.names}
+    return not used <= defined
+
+
 @pytest.mark.parametrize("module", list(modules()))
 def test_the_examples_of_a_module_run(module, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = {name: getattr(gluonic, name) for name in NAMES if hasattr(gluonic, name)}
-    names |= {"gluonic": gluonic, "nn": gluonic.gluon.nn, "mx": gluonic.mxnet}
     tested = importlib.import_module(module)
-    space = {**names, **vars(tested)}
-    failed, _ = doctest.testmod(tested, globs=space, optionflags=doctest.ELLIPSIS)
-    assert failed == 0
+    names = {name: getattr(gluonic, name) for name in NAMES if hasattr(gluonic, name)}
+    names |= {"gluonic": gluonic, "nn": gluonic.gluon.nn, "mx": gluonic.mxnet, **vars(tested)}
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    for test in doctest.DocTestFinder().find(tested, globs=names):
+        if test.examples and not is_sketch(test):
+            runner.run(test)
+    assert runner.failures == 0
