@@ -24,7 +24,8 @@ impl<'py> FromPyObject<'_, 'py> for ContextArg {
         let (kind, number): (String, i64) = (kind.extract()?, number.extract()?);
         if !matches!(kind.as_str(), "cpu" | "cpu_pinned" | "cpu_shared") {
             return Err(MXNetError::new_err(format!(
-                "{kind}({number}): gluonic computes on the CPU only\nuse cpu() instead"
+                "MXNetError: GPU is not enabled\n{kind}({number}): gluonic computes on the CPU \
+                 only; use cpu() instead"
             )));
         }
         let number = u16::try_from(number)

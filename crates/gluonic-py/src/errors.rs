@@ -112,6 +112,11 @@ const NOT_RECORDED: &str = "MXNetError: Check failed: !AGInfo: :IsNone(*i): Cann
      autograd.record() to save computational graphs for backward. If you want to differentiate \
      the same graph twice, you need to pass retain_graph=True to backward.";
 
+/// The exception of a parameter that waits for its shape.
+pub(crate) fn deferred(name: &str, error: &Error) -> PyErr {
+    DeferredInitializationError::new_err(format!("Parameter '{name}' {DEFERRED}\n{}", told(error)))
+}
+
 /// The exception's type, and MXNet's words if there are some.
 fn first_line(error: &Error) -> (Make, Option<String>) {
     let runtime: Make = PyRuntimeError::new_err;
@@ -207,13 +212,24 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
         Error::UnknownWord { kind: "optimizer", word, .. } => {
             (value, Some(format!("Cannot find optimizer {word}")))
         }
+        Error::Split { shape, axis, parts } => (
+            value,
+            Some(format!(
+                "data with shape {} cannot be evenly split into {parts} slices along axis {axis}. \
+                 Use a batch size that's multiple of {parts} or set even_split=False to allow \
+                 uneven partitioning of data.",
+                shape_text(shape)
+            )),
+        ),
         Error::NotRecorded | Error::GraphFreed => (mxnet, Some(NOT_RECORDED.to_owned())),
         Error::StaleGradients { names } => {
             let name = names.first().map_or("", |name| name);
+            // Of a parameter on several contexts, gluonic says on which.
+            let (name, context) = name.rsplit_once(" on ").unwrap_or((name, "cpu(0)"));
             (
                 PyUserWarning::new_err,
                 Some(format!(
-                    "Gradient of Parameter `{name}` on context cpu(0) has not been updated by \
+                    "Gradient of Parameter `{name}` on context {context} has not been updated by \
                      backward since last `step`. This could mean a bug in your model that made it \
                      only use a subset of the Parameters (Blocks) for this iteration. If you are \
                      intentionally only using a subset, call step with ignore_stale_grad=True to \
@@ -247,7 +263,27 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
         Error::Io { source, .. } if source.kind() == std::io::ErrorKind::OutOfMemory => {
             (PyMemoryError::new_err, None)
         }
-        Error::DTypeMismatch { .. } | Error::NoArithmetic { .. } => (PyTypeError::new_err, None),
+        Error::DTypeMismatch { expected, found } => (
+            mxnet,
+            Some(format!(
+                "MXNetError: Check failed: assign(&dattr, vec.at(i)): Incompatible attr in node  \
+                 at 1-th input: expected {expected}, got {found}"
+            )),
+        ),
+        Error::Broadcast { left, right, .. } => (
+            mxnet,
+            Some(format!(
+                "MXNetError: Check failed: l == 1 || r == 1: operands could not be broadcast \
+                 together with shapes {} {}",
+                bracketed(left),
+                bracketed(right)
+            )),
+        ),
+        Error::NoArithmetic { op, dtype: gluonic::DType::Bool } => (
+            mxnet,
+            Some(format!("MXNetError: Operator broadcast_{op} does not support boolean type")),
+        ),
+        Error::NoArithmetic { .. } => (PyTypeError::new_err, None),
         Error::Setting { setting: "batch_size", found, .. } if &**found == "0" => {
             (PyZeroDivisionError::new_err, Some("float division by zero".into()))
         }

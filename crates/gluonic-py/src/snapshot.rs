@@ -11,7 +11,8 @@ use crate::errors::OrRaise;
 use crate::ops::current_dialect;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<Snapshot>()
+    module.add_class::<Snapshot>()?;
+    module.add_class::<Diff>()
 }
 
 /// The values of parameters by path, as they were when it was taken. Taking one copies nothing:

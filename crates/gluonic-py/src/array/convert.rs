@@ -6,6 +6,7 @@ use numpy::{PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyString;
 
 use super::{Dialect, NDArray, wrap};
 use crate::context::ContextArg;
@@ -67,6 +68,9 @@ pub(crate) fn from_object(source: &Bound<'_, PyAny>, dtype: Option<DType>) -> Py
     let asarray = ASARRAY
         .get_or_try_init(py, || Ok::<_, PyErr>(py.import("numpy")?.getattr("asarray")?.unbind()))?;
     let is_array = source.cast::<PyUntypedArray>().is_ok();
+    if !is_array && (source.is_none() || source.is_instance_of::<PyString>()) {
+        return Err(PyTypeError::new_err(NO_ARRAY));
+    }
     let values = asarray.bind(py).call1((source,))?;
     let values = values.cast::<PyUntypedArray>()?;
     let array = from_numpy(values)?;
@@ -76,6 +80,17 @@ pub(crate) fn from_object(source: &Bound<'_, PyAny>, dtype: Option<DType>) -> Py
         None => DType::F32,
     };
     if array.dtype() == wanted { Ok(array) } else { array.cast(wanted).or_raise(py) }
+}
+
+const NO_ARRAY: &str = "source_array must be array like object";
+
+/// The places that lists or a NumPy array hold, in whatever type they come.
+pub(super) fn indices_of(source: &Bound<'_, PyAny>) -> PyResult<NdArray> {
+    let asarray = source.py().import("numpy")?.getattr("asarray")?;
+    let values = asarray.call1((source,)).map_err(|_| PyTypeError::new_err(NO_ARRAY))?;
+    let values = values.cast::<PyUntypedArray>()?;
+    // NumPy takes an empty list for one of floats, which is as good.
+    from_numpy(values).map_err(|_| PyTypeError::new_err(NO_ARRAY))
 }
 
 /// A copy of a NumPy array.

@@ -1,40 +1,125 @@
-//! Edits in place.
+//! Writing by index expressions.
 
-use gluonic::NdArray;
 use gluonic::array::{Operand, Scalar};
+use gluonic::ops::Pick;
+use gluonic::{Error, NdArray};
+use numpy::PyUntypedArray;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyInt};
+use pyo3::types::{PyList, PyTuple};
 
-use super::index::{Index, read};
-use super::{NDArray, from_object};
-use crate::errors::OrRaise;
+use super::index::{Index, raise, read};
+use super::operand::number;
+use super::{Dialect, NDArray, from_object};
+use crate::errors::{MXNetError, OrRaise};
 
-/// A value that is to be written: a number, an array, anything that NumPy makes one of.
-pub(super) fn operand(like: &NdArray, value: &Bound<'_, PyAny>) -> PyResult<Operand> {
+/// A value that is to be written: a number, an array, lists.
+fn operand(
+    like: &NdArray,
+    slf: &Bound<'_, NDArray>,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<Operand> {
+    let dialect = Dialect::of(slf);
     if let Ok(array) = value.cast::<NDArray>() {
-        return Ok(Operand::Array(array.get().get()));
+        return match (dialect, Dialect::of(value)) {
+            (Dialect::Np, Dialect::Nd) => Err(PyTypeError::new_err(
+                "Cannot assign mx.nd.NDArray to mxnet.numpy.ndarray\n\
+                 bring it to the same dialect with as_np_ndarray()",
+            )),
+            (Dialect::Nd, Dialect::Np) => Err(not_assignable(slf, value)?),
+            _ => Ok(Operand::Array(array.get().get())),
+        };
     }
     if let Some(number) = number(value)? {
         return Ok(Operand::Scalar(number));
     }
-    Ok(Operand::Array(from_object(value, Some(like.dtype()))?))
+    if value.is_none() && like.dtype().is_float() {
+        return Ok(Operand::Scalar(Scalar::Float(f64::NAN)));
+    }
+    let is_list = value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>();
+    if is_list || value.is_instance_of::<PyUntypedArray>() {
+        let make = || from_object(value, Some(like.dtype()));
+        return Ok(Operand::Array(gluonic::context::with(like.context(), make)?));
+    }
+    Err(not_assignable(slf, value)?)
 }
 
-/// A number of Python or NumPy.
-pub(super) fn number(value: &Bound<'_, PyAny>) -> PyResult<Option<Scalar>> {
-    if value.is_instance_of::<PyBool>() {
-        return Ok(Some(Scalar::Bool(value.extract()?)));
+fn not_assignable(slf: &Bound<'_, NDArray>, value: &Bound<'_, PyAny>) -> PyResult<PyErr> {
+    let to = match Dialect::of(slf) {
+        Dialect::Nd => slf.get_type().to_string(),
+        Dialect::Np => "mxnet.np.ndarray".to_owned(),
+    };
+    Ok(PyTypeError::new_err(format!(
+        "{to} does not support assignment with non-array-like object {} of type {}",
+        value.str()?,
+        value.get_type()
+    )))
+}
+
+/// The array without its first axis if that has size 1.
+fn squeezed(value: &NdArray) -> Option<NdArray> {
+    let first = *value.dims().first()?;
+    (first == 1).then(|| value.squeeze(0).ok())?
+}
+
+/// Calls `write` with a value, without leading axes of size 1 as long as it does not fit.
+fn fitted<T>(
+    mut value: NdArray,
+    mut write: impl FnMut(&NdArray) -> gluonic::Result<T>,
+) -> gluonic::Result<T> {
+    loop {
+        match write(&value) {
+            Err(error) if matches!(error.root(), Error::Broadcast { .. }) => {
+                match squeezed(&value) {
+                    Some(less) => value = less,
+                    None => return Err(error),
+                }
+            }
+            written => return written,
+        }
     }
-    if value.is_instance_of::<PyFloat>() {
-        return Ok(Some(Scalar::Float(value.extract()?)));
+}
+
+/// What went wrong with a write, in MXNet's words.
+fn raise_write(
+    py: Python<'_>,
+    array: &NdArray,
+    picks: &[Pick],
+    dialect: Dialect,
+    error: Error,
+) -> PyErr {
+    let Error::Broadcast { op, left, right } = error.root() else {
+        return raise(py, array, picks, error);
+    };
+    if *op == "picked" {
+        return raise(py, array, picks, error);
     }
-    if value.is_instance_of::<PyInt>() {
-        return Ok(Some(Scalar::Int(value.extract()?)));
+    let (to, from) = (crate::errors::shape_text(left), crate::errors::shape_text(right));
+    let to = if to == "()" { "(1,)".to_owned() } else { to };
+    if dialect == Dialect::Nd {
+        return PyValueError::new_err(format!(
+            "operands could not be broadcast together with remapped shapes[original->remapped]: \
+             {from} and requested shape {to}"
+        ));
     }
-    if value.hasattr("dtype")? && value.hasattr("item")? && value.getattr("ndim")?.eq(0)? {
-        return number(&value.call_method0("item")?);
-    }
-    Ok(None)
+    let bracketed = |shape: &str| {
+        format!("[{}]", shape.trim_matches(['(', ')']).trim_end_matches(',').replace(' ', ""))
+    };
+    let rank = |shape: &str| {
+        shape.matches(|c: char| c.is_ascii_digit()).count().min(1)
+            + shape.trim_end_matches(",)").matches(',').count()
+    };
+    let (more, less) = (rank(&from), rank(&to));
+    let check = if more > less {
+        format!("ishape.ndim() <= param.shape.ndim() ({more} vs. {less}) ")
+    } else {
+        "ishape[j] == pshape[i] || ishape[j] == 1".to_owned()
+    };
+    MXNetError::new_err(format!(
+        "MXNetError: Check failed: {check}: shape {} is not broadcastable to {}",
+        bracketed(&from),
+        bracketed(&to)
+    ))
 }
 
 #[pymethods]
@@ -44,44 +129,62 @@ impl NDArray {
         key: &Bound<'py, PyAny>,
         value: &Bound<'py, PyAny>,
     ) -> PyResult<()> {
-        let (py, array) = (slf.py(), slf.get().get());
-        let Index::Basic(elems) = read(&array, key)?;
-        let part = gluonic::autograd::pause(|| array.slice(elems)).or_raise(py)?;
-        match operand(&part, value)? {
-            Operand::Scalar(value) => part.fill(value).or_raise(py),
-            // `x[:] += 1` ends in `x[:] = x[:]`.
-            Operand::Array(source)
-                if part.same_memory(&source)
-                    && part.layout() == source.layout()
-                    && part.dims() == source.dims() =>
-            {
-                Ok(())
-            }
-            Operand::Array(source) => py.detach(|| part.assign(&source)).or_raise(py),
+        let (py, array, dialect) = (slf.py(), slf.get().get(), Dialect::of(slf));
+        let index = read(&array, dialect, key)?;
+        let value = operand(&array, slf, value)?;
+        let recording = gluonic::autograd::is_recording() && !array.is_leaf();
+        let from_graph = matches!(&value, Operand::Array(value) if value.needs_grad());
+        if recording && (from_graph || array.needs_grad()) {
+            return recorded(slf, &array, index, value);
         }
+        let part = match (&index, &value) {
+            (Index::Basic(elems), value) => {
+                let part = gluonic::autograd::pause(|| array.slice(elems)).or_raise(py)?;
+                match value {
+                    Operand::Scalar(value) => return part.fill(*value).or_raise(py),
+                    // `x[:] += 1` ends in `x[:] = x[:]`.
+                    Operand::Array(source)
+                        if part.same_memory(source)
+                            && part.layout() == source.layout()
+                            && part.dims() == source.dims() =>
+                    {
+                        return Ok(());
+                    }
+                    Operand::Array(_) => Some(part),
+                }
+            }
+            _ => None,
+        };
+        let picks = index.picks();
+        let written = match (value, part) {
+            (Operand::Array(source), Some(part)) => {
+                py.detach(|| fitted(source.detach(), |value| part.assign(value)))
+            }
+            (Operand::Array(source), None) => {
+                py.detach(|| fitted(source.detach(), |value| array.set_picked(&picks, value)))
+            }
+            (Operand::Scalar(value), _) => py.detach(|| array.set_picked(&picks, value)),
+        };
+        written.map_err(|error| raise_write(py, &array, &picks, dialect, error))
     }
+}
 
-    fn __iadd__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<()> {
-        let array = self.get();
-        let other = operand(&array, other)?;
-        array.add_assign(other).or_raise(py)
-    }
-
-    fn __isub__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<()> {
-        let array = self.get();
-        let other = operand(&array, other)?;
-        array.sub_assign(other).or_raise(py)
-    }
-
-    fn __imul__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<()> {
-        let array = self.get();
-        let other = operand(&array, other)?;
-        array.mul_assign(other).or_raise(py)
-    }
-
-    fn __itruediv__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> PyResult<()> {
-        let array = self.get();
-        let other = operand(&array, other)?;
-        array.div_assign(other).or_raise(py)
-    }
+/// A write that the graph sees: the array goes on with the history of the result.
+fn recorded(
+    slf: &Bound<'_, NDArray>,
+    array: &NdArray,
+    index: Index,
+    value: Operand,
+) -> PyResult<()> {
+    let (py, picks) = (slf.py(), index.picks());
+    let value = match value {
+        Operand::Array(value) => value,
+        Operand::Scalar(value) => {
+            let full = || NdArray::full((), value, array.dtype());
+            gluonic::context::with(array.context(), full).or_raise(py)?
+        }
+    };
+    let result = py.detach(|| fitted(value, |value| array.with_picked(&picks, value)));
+    let raise = |error| raise_write(py, array, &picks, Dialect::of(slf), error);
+    slf.get().adopt(py, array, &result.map_err(raise)?)
 }

@@ -4,27 +4,32 @@
 
 mod arithmetic;
 mod convert;
+mod copies;
 mod edit;
+mod foreign;
+mod in_place;
 mod index;
+mod operand;
+mod scalar;
 mod share;
 
 use std::sync::{PoisonError, RwLock};
 
 use gluonic::autograd::{Backward, GradReq};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 pub(crate) use convert::{from_object, to_numpy};
 
-use crate::context;
-use crate::dtype::{DTypeArg, scalar_type};
+use crate::dtype::scalar_type;
 use crate::errors::OrRaise;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<NDArray>()?;
     module.add_class::<NpArray>()?;
     convert::register(module)?;
+    copies::register(module)?;
     share::register(module)
 }
 
@@ -49,7 +54,7 @@ impl Dialect {
 #[pyclass(subclass, frozen, weakref, name = "NDArray", module = "gluonic.ndarray")]
 #[derive(Debug)]
 pub(crate) struct NDArray {
-    /// Replaced by `attach_grad` only.
+    /// Replaced by `attach_grad`, and by what is done in place under `record`.
     array: RwLock<gluonic::NdArray>,
 }
 
@@ -69,6 +74,22 @@ impl NDArray {
     #[inline]
     pub(crate) fn get(&self) -> gluonic::NdArray {
         self.array.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes the object a handle on another array.
+    pub(crate) fn put(&self, array: gluonic::NdArray) {
+        *self.array.write().unwrap_or_else(PoisonError::into_inner) = array;
+    }
+
+    /// Writes a result into the memory of `array`, and goes on with its history.
+    fn adopt(
+        &self,
+        py: Python<'_>,
+        array: &gluonic::NdArray,
+        result: &gluonic::NdArray,
+    ) -> PyResult<()> {
+        self.put(array.adopt(result).or_raise(py)?);
+        Ok(())
     }
 }
 
@@ -132,16 +153,15 @@ impl NDArray {
         self.get().elem_count()
     }
 
-    /// The type of the elements, as NumPy's type of scalars.
+    /// The type of the elements: NumPy's type of scalars, in `mx.np` NumPy's `dtype`.
     #[getter]
     fn dtype<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        scalar_type(slf.py(), slf.get().get().dtype())
-    }
-
-    /// Where the array is.
-    #[getter]
-    fn context<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        context::to_py(slf.py(), slf.get().get().context())
+        let (py, dtype) = (slf.py(), slf.get().get().dtype());
+        let scalar = scalar_type(py, dtype)?;
+        if Dialect::of(slf) == Dialect::Nd || dtype == gluonic::DType::BF16 {
+            return Ok(scalar);
+        }
+        py.import("numpy")?.getattr("dtype")?.call1((scalar,))
     }
 
     /// The way it is stored: always `'default'`.
@@ -166,8 +186,15 @@ impl NDArray {
     fn attach_grad(&self, py: Python<'_>, grad_req: &str, stype: Option<&str>) -> PyResult<()> {
         let _ = stype;
         let req = grad_req_of(grad_req)?;
-        let leaf = self.get().attach_grad(req).or_raise(py)?;
-        *self.array.write().unwrap_or_else(PoisonError::into_inner) = leaf;
+        let array = self.get();
+        let leaf = match array.attach_grad(req) {
+            // A part of other memory: it gets its own.
+            Err(gluonic::Error::NotWhole { .. }) => {
+                array.deep_clone().and_then(|copy| copy.attach_grad(req))
+            }
+            leaf => leaf,
+        };
+        self.put(leaf.or_raise(py)?);
         Ok(())
     }
 
@@ -194,29 +221,6 @@ impl NDArray {
         wrap(slf.py(), slf.get().get().detach(), Dialect::of(slf))
     }
 
-    /// A copy in memory of its own.
-    fn copy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let array = slf.get().get();
-        let dtype = array.dtype();
-        let copy = slf.py().detach(|| array.cast(dtype)).or_raise(slf.py())?;
-        wrap(slf.py(), copy, Dialect::of(slf))
-    }
-
-    /// The same values in another element type.
-    #[pyo3(signature = (dtype, copy = true))]
-    fn astype<'py>(
-        slf: &Bound<'py, Self>,
-        dtype: DTypeArg,
-        copy: bool,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let array = slf.get().get();
-        if !copy && array.dtype() == dtype.0 {
-            return Ok(slf.clone().into_any());
-        }
-        let cast = slf.py().detach(|| array.cast(dtype.0)).or_raise(slf.py())?;
-        wrap(slf.py(), cast, Dialect::of(slf))
-    }
-
     /// The values as a NumPy array: a copy.
     fn asnumpy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         to_numpy(slf.py(), &slf.get().get())
@@ -232,23 +236,18 @@ impl NDArray {
 
     /// The array in the dialect of `mx.np`; shares the memory.
     fn as_np_ndarray<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        if Dialect::of(slf) == Dialect::Np {
+            return Ok(slf.clone().into_any());
+        }
         wrap(slf.py(), slf.get().get(), Dialect::Np)
     }
 
-    fn __len__(&self) -> PyResult<usize> {
-        let array = self.get();
-        array.dims().first().copied().ok_or_else(|| PyTypeError::new_err("len() of unsized object"))
+    fn __str__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("gluonic._show")?.getattr("array_str")?.call1((slf,))
     }
 
-    fn __bool__(&self, py: Python<'_>) -> PyResult<bool> {
-        let array = self.get();
-        match array.elem_count() {
-            0 => Ok(false),
-            1 => Ok(array.to_f64_vec().or_raise(py)?[0] != 0.0),
-            _ => Err(PyValueError::new_err(
-                "The truth value of an NDArray with multiple elements is ambiguous.",
-            )),
-        }
+    fn __repr__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("gluonic._show")?.getattr("array_repr")?.call1((slf,))
     }
 }
 

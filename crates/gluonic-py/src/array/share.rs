@@ -5,16 +5,28 @@
 
 use gluonic::DType;
 use gluonic::array::Pin;
+use numpy::PyUntypedArray;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use super::{NDArray, to_numpy};
+use super::{Dialect, NDArray, to_numpy, wrap};
 use crate::dtype::DTypeArg;
 use crate::errors::OrRaise;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<Shared>()
+    module.add_class::<Shared>()?;
+    module.add_function(wrap_pyfunction!(_from_numpy, module)?)
+}
+
+/// An array on the memory of a NumPy array, which must be writable and lie as elements must.
+#[pyfunction]
+fn _from_numpy<'py>(
+    py: Python<'py>,
+    values: &Bound<'py, PyUntypedArray>,
+    np: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    wrap(py, super::foreign::shared(values)?, if np { Dialect::Np } else { Dialect::Nd })
 }
 
 /// An array's memory as NumPy wants to be told of it.
@@ -104,6 +116,16 @@ impl NDArray {
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         shared(slf.py(), &slf.get().get())?.call_method("__dlpack__", (), options)
+    }
+
+    /// A DLPack capsule, which shares the memory.
+    fn to_dlpack_for_read<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        NDArray::__dlpack__(slf, None)
+    }
+
+    /// A DLPack capsule, which shares the memory.
+    fn to_dlpack_for_write<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        NDArray::__dlpack__(slf, None)
     }
 
     /// For DLPack: the processor.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use half::slice::HalfFloatSliceExt;
 
 use super::dtype::{DType, Element, Scalar, convert, for_dtype};
+use super::pin::Foreign;
 use super::pool;
 use crate::cpu::difference::{Difference, difference};
 use crate::cpu::pages::zeroed;
@@ -37,6 +38,8 @@ enum Memory {
     Own(Data),
     /// From this byte on. Read only: an edit writes to a copy.
     Lent(Bytes, usize),
+    /// Of code outside; only ever under a pin.
+    Foreign(Foreign),
 }
 
 impl std::fmt::Debug for Memory {
@@ -44,6 +47,7 @@ impl std::fmt::Debug for Memory {
         match self {
             Memory::Own(data) => data.fmt(f),
             Memory::Lent(_, start) => f.debug_tuple("Lent").field(start).finish(),
+            Memory::Foreign(_) => f.write_str("Foreign"),
         }
     }
 }
@@ -90,6 +94,14 @@ impl Buf {
         fits.then_some(Buf { memory: Memory::Lent(bytes, start), len: n, dtype })
     }
 
+    pub(super) fn foreign(memory: Foreign, len: usize, dtype: DType) -> Buf {
+        Buf { memory: Memory::Foreign(memory), len, dtype }
+    }
+
+    pub(super) fn is_foreign(&self) -> bool {
+        matches!(self.memory, Memory::Foreign(_))
+    }
+
     /// Whether it may be written to by its only owner.
     #[inline]
     pub(crate) fn is_own(&self) -> bool {
@@ -117,20 +129,33 @@ impl Buf {
                 let bytes = &(**bytes).as_ref()[*start..][..self.len * size_of::<T>()];
                 T::of_bytes(bytes).expect("checked by `Buf::lent`")
             }
+            Memory::Foreign(memory) => {
+                assert_eq!(T::DTYPE, self.dtype, "callers match on the buffer's dtype");
+                memory.slice(self.len)
+            }
         }
     }
 
     #[inline]
     pub(crate) fn slice_mut<T: Element>(&mut self) -> &mut [T] {
         let len = self.len;
-        &mut T::vec_mut(self.own()).expect("callers match on the buffer's dtype")[..len]
+        match &mut self.memory {
+            Memory::Own(data) => {
+                &mut T::vec_mut(data).expect("callers match on the buffer's dtype")[..len]
+            }
+            Memory::Lent(..) => unreachable!("`unique` copies what is lent"),
+            Memory::Foreign(memory) => {
+                assert_eq!(T::DTYPE, self.dtype, "callers match on the buffer's dtype");
+                memory.slice_mut(len)
+            }
+        }
     }
 
     #[inline]
     fn own(&mut self) -> &mut Data {
         match &mut self.memory {
             Memory::Own(data) => data,
-            Memory::Lent(..) => unreachable!("`unique` copies what is lent"),
+            _ => unreachable!("`unique` copies what is lent, and what is foreign has a pin"),
         }
     }
 

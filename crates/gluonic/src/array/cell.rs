@@ -3,7 +3,8 @@
 //! ```text
 //! Own(Arc<Buf>)        count = the cell + snapshots (graphs, running operations): more than one
 //!                      owner means copy before writing
-//! Pinned(Arc<Pinned>)  count = the cell + living pins: written in place, never moves
+//! Pinned(Arc<Pinned>)  count = the cell + living pins: written in place, never moves; for ever if
+//!                      the memory is somebody else's
 //! Rows(Arc<Rows>)      most rows are zero: whole for whoever reads or edits it
 //! ShapeOnly            no value at all, while shapes are inferred
 //! ```
@@ -63,6 +64,11 @@ impl Cell {
 
     pub(crate) fn on(context: Context, buf: Arc<Buf>) -> Cell {
         Cell::with(buf.dtype(), buf.len(), context, State::Own(buf))
+    }
+
+    /// A cell on memory that is pinned for ever, on the current context.
+    pub(crate) fn pinned(pinned: Pinned, dtype: DType, len: usize) -> Cell {
+        Cell::with(dtype, len, context::current(), State::Pinned(Arc::new(pinned)))
     }
 
     /// A cell of `len` elements that are kept by rows.
@@ -145,7 +151,7 @@ impl Cell {
             match &*state {
                 State::Own(buf) => return Ok(buf.clone()),
                 State::ShapeOnly => return Err(Error::ShapeOnly),
-                State::Pinned(pinned) if Arc::strong_count(pinned) > 1 => {
+                State::Pinned(pinned) if Arc::strong_count(pinned) > 1 || pinned.is_foreign() => {
                     return Ok(Arc::new(pinned.get(Buf::copy)));
                 }
                 _ => {}
@@ -210,10 +216,11 @@ impl Cell {
     }
 }
 
-/// Makes a cell ordinary again when the last pin is gone.
+/// Makes a cell ordinary again when the last pin is gone and the memory is its own.
 fn unpin(state: &mut State) {
     if let State::Pinned(pinned) = state
         && Arc::strong_count(pinned) == 1
+        && !pinned.is_foreign()
         && let State::Pinned(pinned) = std::mem::replace(state, State::Moving)
     {
         *state = match Arc::try_unwrap(pinned) {

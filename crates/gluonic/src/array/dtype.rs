@@ -252,6 +252,43 @@ impl DType {
         }
     }
 
+    /// The type that arithmetic on arrays of two types gives in MXNet's `mx.np`: of two floats the
+    /// wider one, of a float and another type the float, of two integers the wider one (signed and
+    /// unsigned of one size: the next wider signed one, at least `int32`), of a boolean and
+    /// another type the other.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::DType;
+    /// assert_eq!(DType::F32.promote(DType::I64), DType::F32);
+    /// assert_eq!(DType::U8.promote(DType::I8), DType::I32);
+    /// ```
+    #[must_use]
+    pub fn promote(self, other: DType) -> DType {
+        if self == other {
+            return self;
+        }
+        match (self.is_float(), other.is_float()) {
+            (true, false) => return self,
+            (false, true) => return other,
+            // The two half types hold different numbers.
+            (true, true) if self.size() == other.size() => return DType::F32,
+            _ => {}
+        }
+        match (self, other) {
+            (DType::Bool, other) | (other, DType::Bool) => other,
+            (one, other) if one.size() == other.size() => {
+                if one.size() < 4 {
+                    DType::I32
+                } else {
+                    DType::I64
+                }
+            }
+            (one, other) if one.size() > other.size() => one,
+            (_, other) => other,
+        }
+    }
+
     /// The type of that name, by NumPy's name or by Rust's (`f32`, `bf16`, `i64`).
     pub fn from_name(name: &str) -> Option<DType> {
         let dtype = DType::ALL.iter().find(|dtype| dtype.name() == name);
@@ -299,6 +336,26 @@ macro_rules! for_float {
     };
 }
 pub(crate) use for_float;
+
+/// Runs the body with `$T` standing for the integer or boolean type that `$dtype` names.
+macro_rules! for_integer {
+    ($dtype:expr, $T:ident => $body:expr) => {
+        $crate::array::for_integer!(
+            @ $dtype, $T => $body, Bool bool, U8 u8, I8 i8, U16 u16, I16 i16, U32 u32, I32 i32,
+            U64 u64, I64 i64
+        )
+    };
+    (@ $dtype:expr, $T:ident => $body:expr, $($variant:ident $t:ty),*) => {
+        match $dtype {
+            $($crate::array::DType::$variant => {
+                type $T = $t;
+                $body
+            })*
+            other => unreachable!("{other} has a compute type, which was asked for before"),
+        }
+    };
+}
+pub(crate) use for_integer;
 
 /// Converts elements one by one; `from` and `to` have the same length.
 pub(crate) fn convert<S: Element, T: Element>(from: &[S], to: &mut [T]) {

@@ -9,6 +9,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD, Axis, IxDyn, ShapeBuilder, SliceInfoEle
 use super::dtype::{DType, Element, Scalar, for_dtype};
 use super::view::View;
 use super::{Buf, NdArray, one_context, shapes_only};
+use crate::cpu::number::{self, Arith};
 use crate::error::{Error, Result};
 
 /// The right-hand side of an in-place operation: a number, or an array that broadcasts.
@@ -212,7 +213,30 @@ impl NdArray {
     /// # Errors
     /// [`Error::Broadcast`] if the sizes do not fit; else as [`NdArray::edit`].
     pub fn assign(&self, other: &NdArray) -> Result<()> {
-        self.combine(other, "assign", None)
+        self.refuse_repeats()?;
+        let view = other.view.broadcast(self.dims()).ok_or_else(|| Error::Broadcast {
+            op: "assign",
+            left: self.dims().into(),
+            right: other.dims().into(),
+        })?;
+        if shapes_only() {
+            return Ok(());
+        }
+        // A snapshot: when both are one value, the edit below then writes to a copy.
+        let source = other.cell.snapshot()?;
+        let (source, view) = if source.dtype() == self.dtype() {
+            (source, view)
+        } else {
+            let gathered = for_dtype!(source.dtype(), S => {
+                Buf::from_vec(gather(source.slice::<S>(), &view))
+            });
+            (gathered.convert(self.dtype()).into(), View::new(self.dims().clone()))
+        };
+        let mut lock = self.cell.edit()?;
+        for_dtype!(self.dtype(), T => {
+            copy_strided(source.slice::<T>(), &view, lock.buf().slice_mut(), &self.view);
+        });
+        Ok(())
     }
 
     /// Replaces each element `x` by `f(x)`, computed in `f64`.
@@ -262,7 +286,7 @@ impl NdArray {
     /// [`Error::Broadcast`] if the sizes do not fit, [`Error::Contexts`] if the other array is on
     /// another context; else as [`NdArray::edit`].
     pub fn add_assign(&self, other: impl Into<Operand>) -> Result<()> {
-        self.update(other.into(), "add_assign", |x, y| x + y)
+        self.update(other.into(), "add_assign", Arith::Add)
     }
 
     /// Subtracts in place.
@@ -270,7 +294,7 @@ impl NdArray {
     /// # Errors
     /// As [`NdArray::add_assign`].
     pub fn sub_assign(&self, other: impl Into<Operand>) -> Result<()> {
-        self.update(other.into(), "sub_assign", |x, y| x - y)
+        self.update(other.into(), "sub_assign", Arith::Sub)
     }
 
     /// Multiplies in place.
@@ -278,7 +302,7 @@ impl NdArray {
     /// # Errors
     /// As [`NdArray::add_assign`].
     pub fn mul_assign(&self, other: impl Into<Operand>) -> Result<()> {
-        self.update(other.into(), "mul_assign", |x, y| x * y)
+        self.update(other.into(), "mul_assign", Arith::Mul)
     }
 
     /// Divides in place.
@@ -286,28 +310,56 @@ impl NdArray {
     /// # Errors
     /// As [`NdArray::add_assign`].
     pub fn div_assign(&self, other: impl Into<Operand>) -> Result<()> {
-        self.update(other.into(), "div_assign", |x, y| x / y)
+        self.update(other.into(), "div_assign", Arith::Div)
     }
 
-    fn update(&self, other: Operand, op: &'static str, f: fn(f64, f64) -> f64) -> Result<()> {
-        match other {
-            Operand::Scalar(value) => {
-                let y = value.to_f64();
-                self.map_inplace(|x| f(x, y))
-            }
-            Operand::Array(array) => self.combine(&array, op, Some(f)),
-        }
+    /// Divides in place and rounds towards minus infinity.
+    ///
+    /// # Errors
+    /// As [`NdArray::add_assign`].
+    pub fn floor_divide_assign(&self, other: impl Into<Operand>) -> Result<()> {
+        self.update(other.into(), "floor_divide_assign", Arith::FloorDivide)
     }
 
-    /// `x = f(x, y)` elementwise, or `x = y` without `f`. What is computed, is computed in `f64`,
-    /// which gives the correctly rounded `f32` result for the four operations.
-    fn combine(
-        &self,
-        other: &NdArray,
-        op: &'static str,
-        f: Option<fn(f64, f64) -> f64>,
-    ) -> Result<()> {
+    /// Divides in place and leaves the rest, as [`NdArray::remainder`].
+    ///
+    /// # Errors
+    /// As [`NdArray::add_assign`].
+    pub fn remainder_assign(&self, other: impl Into<Operand>) -> Result<()> {
+        self.update(other.into(), "remainder_assign", Arith::Remainder)
+    }
+
+    /// Takes powers in place.
+    ///
+    /// # Errors
+    /// As [`NdArray::add_assign`].
+    pub fn pow_assign(&self, other: impl Into<Operand>) -> Result<()> {
+        self.update(other.into(), "pow_assign", Arith::Pow)
+    }
+
+    /// `x = x ∘ y` elementwise. An array of another element type is computed with in `f64`, and
+    /// the result converted.
+    fn update(&self, other: Operand, op: &'static str, arith: Arith) -> Result<()> {
         self.refuse_repeats()?;
+        if self.dtype() == DType::Bool && !matches!(arith, Arith::Add | Arith::Mul) {
+            return Err(Error::NoArithmetic { op, dtype: DType::Bool });
+        }
+        let other = match other {
+            Operand::Scalar(value) => {
+                if shapes_only() {
+                    return Ok(());
+                }
+                let mut lock = self.cell.edit()?;
+                for_dtype!(self.dtype(), T => {
+                    let (x, y) = (lock.buf().slice_mut::<T>(), T::from_scalar(value));
+                    for_each_run(&self.view, |start, stride, n| {
+                        number::update_with(arith, &mut x[start..], stride, n, y);
+                    });
+                });
+                return Ok(());
+            }
+            Operand::Array(array) => array,
+        };
         let view = other.view.broadcast(self.dims()).ok_or_else(|| Error::Broadcast {
             op,
             left: self.dims().into(),
@@ -316,41 +368,65 @@ impl NdArray {
         if shapes_only() {
             return Ok(());
         }
-        // A copy may come from anywhere.
-        if f.is_some() {
-            one_context(&[self, other])?;
-        }
+        one_context(&[self, &other])?;
         // A snapshot: when both are one value, the edit below then writes to a copy.
         let source = other.cell.snapshot()?;
-        let Some(f) = f else {
-            let (source, view) = if source.dtype() == self.dtype() {
-                (source, view)
+        if source.dtype() != self.dtype() {
+            return self.update_in_f64(arith, &source, &view);
+        }
+        let same = view.is_contiguous() && self.view.is_contiguous();
+        for_dtype!(self.dtype(), T => {
+            let gathered;
+            let y: &[T] = if same {
+                &source.slice::<T>()[view.offset..][..self.elem_count()]
             } else {
-                let gathered = for_dtype!(source.dtype(), S => {
-                    Buf::from_vec(gather(source.slice::<S>(), &view))
-                });
-                (gathered.convert(self.dtype()).into(), View::new(self.dims().clone()))
+                gathered = gather(source.slice::<T>(), &view);
+                &gathered
             };
             let mut lock = self.cell.edit()?;
-            for_dtype!(self.dtype(), T => {
-                copy_strided(source.slice::<T>(), &view, lock.buf().slice_mut(), &self.view);
+            let (x, mut y) = (lock.buf().slice_mut::<T>(), y);
+            for_each_run(&self.view, |start, stride, n| {
+                let (row, rest) = y.split_at(n);
+                y = rest;
+                number::update(arith, &mut x[start..], stride, row);
             });
-            return Ok(());
-        };
+        });
+        Ok(())
+    }
+
+    fn update_in_f64(&self, arith: Arith, source: &Buf, view: &View) -> Result<()> {
         let ys: Vec<f64> = for_dtype!(source.dtype(), S => {
-            let ys = gather(source.slice::<S>(), &view);
+            let ys = gather(source.slice::<S>(), view);
             ys.into_iter().map(|y| Into::<Scalar>::into(y).to_f64()).collect()
         });
         for_dtype!(self.dtype(), T => self.edit::<T, _>(|mut view| {
-            for (x, y) in view.iter_mut().zip(&ys) {
-                *x = T::from_scalar(f(Into::<Scalar>::into(*x).to_f64(), *y).into());
+            for (x, y) in view.iter_mut().zip(ys) {
+                let mut result = [Into::<Scalar>::into(*x).to_f64()];
+                number::update(arith, &mut result, 1, &[y]);
+                *x = T::from_scalar(result[0].into());
             }
         }))
     }
 }
 
+/// As [`for_each_row`], with one run for a contiguous view, and with strides that go upwards: a row
+/// that goes downwards comes element by element.
+fn for_each_run(view: &View, mut run: impl FnMut(usize, usize, usize)) {
+    if view.is_contiguous() {
+        let n = view.dims.elem_count();
+        if n > 0 {
+            run(view.offset, 1, n);
+        }
+        return;
+    }
+    for_each_row(view, |start, stride, n| match usize::try_from(stride) {
+        Ok(stride) => run(start as usize, stride.max(1), n),
+        Err(_) => (0..n as isize).for_each(|i| run((start + i * stride) as usize, 1, 1)),
+    });
+}
+
 /// Copies between two layouts of the same sizes.
-fn copy_strided<T: Copy>(from: &[T], from_view: &View, to: &mut [T], to_view: &View) {
+pub(crate) fn copy_strided<T: Copy>(from: &[T], from_view: &View, to: &mut [T], to_view: &View) {
     if from_view.is_contiguous() && to_view.is_contiguous() {
         let n = to_view.dims.elem_count();
         let from = &from[from_view.offset..from_view.offset + n];

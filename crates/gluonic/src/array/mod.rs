@@ -24,10 +24,10 @@ pub(crate) use buffer::Buf;
 #[doc(hidden)]
 pub use buffer::Data;
 pub(crate) use cell::{Cell, Edit, thread_number, unique};
-pub(crate) use dtype::{Compute, for_dtype, for_float};
+pub(crate) use dtype::{Compute, for_dtype, for_float, for_integer};
 pub use dtype::{DType, Element, Scalar};
 pub use edit::Operand;
-pub(crate) use edit::{for_each_row, gather};
+pub(crate) use edit::{copy_strided, for_each_row, gather};
 pub use pin::Pin;
 pub(crate) use rows::Rows;
 pub(crate) use shape_only::{shapes_only, with_shapes_only};

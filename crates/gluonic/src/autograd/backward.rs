@@ -206,6 +206,47 @@ impl NdArray {
         }
     }
 
+    /// Whether it has a gradient slot of its own, from [`NdArray::attach_grad`] or as the value of
+    /// a parameter.
+    pub fn is_leaf(&self) -> bool {
+        matches!(self.track, Track::Leaf(_))
+    }
+
+    /// Whether an operation on it under `record` would be recorded: it has a gradient slot that is
+    /// written to, or was computed from something that has.
+    pub fn needs_grad(&self) -> bool {
+        !matches!(self.track.edge(), super::graph::Edge::Nowhere)
+    }
+
+    /// Writes the elements of `result` into this memory, and returns a handle on it that has the
+    /// history of `result`: what an update in place is under `record`. Graphs that have used the
+    /// old value keep it.
+    ///
+    /// # Errors
+    /// [`Error::OperandShape`] or [`Error::DTypeMismatch`] if `result` is not of this shape and
+    /// element type; else as [`NdArray::edit`].
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::{GradReq, NdArray, autograd};
+    /// let x = NdArray::scalar(3.0_f32).attach_grad(GradReq::Write)?;
+    /// let total = NdArray::scalar(1.0_f32);
+    /// let sum = autograd::record(|| total.adopt(&(&total + &(&x * &x)?)?))?;
+    /// sum.backward()?;
+    /// assert_eq!(total.to_scalar::<f32>()?, 10.0);
+    /// assert_eq!(x.grad()?.to_scalar::<f32>()?, 6.0);
+    /// # Ok::<(), gluonic::Error>(())
+    /// ```
+    pub fn adopt(&self, result: &NdArray) -> Result<NdArray> {
+        if self.dims() != result.dims() {
+            let (expected, found) = (self.dims().into(), result.dims().into());
+            return Err(Error::OperandShape { op: "adopt", expected, found });
+        }
+        result.expect_dtype(self.dtype())?;
+        self.assign(result)?;
+        Ok(NdArray { track: result.track.clone(), ..self.detach() })
+    }
+
     /// As [`autograd::backward`](backward).
     ///
     /// # Errors

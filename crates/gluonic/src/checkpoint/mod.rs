@@ -27,7 +27,7 @@ mod apply;
 mod arrays;
 mod check;
 mod checkpointer;
-mod convert;
+pub(crate) mod convert;
 mod export;
 mod file;
 mod keys;

@@ -13,6 +13,7 @@ pub(crate) mod elementwise;
 pub(crate) mod gather;
 pub(crate) mod gemm;
 pub(crate) mod norm;
+pub(crate) mod number;
 pub(crate) mod order;
 pub(crate) mod pages;
 pub(crate) mod pool;
@@ -23,7 +24,7 @@ pub(crate) mod statistics;
 pub(crate) mod update;
 pub(crate) mod window;
 
-use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
+use std::ops::{Add, AddAssign, Div, Mul, Neg, Rem, Sub};
 use std::sync::OnceLock;
 
 /// `f32` and `f64`, as far as kernels care.
@@ -38,6 +39,7 @@ pub(crate) trait Float:
     + Sub<Output = Self>
     + Mul<Output = Self>
     + Div<Output = Self>
+    + Rem<Output = Self>
     + Neg<Output = Self>
     + AddAssign
 {
@@ -57,6 +59,7 @@ pub(crate) trait Float:
     fn erf(self) -> Self;
     fn powf(self, power: Self) -> Self;
     fn abs(self) -> Self;
+    fn floor(self) -> Self;
     /// The larger of two; of a NaN and a number, the number.
     fn max(self, other: Self) -> Self;
     fn is_nan(self) -> bool;
@@ -94,6 +97,8 @@ macro_rules! float {
             #[inline(always)]
             fn abs(self) -> $t { self.abs() }
             #[inline(always)]
+            fn floor(self) -> $t { self.floor() }
+            #[inline(always)]
             fn max(self, other: $t) -> $t { self.max(other) }
             #[inline(always)]
             fn is_nan(self) -> bool { self.is_nan() }
@@ -103,6 +108,29 @@ macro_rules! float {
 float! {
     f32, libm::erff;
     f64, libm::erf;
+}
+
+/// What is left of `x` after a division by `y`, with the sign of `y`; 0 if `y` is 0, as in MXNet.
+#[inline(always)]
+pub(crate) fn remainder<T: Float>(x: T, y: T) -> T {
+    if y == T::ZERO {
+        return T::ZERO;
+    }
+    let rest = x % y;
+    if rest != T::ZERO && (rest < T::ZERO) != (y < T::ZERO) { rest + y } else { rest }
+}
+
+/// `x / y` rounded towards minus infinity.
+#[inline(always)]
+pub(crate) fn floor_divide<T: Float>(x: T, y: T) -> T {
+    if y == T::ZERO {
+        return x / y;
+    }
+    // By the exact remainder: the quotient of the division may have been rounded up to a whole.
+    let rest = remainder(x, y);
+    let quotient = ((x - rest) / y).floor();
+    // A half is enough to tell a whole number that was missed by a rounding.
+    if (x - rest) / y - quotient > T::of(0.5) { quotient + T::ONE } else { quotient }
 }
 
 /// Defines functions whose bodies are compiled for each instruction set, and run under the best one

@@ -325,6 +325,12 @@ pub enum Error {
         /// The sizes.
         shape: Shape,
     },
+    /// Memory of code outside cannot be an array's.
+    #[error("memory from outside cannot be shared: {reason}")]
+    Foreign {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// An axis does not exist, or is named twice.
     #[error("`{op}`: axis {axis} does not fit an array of rank {rank}")]
     Axis {

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{Input, compute_type, edges, output};
+use super::{Input, edges, integer, output};
 use crate::array::{
     Buf, Compute, NdArray, View, broadcast_dims, for_each_row, for_float, gather, shapes_only,
 };
 use crate::autograd::{Op, Sinks};
-use crate::cpu::{elementwise as kernel, reduce};
+use crate::cpu::number::Arith;
+use crate::cpu::{elementwise as kernel, floor_divide, reduce, remainder};
 use crate::error::{Error, Result};
 use crate::shape::Dims;
 
@@ -17,6 +18,8 @@ trait Binary: Copy + Send + Sync + 'static {
     const NAME: &'static str;
     /// Whether the derivatives need the operands.
     const KEEP: bool = true;
+    /// What it is on integers.
+    const ARITH: Arith;
 
     fn f<T: Compute>(self, x: T, y: T) -> T;
     /// The part of the gradient `g` that goes to each operand.
@@ -158,12 +161,15 @@ fn wide<'a, T: Compute>(input: &'a Input, dims: &Dims) -> Cow<'a, [T]> {
 }
 
 fn binary<B: Binary>(x: &NdArray, y: &NdArray, binary: B) -> Result<NdArray> {
-    let compute = compute_type(B::NAME, &[x, y])?;
+    y.expect_dtype(x.dtype())?;
     let dims = broadcast_dims(x.dims(), y.dims()).ok_or_else(|| Error::Broadcast {
         op: B::NAME,
         left: x.dims().into(),
         right: y.dims().into(),
     })?;
+    let Some(compute) = x.dtype().compute() else {
+        return integer::binary(B::NAME, B::ARITH, x, y, dims);
+    };
     if shapes_only() {
         return NdArray::shape_only(dims, x.dtype());
     }
@@ -191,6 +197,7 @@ macro_rules! binary {
             impl Binary for $type {
                 const NAME: &'static str = $name;
                 const KEEP: bool = $keep;
+                const ARITH: Arith = Arith::$type;
                 #[inline(always)]
                 fn f<T: Compute>(self, $x: T, $y: T) -> T { $f }
                 #[inline(always)]
@@ -205,7 +212,8 @@ macro_rules! binary {
                 ///
                 /// # Errors
                 /// [`Error::Broadcast`] if the sizes do not fit, [`Error::DTypeMismatch`] if the
-                /// element types differ, [`Error::NoArithmetic`] if they are not floating-point.
+                /// element types differ, [`Error::NoArithmetic`] if they are boolean, except
+                /// for `add` (or), `mul` (and), `maximum` and `minimum`.
                 pub fn $method(&self, other: &NdArray) -> Result<NdArray> {
                     binary(self, other, $type)
                 }
@@ -223,6 +231,14 @@ binary! {
     mul Mul "mul" keep true, |x, y| x * y, |g, _x, y| g * y, |g, x, _y| g * x;
     /// `x / y`, with NumPy's broadcasting.
     div Div "div" keep true, |x, y| x / y, |g, _x, y| g / y, |g, x, y| -g * x / (y * y);
+    /// `x / y` rounded towards minus infinity, with NumPy's broadcasting. The derivative is 0.
+    floor_divide FloorDivide "floor_divide" keep false, |x, y| floor_divide(x, y),
+        |_g, _x, _y| T::ZERO, |_g, _x, _y| T::ZERO;
+    /// What is left of `x` after a division by `y`, with the sign of `y`, and 0 where `y` is 0;
+    /// with NumPy's broadcasting. The derivatives are those of `x - y · floor(x / y)`.
+    #[doc(alias = "mod", alias = "fmod")]
+    remainder Remainder "remainder" keep true, |x, y| remainder(x, y),
+        |g, _x, _y| g, |g, x, y| -g * (x / y).floor();
     /// `x` to the power `y`, with NumPy's broadcasting. The derivative by `y` at `x = 0` is 0.
     pow Pow "pow" keep true, |x, y| x.powf(y),
         |g, x, y| if y == T::ZERO { T::ZERO } else { g * y * x.powf(y - T::ONE) },

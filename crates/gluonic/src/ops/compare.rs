@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use super::select::stored;
 use super::{edges, output};
 use crate::array::{
     Buf, DType, NdArray, broadcast_dims, for_dtype, gather, one_context, shapes_only,
 };
 use crate::autograd::{Inputs, Op, Sinks};
+use crate::cpu::number as kernel;
 use crate::error::{Error, Result};
 
 macro_rules! comparisons {
@@ -33,12 +35,11 @@ macro_rules! comparisons {
                     let context = one_context(&[self, other])?;
                     let (x, y) = (self.cell.snapshot()?, other.cell.snapshot()?);
                     let buf = for_dtype!(self.dtype(), T => {
-                        let wide = |array: &NdArray, buf: &Buf| -> Vec<T> {
-                            let view = array.view.broadcast(&dims).expect("`dims` fits both");
-                            gather(buf.slice::<T>(), &view)
-                        };
-                        let (x, y) = (wide(self, &x), wide(other, &y));
-                        Buf::from_vec(x.iter().zip(&y).map(|(x, y)| x $op y).collect::<Vec<bool>>())
+                        let x = stored::<T>(&x, &self.view, &dims);
+                        let y = stored::<T>(&y, &other.view, &dims);
+                        Buf::new::<bool>(dims.elem_count(), |out| {
+                            kernel::zip(out, &x, &y, |x, y| x $op y);
+                        })
                     });
                     Ok(NdArray::from_buf_on(context, buf, dims))
                 }

@@ -58,7 +58,7 @@ impl Op for TakeNode {
 }
 
 /// The parts of `x` at places of an axis, which becomes the axes `middle`.
-fn taken(
+pub(super) fn taken(
     x: &NdArray,
     edges: Inputs,
     positions: Vec<usize>,

@@ -2,7 +2,8 @@
 //! backward side by side.
 //!
 //! All are methods of [`NdArray`] (or free functions where no operand comes first) and return
-//! [`Result`]. Both operands have one element type; half-precision ones are computed in `f32`.
+//! [`Result`]. Both operands have one element type; half-precision ones are computed in `f32`,
+//! integers wrap.
 
 mod activations;
 mod arrange;
@@ -20,12 +21,14 @@ mod fold;
 mod gather;
 mod gather_nd;
 mod index;
+mod integer;
 mod join;
 mod layer_norm;
 mod loss;
 mod matmul;
 mod operators;
 mod order;
+mod pick;
 mod pool;
 mod powers;
 mod prelu;
@@ -58,6 +61,7 @@ pub use embedding::embedding;
 pub use join::{concat, stack};
 pub use layer_norm::{group_norm, instance_norm, layer_norm, rms_norm};
 pub use order::Order;
+pub use pick::Pick;
 pub use pool::{PoolOptions, avg_pool, max_pool};
 pub use prelu::prelu;
 pub(crate) use unary::activation;

@@ -59,13 +59,3 @@ impl Neg for &NdArray {
         NdArray::neg(self)
     }
 }
-
-impl NdArray {
-    /// `x - value`.
-    ///
-    /// # Errors
-    /// As [`NdArray::add_scalar`].
-    pub fn sub_scalar(&self, value: f64) -> Result<NdArray> {
-        self.add_scalar(-value)
-    }
-}

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use super::{Flat, compute_type, edges, output, resolve_axis};
-use crate::array::{Buf, Compute, NdArray, View, for_float, gather, shapes_only};
+use crate::array::{
+    Buf, DType, Element, NdArray, View, for_float, for_integer, gather, shapes_only,
+};
 use crate::autograd::{Op, Sinks};
+use crate::cpu::number::{self, Arith};
 use crate::cpu::{Float, reduce as kernel};
 use crate::error::{Error, Result};
 use crate::shape::Dims;
@@ -50,7 +53,7 @@ pub(super) fn plan(op: &'static str, dims: &Dims, axes: &[isize]) -> Result<Plan
 }
 
 /// The input as `(outer, n, inner)`, moved if its reduced axes are apart.
-pub(super) fn arranged<T: Compute>(flat: &Flat, dims: &Dims, plan: &Plan) -> Option<Vec<T>> {
+pub(super) fn arranged<T: Element>(flat: &Flat, dims: &Dims, plan: &Plan) -> Option<Vec<T>> {
     (!plan.in_place)
         .then(|| gather(flat.slice::<T>(), &View::new(dims.clone()).permute(&plan.order)))
 }
@@ -115,10 +118,11 @@ impl Op for BestNode {
 }
 
 impl NdArray {
-    /// The sum of all elements, as a scalar.
+    /// The sum of all elements, as a scalar. That of integers wraps; that of booleans is how many
+    /// are true, as `int64`.
     ///
     /// # Errors
-    /// [`Error::NoArithmetic`] if the element type is not a floating-point one.
+    /// [`Error::BeingEdited`] inside an edit of this array by the same thread.
     ///
     /// # Source
     /// Pairwise summation: Higham (1993), "The accuracy of floating point summation", §4.
@@ -147,7 +151,8 @@ impl NdArray {
     /// The mean of all elements, as a scalar; NaN if there are none.
     ///
     /// # Errors
-    /// As [`NdArray::sum`].
+    /// [`Error::NoArithmetic`] if the element type is not a floating-point one; else as
+    /// [`NdArray::sum`].
     pub fn mean(&self) -> Result<NdArray> {
         self.reduce_sum("mean", &[], false, true)
     }
@@ -155,7 +160,7 @@ impl NdArray {
     /// The mean over `axes`, as [`NdArray::sum_axes`].
     ///
     /// # Errors
-    /// As [`NdArray::sum_axes`].
+    /// As [`NdArray::mean`] and [`NdArray::sum_axes`].
     pub fn mean_axes(&self, axes: &[isize], keep_dims: bool) -> Result<NdArray> {
         self.reduce_sum("mean", axes, keep_dims, true)
     }
@@ -200,8 +205,11 @@ impl NdArray {
         keep_dims: bool,
         mean: bool,
     ) -> Result<NdArray> {
-        let compute = compute_type(op, &[self])?;
         let plan = plan(op, self.dims(), axes)?;
+        if !mean && !self.dtype().is_float() {
+            return self.reduce_integers(op, &plan, keep_dims, Arith::Add);
+        }
+        let compute = compute_type(op, &[self])?;
         if shapes_only() {
             return NdArray::shape_only(plan.output(keep_dims), self.dtype());
         }
@@ -228,11 +236,15 @@ impl NdArray {
     }
 
     fn reduce_best(&self, op: &'static str, axes: &[isize], keep_dims: bool) -> Result<NdArray> {
-        let compute = compute_type(op, &[self])?;
         let plan = plan(op, self.dims(), axes)?;
         if plan.n == 0 {
             return Err(Error::Empty { op, shape: self.dims().into() });
         }
+        if !self.dtype().is_float() {
+            let arith = if op == "max" { Arith::Maximum } else { Arith::Minimum };
+            return self.reduce_integers(op, &plan, keep_dims, arith);
+        }
+        let compute = compute_type(op, &[self])?;
         if shapes_only() {
             return NdArray::shape_only(plan.output(keep_dims), self.dtype());
         }
@@ -254,5 +266,33 @@ impl NdArray {
             let kept_dims = plan.kept_dims.clone();
             Box::new(BestNode { x: flat, y: buf, dims: self.dims().clone(), kept_dims, plan })
         }))
+    }
+
+    /// A reduction of integers or booleans, which has no gradient. Sums wrap; the sum of booleans
+    /// is their number, as `int64`.
+    fn reduce_integers(
+        &self,
+        op: &'static str,
+        plan: &Plan,
+        keep_dims: bool,
+        arith: Arith,
+    ) -> Result<NdArray> {
+        if self.dtype() == DType::Bool && op == "sum" {
+            return self.cast(DType::I64)?.reduce_integers(op, plan, keep_dims, arith);
+        }
+        let dims = plan.output(keep_dims);
+        if shapes_only() {
+            return NdArray::shape_only(dims, self.dtype());
+        }
+        let flat = Flat::stored(self)?;
+        let buf = for_integer!(self.dtype(), T => {
+            let moved = arranged::<T>(&flat, self.dims(), plan);
+            let x = moved.as_deref().unwrap_or(flat.slice());
+            Buf::new::<T>(dims.elem_count(), |out| {
+                out.fill(T::default());
+                number::fold_axis(arith, out, x, plan.n, plan.inner);
+            })
+        });
+        Ok(NdArray::from_buf_on(self.context(), buf, dims.clone()))
     }
 }

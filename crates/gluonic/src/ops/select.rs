@@ -47,7 +47,7 @@ impl SelectNode {
 }
 
 /// The elements as they are stored, broadcast to `dims`.
-fn stored<'a, T: Element>(buf: &'a Buf, view: &View, dims: &Dims) -> Cow<'a, [T]> {
+pub(super) fn stored<'a, T: Element>(buf: &'a Buf, view: &View, dims: &Dims) -> Cow<'a, [T]> {
     if view.dims == *dims && view.is_contiguous() {
         return Cow::Borrowed(&buf.slice::<T>()[view.offset..][..dims.elem_count()]);
     }

@@ -56,7 +56,8 @@ fn every_byte_of_a_save_and_of_a_load_is_seen() {
         let seen = loaded.bytes.load(Ordering::Relaxed);
         let values = other.collect_params().unwrap();
         let values: usize = values.iter().map(|p| p.data().unwrap().elem_count() * 4).sum();
-        assert!(seen >= values as u64 && seen <= 2 * len, "{name}: {seen} of {len}");
+        // The checksums of a zip file are compared in a pass of their own.
+        assert!(seen >= values as u64 && seen < 2 * len + (1 << 17), "{name}: {seen} of {len}");
         assert_eq!(first(&other), 1.0);
     }
 }

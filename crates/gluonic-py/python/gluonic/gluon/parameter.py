@@ -314,8 +314,10 @@ class ParameterDict(_gluonic.ParameterDict):
 
     def initialize(self, init=None, ctx=None, verbose=False, force_reinit=False):
         """Initializes all: each by its own initializer, else by `init`."""
-        _warn_all(self._list(), force_reinit)
-        self._initialize(init, ctx, force_reinit)
+        parameters = self._list()
+        _warn_all(parameters, force_reinit)
+        with initializer.intercepting(init, parameters):
+            self._initialize(init, ctx, force_reinit)
 
     def zero_grad(self):
         """Sets all gradients to zeros."""

@@ -5,6 +5,7 @@ raises an error that says so and names the nearest that is there.
 """
 
 from .._gluonic import NDArray
+from .._sharing import from_dlpack, from_numpy, to_dlpack_for_read, to_dlpack_for_write
 from .._supported import attribute
 from . import contrib, linalg, op, random
 from . import creation, elementwise, files, layers, linear, positions, reduction, shape
@@ -54,6 +55,7 @@ __all__ += [
     )
 ]
 __all__ += ["random_randint", "sample_multinomial"]
+__all__ += ["from_dlpack", "from_numpy", "to_dlpack_for_read", "to_dlpack_for_write"]
 
 
 def __getattr__(name):

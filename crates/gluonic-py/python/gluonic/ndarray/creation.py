@@ -11,7 +11,6 @@ __all__ = [
     "array",
     "empty",
     "eye",
-    "from_numpy",
     "full",
     "linspace",
     "ones",
@@ -96,8 +95,3 @@ def eye(N, M=0, k=0, ctx=None, dtype=None, out=None, **_):
     """A matrix with ones on diagonal number `k`, and zeros."""
     return finish(ops.eye(N, M or N, k, dtype or "float32", ctx, False), out)
 
-
-def from_numpy(ndarray, zero_copy=True):
-    """A new array of a NumPy array's values. The memory is not shared: see
-    `from_dlpack`."""
-    return _gluonic.array(ndarray, None, None)
