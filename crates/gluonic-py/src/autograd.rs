@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use gluonic::autograd::{self, Backward, Function, GradReq};
-use gluonic::{Dims, NdArray, Result};
+use gluonic::{DType, Dims, NdArray, Result};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -135,8 +135,8 @@ fn mark_variable(
 struct PyFunction {
     object: Py<PyAny>,
     dialect: Dialect,
-    /// The sizes of the outputs, once they are computed.
-    outputs: OnceLock<Vec<Dims>>,
+    /// The sizes and the element type of the outputs, once they are computed.
+    outputs: OnceLock<(Vec<Dims>, DType)>,
 }
 
 impl PyFunction {
@@ -161,8 +161,9 @@ impl Function for PyFunction {
             Ok(outputs)
         })?;
         let dims = outputs.iter().map(|output| output.dims().clone()).collect();
+        let dtype = outputs.first().map_or(DType::F32, NdArray::dtype);
         // Set once: each Function is called once.
-        let _ = self.outputs.set(dims);
+        let _ = self.outputs.set((dims, dtype));
         match outputs.as_slice() {
             [one] => Ok(one.clone()),
             // gluonic's operations have one output: several are one row, taken apart behind it.
@@ -180,8 +181,14 @@ impl Function for PyFunction {
         grad: &NdArray,
         _wanted: &[bool],
     ) -> Result<Vec<Option<NdArray>>> {
-        let heads = apart(grad, self.outputs.get().map_or(&[][..], |dims| dims))?;
-        let grads = call_python("Function.backward", |py| self.call(py, "_call_backward", &heads))?;
+        let heads = match self.outputs.get() {
+            // Gradients of half precision are handed on in single: Python sees its own type.
+            Some((dims, dtype)) if grad.dtype() != *dtype => apart(&grad.cast(*dtype)?, dims)?,
+            Some((dims, _)) => apart(grad, dims)?,
+            None => vec![grad.clone()],
+        };
+        let grads =
+            call_python("Function.backward", |py| self.call(py, "_call_backward", &heads))?;
         Ok(grads.into_iter().map(Some).collect())
     }
 
@@ -219,7 +226,7 @@ fn apply_function<'py>(
     let inputs: Vec<NdArray> = inputs.into_iter().map(|input| input.array).collect();
     let compute = || {
         let out = autograd::apply(&function, &inputs)?;
-        apart(&out, function.outputs.get().map_or(&[][..], |dims| dims))
+        apart(&out, function.outputs.get().map_or(&[][..], |(dims, _)| dims))
     };
     let outputs = py.detach(compute).or_raise(py)?;
     let outputs: PyResult<Vec<_>> =

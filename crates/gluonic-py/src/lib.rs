@@ -2,7 +2,7 @@
 //!
 //! It converts and decides nothing: what it offers, Rust users have. The words of Gluon, with their
 //! defaults and their dialects, are in `python/gluonic`, on top of it.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![allow(clippy::result_large_err, reason = "the size of a PyErr is PyO3's")]
 #![allow(clippy::elidable_lifetime_names, reason = "`'py` says whose lifetime it is")]
 #![allow(clippy::items_after_statements, reason = "what is looked up once stands where it is used")]

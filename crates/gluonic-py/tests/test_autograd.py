@@ -55,16 +55,16 @@ def test_backward_without_record_and_twice_is_refused_with_mxnets_words():
         y = x * x
     y.backward(retain_graph=True)
     y.backward()
-    assert x.grad.asscalar() == 2
+    assert x.grad.asnumpy().item() == 2
 
 
 def test_grad_returns_and_leaves_the_slot_alone():
     x = leaf(3.0)
     with autograd.record():
         y = x * x
-    assert autograd.grad(y, [x], retain_graph=True)[0].asscalar() == 6
-    assert autograd.grad(y, x).asscalar() == 6
-    assert x.grad.asscalar() == 0
+    assert autograd.grad(y, [x], retain_graph=True)[0].asnumpy().item() == 6
+    assert autograd.grad(y, x).asnumpy().item() == 6
+    assert x.grad.asnumpy().item() == 0
 
 
 def test_grad_of_several_heads_is_that_of_their_weighted_sum():
@@ -97,14 +97,14 @@ def test_marked_variables_write_into_the_given_array(req, expected):
     with autograd.record():
         y = x * x
     y.backward()
-    assert dx.asscalar() == expected
-    assert x.grad.asscalar() == expected
+    assert dx.asnumpy().item() == expected
+    assert x.grad.asnumpy().item() == expected
 
 
 def test_marking_with_null_takes_the_gradient_away():
     x, dx = nd.array([3.0]), nd.array([10.0])
     autograd.mark_variables(x, dx, "null")
-    assert x.grad is None and dx.asscalar() == 10
+    assert x.grad is None and dx.asnumpy().item() == 10
     with pytest.raises(AssertionError, match="grad_req must be one of"):
         autograd.mark_variables([x], [dx], "foo")
     with pytest.raises(ValueError, match="shape"):
@@ -154,25 +154,26 @@ def test_a_function_has_the_gradient_that_it_says():
 def test_a_function_of_several_outputs_gets_a_gradient_for_each():
     class Both(autograd.Function):
         def forward(self, a):
-            return a.reshape((2, 1)) * 2, a.sum()
+            values = a.asnumpy()
+            return nd.array(values.reshape(2, 1) * 2), nd.array([values.sum()])
 
         def backward(self, da, ds):
             assert da.shape == (2, 1) and ds.shape == (1,)
-            return da.reshape((2,)) * 2 + ds
+            return nd.array(da.asnumpy().ravel() * 2 + ds.asnumpy())
 
     x = leaf(1.0, 2.0)
     with autograd.record():
         doubled, total = Both()(x)
-        y = doubled.sum() + total * 10
+        total = total * 10
     assert doubled.shape == (2, 1) and total.shape == (1,)
-    y.backward()
+    autograd.backward([doubled, total])
     np.testing.assert_array_equal(x.grad.asnumpy(), [12, 12])
 
 
 def test_a_function_is_used_once_and_runs_without_record_too():
     f = Product()
     x = nd.array([2.0])
-    assert f(x, x).asscalar() == 4
+    assert f(x, x).asnumpy().item() == 4
     with pytest.raises(AssertionError, match="Each Function instance can only be called once"):
         f(x, x)
 
@@ -213,7 +214,7 @@ def test_a_function_that_returns_too_few_gradients_is_refused():
         y = Short()(a, b)
     with pytest.raises(AssertionError, match="Expecting 2 got 1"):
         y.backward()
-    assert a.grad.asscalar() == 0
+    assert a.grad.asnumpy().item() == 0
 
 
 def test_a_function_of_something_else_than_arrays_is_refused():
@@ -231,4 +232,4 @@ def test_functions_keep_the_element_type(dtype):
         y = Product()(x, x)
     y.backward()
     assert y.dtype == x.grad.dtype == np.dtype(dtype).type
-    assert x.grad.asnumpy() == [4]
+    assert x.grad.asnumpy().tolist() == [4]

@@ -252,7 +252,7 @@ def test_mnist_is_read_from_a_folder(tmp_path):
     x, y = next(iter(loader))
     assert x.shape == (2, 1, 28, 28) and y.dtype == np.int32
     np.testing.assert_allclose(x.asnumpy()[1, 0], images[1] / 255, rtol=1e-6)
-    changed = data.vision.MNIST(str(tmp_path), transform=lambda x, y: (x.sum(), -int(y)))
+    changed = data.vision.MNIST(str(tmp_path), transform=lambda x, y: (x, -int(y)))
     assert changed[0][1] == -5
 
 
@@ -298,3 +298,32 @@ def test_softmax_regression_learns_the_digits():
     for x, y in loaders[1]:
         accuracy.update(y, net(x))
     assert accuracy.get()[1] > 0.88
+
+
+@pytest.mark.parametrize(
+    "handle, epochs",
+    # Measured.
+    [
+        ("pad", [[([0, 2], 0), ([4, 6], 0), ([8, 0], 1)]] * 2),
+        ("discard", [[([0, 2], 0), ([4, 6], 0)]] * 2),
+        ("roll_over", [[([0, 2], 0), ([4, 6], 0)], [([8, 0], 1), ([2, 4], 0), ([6, 8], 0)]]),
+    ],
+)
+def test_the_older_iterator_fills_its_last_batch_as_mxnet_does(handle, epochs):
+    x = np.arange(10).reshape(5, 2)
+    batches = mx.io.NDArrayIter(x, np.arange(5), 2, last_batch_handle=handle)
+    for expected in epochs:
+        found = [(batch.data[0].asnumpy()[:, 0].tolist(), batch.pad) for batch in batches]
+        assert found == expected
+        batches.reset()
+    assert str(batches.provide_data) == "[DataDesc[data,(2, 2),<class 'numpy.float32'>,NCHW]]"
+
+
+def test_the_older_iterator_takes_dicts_and_lists():
+    x = np.arange(10).reshape(5, 2)
+    batch = mx.io.NDArrayIter({"a": x, "b": x * 2}, None, 3).next()
+    assert str(batch) == "DataBatch: data shapes: [(3, 2), (3, 2)] label shapes: None"
+    names = [desc.name for desc in mx.io.NDArrayIter([x, x], batch_size=3).provide_data]
+    assert names == ["_0_data", "_1_data"]
+    with pytest.raises(TypeError, match="Input must be NDArray"):
+        mx.io.NDArrayIter("a")

@@ -250,8 +250,8 @@ def pytest_of(folder, *args):
     """Runs pytest in a folder of its own. Where gluonic is not installed as a wheel, its plugin is
     named; there is no second one by that name."""
     named = ["-p", "gluonic._pytest_plugin"]
-    entry = importlib.metadata.entry_points(group="pytest11")
-    named = [] if any(point.name == "gluonic" for point in entry) else named
+    wheel = any(path.split("/")[-1] == "entry_points.txt" for path in top_level())
+    named = [] if wheel else named
     return python("-m", "pytest", "-q", "-p", "no:cacheprovider", *named, *args, cwd=folder)
 
 

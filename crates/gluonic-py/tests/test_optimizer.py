@@ -264,7 +264,7 @@ def test_a_trainer_steps_by_the_schedule(make, expected):
     for lr in expected:
         backward(w, [1.0])
         trainer.step(1)
-        after = w.data().asscalar()
+        after = w.data().asnumpy().item()
         assert before - after == pytest.approx(lr, abs=1e-6)
         assert trainer.learning_rate == pytest.approx(lr)
         before = after
@@ -292,11 +292,11 @@ def test_what_a_schedule_raises_comes_out_and_nothing_moves():
     backward(w, [1.0])
     with pytest.raises(Odd, match="mine"):
         trainer.step(1)
-    assert w.data().asscalar() == 1.0
+    assert w.data().asnumpy().item() == 1.0
     trainer.optimizer.lr_scheduler = None
     trainer.optimizer.lr = 0.5
     trainer.step(1)
-    assert w.data().asscalar() == 0.5
+    assert w.data().asnumpy().item() == 0.5
 
 
 def test_a_schedule_that_steps_its_own_trainer_is_refused_and_does_not_hang():

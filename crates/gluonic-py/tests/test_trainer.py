@@ -307,17 +307,21 @@ def test_half_precision_keeps_a_copy_if_wanted():
     assert w.data().asnumpy()[0] == np.float16(1 - 1e-3)
 
 
-def test_an_empty_parameter_and_no_parameter_step():
-    w = gluon.Parameter("w", shape=(1, 3))
-    w.initialize()
-    trainer = gluon.Trainer([], "sgd")
-    trainer.step(1)
+def test_no_parameter_and_an_empty_one_step():
+    gluon.Trainer([], "sgd").step(1)
     gluon.Trainer({}, "sgd").step(1)
+    w = parameter(value=np.zeros((0, 3)))
+    trainer = gluon.Trainer([w], "adam")
+    backward(w)
+    trainer.step(1)
+    assert w.data().shape == (0, 3)
 
 
 def test_utils_split_and_clip():
-    parts = gluon.utils.split_and_load(np.arange(8.0).reshape(4, 2), [mx.cpu(0), mx.cpu(1)])
-    assert [(part.shape, part.context) for part in parts] == [((2, 2), mx.cpu(0)), ((2, 2), mx.cpu(1))]
+    contexts = [mx.cpu(0), mx.cpu(1)]
+    parts = gluon.utils.split_and_load(np.arange(8.0).reshape(4, 2), contexts)
+    assert [part.shape for part in parts] == [(2, 2)] * 2
+    assert [part.context for part in parts] == contexts
     # Measured.
     assert [p.shape for p in gluon.utils.split_data(nd.zeros((5, 2)), 3, even_split=False)] == [
         (2, 2), (2, 2), (1, 2)
@@ -330,7 +334,7 @@ def test_utils_split_and_clip():
     )
     arrays = [nd.array([3.0]), nd.array([4.0])]
     assert gluon.utils.clip_global_norm(arrays, 1.0) == 5.0
-    np.testing.assert_allclose([a.asscalar() for a in arrays], [0.6, 0.8], rtol=1e-6)
+    np.testing.assert_allclose([a.asnumpy().item() for a in arrays], [0.6, 0.8], rtol=1e-6)
     with pytest.warns(UserWarning, match="nan or inf is detected"):
         gluon.utils.clip_global_norm([nd.array([np.nan])], 1.0)
     with pytest.raises(AssertionError):
@@ -344,6 +348,69 @@ def test_a_view_is_clipped_in_its_array():
     gluon.utils.clip_global_norm([x[0:1], x[1:2]], 1.0)
     norm = np.sqrt(9 + 16 + 98)
     np.testing.assert_allclose(x.asnumpy(), np.array([[3, 7], [4, 7]]) / norm, rtol=1e-6)
+
+
+STATES = pathlib.Path(__file__).parents[3] / "fixtures" / "states"
+MADE = {
+    "sgd": ("sgd", {"learning_rate": 0.1, "momentum": 0.9, "wd": 0.01}),
+    "adam": ("adam", {"learning_rate": 0.05}),
+    "plain": ("sgd", {"learning_rate": 0.1}),
+    "rmsprop": ("rmsprop", {"learning_rate": 0.05, "centered": True}),
+}
+
+
+@pytest.mark.parametrize("case", sorted(MADE))
+def test_training_goes_on_from_mxnets_own_states(case):
+    # Both files were written by MXNet 1.9.1: a trainer after 3 steps, and what came of 3 more.
+    data = np.load(STATES / f"{case}.npz")
+    name, args = MADE[case]
+    params = [parameter(key, data[f"w3:{key}"]) for key in "ab"]
+    args = {**args, "learning_rate": 7.0, "wd": 0.0}
+    trainer = gluon.Trainer(params, name, args)
+    trainer.load_states(str(STATES / f"{case}.states"))
+    assert trainer.learning_rate == MADE[case][1]["learning_rate"]
+    assert trainer.optimizer.num_update == 3
+    for grads in data["g"][3:]:
+        for one in params:
+            grad = nd.array(grads[: one.data().size].reshape(one.shape))
+            with autograd.record():
+                y = one.data() * grad
+            y.backward()
+        trainer.step(2)
+    for one in params:
+        expected = data[f"w6:{one.name}"]
+        np.testing.assert_allclose(one.data().asnumpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_mxnets_states_of_something_else_are_refused_and_change_nothing(tmp_path):
+    w = parameter("w", np.ones((2, 3)))
+    trainer = gluon.Trainer([w], "sgd", {"learning_rate": 0.3, "momentum": 0.9})
+    for case in ("adam", "sgd", "plain"):  # another rule, two parameters, no momentum
+        with pytest.raises(mx.MXNetError):
+            trainer.load_states(str(STATES / f"{case}.states"))
+        assert trainer.learning_rate == 0.3 and trainer.optimizer.momentum == 0.9
+
+
+def test_a_pickle_that_would_run_something_is_refused_and_runs_nothing(tmp_path):
+    import pickle
+
+    made = tmp_path / "made"
+
+    class Evil:
+        def __reduce__(self):
+            return (pathlib.Path.touch, (made,))
+
+    file = tmp_path / "evil.states"
+    file.write_bytes(pickle.dumps({0: Evil()}, protocol=4))
+    trainer = gluon.Trainer([parameter()], "sgd")
+    with pytest.raises(mx.MXNetError):
+        trainer.load_states(str(file))
+    good = (STATES / "adam.states").read_bytes()
+    for cut in (1, 5, 100, len(good) - 1):
+        file.write_bytes(good[:cut])
+        with pytest.raises(mx.MXNetError):
+            trainer.load_states(str(file))
+    assert not made.exists()
 
 
 def resident():

@@ -25,7 +25,7 @@
 mod apply;
 mod check;
 mod checkpointer;
-mod convert;
+pub(crate) mod convert;
 mod export;
 mod file;
 mod keys;

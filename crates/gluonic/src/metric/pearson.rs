@@ -24,8 +24,7 @@ use crate::error::Result;
 ///
 /// # Source
 /// MXNet 1.9.1, `metric.py`, class `PearsonCorrelation`; the sums of several batches as Chan, Golub
-/// and LeVeque (1983), "Algorithms for computing the sample variance". DIFFERENCE: over all batches
-/// MXNet takes products with the means of unequal moments.
+/// and LeVeque (1983), "Algorithms for computing the sample variance".
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PearsonCorrelation {
     average: Average,

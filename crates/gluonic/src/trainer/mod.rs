@@ -2,6 +2,7 @@
 
 mod collective;
 mod group;
+mod mxnet;
 mod replicas;
 pub(crate) mod saved;
 mod states;

@@ -4,6 +4,8 @@ A case counts as a departure only if it is of a kind that is listed here, and on
 what is written here instead.
 """
 
+import re
+
 from ._tally import same
 
 _ASSIGNING = "MXNetError: Check failed: AGInfo: :IsNone(*output): Assigning to NDArrays"
@@ -12,14 +14,14 @@ _ASSIGNING = "MXNetError: Check failed: AGInfo: :IsNone(*output): Assigning to N
 class Departure:
     """A behaviour that differs: which cases show it, and what gluonic does in them."""
 
-    def __init__(self, title, meant, cases=None, accepts=False):
+    def __init__(self, title, meant, cases=None, instead=None):
         self.title = title
-        # Tells whether MXNet's answer to a case is of this kind.
+        # Tells whether a case is of this kind.
         self._meant = meant
         # The cases of gluonic's own fixtures, by name, with what gluonic gives in them.
         self.cases = cases or {}
-        # Whether gluonic does without an error what MXNet refuses, whatever the case.
-        self._accepts = accepts
+        # What gluonic does in any other case of this kind.
+        self._otherwise = instead
 
     def is_meant(self, case, outcome):
         """True if this is the reason why a case differs."""
@@ -28,9 +30,19 @@ class Departure:
     def does_instead(self, case, outcome):
         """True if gluonic does what the table says."""
         instead = _instead(self.cases, case)
-        if instead is None:
-            return self._accepts and outcome.error is None
-        return outcome.error is None and same(instead[1], outcome.value)
+        if instead is not None:
+            return outcome.error is None and same(instead[1], outcome.value)
+        return self._otherwise is not None and self._otherwise(outcome)
+
+
+def _accepts(outcome):
+    """No error, whatever the value."""
+    return outcome.error is None
+
+
+def _raises(outcome):
+    """An error."""
+    return outcome.error is not None
 
 
 def _instead(cases, case):
@@ -48,6 +60,15 @@ def _refused(kind, start):
 
     def meant(case, _):
         return case.get("error", [None])[0] == kind and case["error"][1].startswith(start)
+
+    return meant
+
+
+def _refused_now(pattern):
+    """Cases that MXNet accepts, or refuses later, and gluonic with such an error."""
+
+    def meant(_, outcome):
+        return outcome.error is not None and re.search(pattern, outcome.first_line()) is not None
 
     return meant
 
@@ -105,12 +126,18 @@ _INITIALIZERS = {
     "s037": ("n=mlp()\nn.initialize(init.Mixed(['.*'],[init.One()]))", None),
 }
 
+# An index out of range of an Embedding, an unknown activation, a size that is none.
+_AT_ONCE = (
+    r"is not a row number below|^no activation is called|must be 1 or more, found (0|-)"
+    r"|^a size cannot be -|^can't convert negative int"
+)
+
 DEPARTURES = [
     Departure(
         "edits inside record",
         _refused("MXNetError", _ASSIGNING),
         _IN_RECORD,
-        accepts=True,
+        instead=_accepts,
     ),
     Departure("edits after forward", _listed(_AFTER_FORWARD), _AFTER_FORWARD),
     Departure("force_reinit in place", _listed(_REINIT), _REINIT),
@@ -118,8 +145,9 @@ DEPARTURES = [
         "any initializer",
         _refused("AssertionError", "initializer must be of string type"),
         _INITIALIZERS,
-        accepts=True,
+        instead=_accepts,
     ),
+    Departure("errors at once", _refused_now(_AT_ONCE), instead=_raises),
 ]
 
 

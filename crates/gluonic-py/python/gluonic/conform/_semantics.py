@@ -24,7 +24,8 @@ class Outcome:
         lines = str(self.error).split("\n")
         if lines[0].startswith("Traceback"):
             lines = [line for line in lines[1:] if not line.startswith(" ")] or lines
-        return lines[0].rstrip()
+        # A class says which package it is from.
+        return lines[0].rstrip().replace("<class 'gluonic.", "<class 'mxnet.")
 
     def is_error(self, kind, first_line):
         """True for an exception of a class that has, or inherits from one that has, this name."""

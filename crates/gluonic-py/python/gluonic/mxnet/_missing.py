@@ -43,6 +43,7 @@ MISSING = {
 # Modules that are missing inside one that is there.
 MISSING_BELOW = {
     "gluonic.gluon.model_zoo": "build the network from gluon.nn, and load its .params file",
+    "gluonic.ndarray.sparse": "arrays are stored whole here: leave the storage type at 'default'",
     "gluonic.gluon.contrib": "see gluon.nn for what there is",
 }
 

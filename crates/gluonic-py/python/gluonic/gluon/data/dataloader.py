@@ -3,7 +3,7 @@
 from ... import _gluonic
 from .batchify import default_batchify_fn
 from .dataset import Dataset
-from .sampler import BatchSampler
+from .sampler import BatchSampler, unknown_last_batch
 
 __all__ = ["DataLoader", "default_batchify_fn", "default_mp_batchify_fn"]
 
@@ -47,6 +47,8 @@ class DataLoader:
                 raise ValueError(
                     "batch_size must be specified unless batch_sampler is specified"
                 )
+            if batch_size < 1:
+                raise ValueError(f"batch_size must be 1 or more, found {batch_size}")
             if sampler is not None and shuffle:
                 raise ValueError("shuffle must not be specified if sampler is specified")
         elif batch_size is not None or shuffle or sampler is not None or last_batch is not None:
@@ -54,6 +56,8 @@ class DataLoader:
                 "batch_size, shuffle, sampler and last_batch must not be specified if "
                 "batch_sampler is specified."
             )
+        if last_batch not in (None, "keep", "discard", "rollover"):
+            raise unknown_last_batch(last_batch)
         self._num_workers = num_workers if num_workers >= 0 else 0
         self._prefetch = max(0, int(prefetch)) if prefetch is not None else None
         self._batchify_fn = default_batchify_fn if batchify_fn is None else batchify_fn

@@ -54,7 +54,9 @@ class Dataset:
     def sample(self, sampler):
         """The samples that a sampler names, in its order."""
         if not isinstance(sampler, Sampler):
-            raise TypeError(f"Invalid sampler type: {type(sampler)}. Expected gluon.data.Sampler.")
+            raise TypeError(
+                f"Invalid sampler type: {type(sampler)}. Expected gluon.data.Sampler instead."
+            )
         return _Part(self, list(sampler))
 
     def transform(self, fn, lazy=True):
@@ -141,10 +143,11 @@ class ArrayDataset(Dataset):
         self._length = len(args[0])
         self._data = []
         for i, data in enumerate(args):
+            # MXNet counts the arrays from 1 here, but for the first.
             if len(data) != self._length:
                 raise AssertionError(
                     "All arrays must have the same length; array[0] has length "
-                    f"{self._length} while array[{i}] has {len(data)}."
+                    f"{self._length} while array[{i + 1}] has {len(data)}."
                 )
             # Of one axis, so that a sample is a number.
             self._data.append(data.asnumpy() if _is_flat(data) else data)

@@ -100,7 +100,11 @@ class BatchSampler(Sampler):
         raise self._unknown()
 
     def _unknown(self):
-        return ValueError(
-            "last_batch must be one of 'keep', 'discard', or 'rollover', but got "
-            f"{self._last_batch}"
-        )
+        return unknown_last_batch(self._last_batch)
+
+
+def unknown_last_batch(word):
+    """The error of a way of the last batch that there is not."""
+    return ValueError(
+        f"last_batch must be one of 'keep', 'discard', or 'rollover', but got {word}"
+    )
