@@ -136,12 +136,7 @@ impl PyTransform {
     }
 
     #[staticmethod]
-    fn random_crop(
-        py: Python<'_>,
-        height: usize,
-        width: usize,
-        padding: usize,
-    ) -> PyResult<Self> {
+    fn random_crop(py: Python<'_>, height: usize, width: usize, padding: usize) -> PyResult<Self> {
         let crop = RandomCrop::new(height, width).or_raise(py)?;
         Ok(PyTransform(Arc::new(crop.padding(padding))))
     }
@@ -400,11 +395,7 @@ fn to_context<'py>(
 
 /// Makes arrays shorter together. Returns the norm that they had.
 #[pyfunction]
-fn clip_arrays(
-    py: Python<'_>,
-    arrays: Vec<Bound<'_, NDArray>>,
-    max_norm: f64,
-) -> PyResult<f64> {
+fn clip_arrays(py: Python<'_>, arrays: Vec<Bound<'_, NDArray>>, max_norm: f64) -> PyResult<f64> {
     let arrays: Vec<NdArray> = arrays.iter().map(|array| array.get().get()).collect();
     py.detach(|| gluonic::optim::clip_arrays(&arrays, max_norm)).or_raise(py)
 }

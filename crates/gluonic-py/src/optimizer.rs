@@ -105,8 +105,9 @@ fn schedule_poly(
     base: f64,
     num_update: u64,
 ) -> PyResult<f64> {
-    let schedule = Poly::new(max_update)
-        .and_then(|s| s.power(power)?.final_lr(final_lr)?.warmup(Warmup::linear(warmup_steps, 0.0)?));
+    let schedule = Poly::new(max_update).and_then(|s| {
+        s.power(power)?.final_lr(final_lr)?.warmup(Warmup::linear(warmup_steps, 0.0)?)
+    });
     Ok(schedule.or_raise(py)?.learning_rate(base, num_update))
 }
 

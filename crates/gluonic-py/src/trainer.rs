@@ -241,9 +241,7 @@ impl Trainer {
             let state = trainer.state(parameter.name()).or_raise(py)?;
             let arrays = state.arrays().chain(state.master().map(|array| ("master", array)));
             let arrays = arrays
-                .map(|(name, array)| {
-                    Ok((name.to_owned(), wrap(py, array.clone(), Dialect::Nd)?))
-                })
+                .map(|(name, array)| Ok((name.to_owned(), wrap(py, array.clone(), Dialect::Nd)?)))
                 .collect::<PyResult<_>>()?;
             states.push((parameter.name().to_string(), state.updates(), arrays));
         }
