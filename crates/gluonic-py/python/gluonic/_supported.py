@@ -76,7 +76,7 @@ def table():
     lines = [
         "# Supported names of MXNet's array modules",
         "",
-        "Written by `python -m gluonic._supported`; a test compares it with the package. Missing are",
+        "Written by `tests/operators.py`; a test compares it with the package. Missing are",
         "those of MXNet 1.9.1 that raise an error which names the nearest of the others.",
     ]
     for namespace, names in supported().items():
@@ -104,9 +104,3 @@ def _wrapped(names):
             line = ""
         line = f"{line} {word}" if line else word
     return [*lines, line] if line else lines
-
-
-if __name__ == "__main__":
-    import sys
-
-    sys.stdout.write(table())
