@@ -21,6 +21,7 @@ mod python;
 mod steps;
 mod test;
 mod tidy;
+mod wheel;
 mod workspace;
 
 /// How a chore ended when it could do its work.
@@ -69,6 +70,11 @@ const CHORES: &[Chore] = &[
         name: "peers",
         about: "exchange files with NumPy, safetensors, MXNet and PyTorch",
         run: interop::run,
+    },
+    Chore {
+        name: "wheel",
+        about: "install the Python package into a venv, and run its tests and golden cases",
+        run: wheel::run,
     },
     Chore {
         name: "minilm",

@@ -23,6 +23,13 @@ pub(crate) const NUMPY: Venv = Venv {
     import: "import numpy, safetensors.numpy, ml_dtypes",
 };
 
+/// What the wheel of gluonic is installed into and tested in.
+pub(crate) const WHEEL: Venv = Venv {
+    folder: "target/python-gluonic",
+    packages: &["numpy", "pytest"],
+    import: "import numpy, pytest",
+};
+
 /// The last MXNet, with the last NumPy that it can be imported with; both need Python 3.11 or less.
 pub(crate) const MXNET: Venv = Venv {
     folder: "target/python-mxnet",

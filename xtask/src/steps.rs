@@ -66,6 +66,12 @@ impl Counts {
                 .strip_prefix("Summary [")
                 .and_then(|rest| rest.split_once(" run: "))
                 .map(|(_, rest)| rest),
+            // `==== 1 failed, 4 passed in 0.12s ====`, without the rule where it is quiet.
+            Counting::Pytest => line
+                .trim_matches(['=', ' ', '\n', '\r'])
+                .rsplit_once(" in ")
+                .filter(|(_, time)| time.starts_with(|c: char| c.is_ascii_digit()))
+                .map(|(parts, _)| parts),
         };
         let Some(parts) = parts else { return };
         let parts = without_parentheses(parts);
@@ -74,9 +80,9 @@ impl Counts {
             let Some(Ok(n)) = words.next().map(str::parse::<u64>) else { continue };
             match words.next() {
                 Some("passed") => self.passed += n,
-                // nextest: `failed`, `exec failed`, `timed out`.
-                Some("failed" | "exec" | "timed") => self.failed += n,
-                Some("skipped" | "ignored") => self.skipped += n,
+                // nextest: `failed`, `exec failed`, `timed out`; pytest: `failed`, `errors`.
+                Some("failed" | "exec" | "timed" | "error" | "errors") => self.failed += n,
+                Some("skipped" | "ignored" | "xfailed") => self.skipped += n,
                 _ => {}
             }
         }
@@ -116,6 +122,8 @@ pub(crate) enum Counting {
     Nextest,
     /// What the test binaries of `cargo test` say about their tests.
     Libtest,
+    /// What pytest says about its tests.
+    Pytest,
     /// One, passed or failed.
     One,
 }
@@ -353,6 +361,18 @@ mod tests {
         check("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured", (3, 2, 0));
         check("test name::it_works ... ok", (0, 0, 0));
         check("warning: 3 failed expectations, 4 passed", (0, 0, 0));
+    }
+
+    #[test]
+    fn summary_lines_of_pytest_are_counted() {
+        let check = |line, expected| check(Counting::Pytest, line, expected);
+        check("120 passed, 2 skipped in 3.20s\n", (120, 0, 2));
+        let line =
+            "==== 1 failed, 4 passed, 1 xfailed, 2 warnings, 3 errors in 61.2s (0:01:01) ====";
+        check(line, (4, 4, 1));
+        check("no tests ran in 0.01s", (0, 0, 0));
+        check("tests/test_a.py .....  [ 50%]", (0, 0, 0));
+        check("it was 1 failed in a row", (0, 0, 0));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! `cargo xtask test`: everything that must pass on each commit.
 //!
 //! Tests, doc tests, every example, the tour, `cargo xtask conform`, the second implementation of
-//! `docs/randomness.md` in Python, `cargo xtask peers`, and a check that `bench/` still compiles.
+//! `docs/randomness.md` in Python, the wheel with its own tests ([`wheel`]), `cargo xtask peers`, and
+//! a check that `bench/` still compiles.
 //! The last line printed is `N passed, N failed, N skipped`: the tests by the runner's own count,
 //! every other step as one.
 
@@ -14,7 +15,7 @@ use serde_json::Value;
 
 use crate::steps::{Counting, Steps, cargo, typed, works};
 use crate::workspace::{Example, Package, packages};
-use crate::{Answer, interop, is_chore, no_arguments, python};
+use crate::{Answer, interop, is_chore, no_arguments, python, wheel};
 
 /// Long enough to compile everything on two slow cores.
 const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -43,6 +44,7 @@ pub(crate) fn run(args: &[String]) -> Answer {
         program.args(["docs/randomness.py", "--check"]);
         steps.run("randomness.py", Counting::One, EXAMPLE_LIMIT, program);
     }
+    wheel::add(&mut steps);
     interop::add(&mut steps);
     if Path::new("bench/Cargo.toml").exists() {
         let bench = &mut cargo(["check", "--all-targets", "--manifest-path", "bench/Cargo.toml"]);

@@ -77,4 +77,5 @@ pub use crate::{
     raw::RawTensor,
     sharded::{ShardIndex, ShardReport},
     spec::{Data, TensorSpec},
+    torch::mxnet_states,
 };

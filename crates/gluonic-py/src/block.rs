@@ -4,16 +4,18 @@
 //! Python object holds in `_reg_params` and `_children`, asked for anew at each walk; its forward is
 //! that of the layer inside, or Python's `forward`. So the verbs of gluonic see one tree.
 
+use std::any::Any;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use gluonic::nn::{BlockCore, Member};
-use gluonic::{Block as _, BlockExt, DType, NdArray, ParameterDict};
+use gluonic::nn::{BlockCore, HookHandle, Member};
+use gluonic::{Block as _, BlockExt, DType, Dims, NdArray, ParameterDict};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyDict, PyList, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 
 use crate::array::{Dialect, NDArray, wrap};
 use crate::callback::call_python;
@@ -22,8 +24,8 @@ use crate::dict::{Dict, dict_of_block, dict_to_py, init_options};
 use crate::dtype::DTypeArg;
 use crate::errors::OrRaise;
 use crate::initializer::InitArg;
-use crate::layers::Layer;
-use crate::ops::current_dialect;
+use crate::layers::{Layer, Part};
+use crate::ops::{DimsArg, current_dialect};
 use crate::parameter::{Parameter, parameter_to_py};
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -50,9 +52,19 @@ pub(crate) struct Node {
     core: BlockCore,
     /// The layer of gluonic that it is built on, if it is.
     layer: Option<Arc<dyn gluonic::Block>>,
+    /// That layer without its activation, whose place an attribute of Python may take.
+    bare: Option<Arc<dyn gluonic::Block>>,
+    /// Whether the activation is one that Python has put there.
+    own_activation: AtomicBool,
+    /// Whether the layer's calls tell hooks and summaries of themselves, also from inside Python's
+    /// `forward`.
+    tells: bool,
     /// Whether the class has a `forward` of its own in Python.
     has_forward: bool,
-    /// Whether Python's hooks are to be run.
+    /// Whether all that it does is to call its children one after another.
+    is_chain: bool,
+    /// Python's hooks, if there are some, where gluonic's calls run them.
+    hooks: Mutex<Option<[HookHandle; 2]>>,
     hooked: AtomicBool,
     this: Py<PyWeakrefReference>,
     /// Every member that a walk has been shown. It grows only, so that walks can be lent its
@@ -97,11 +109,22 @@ impl Node {
         Ok(members)
     }
 
+    /// The names of its own parameters.
+    pub(crate) fn core_names(&self) -> Vec<String> {
+        self.core.params().names().map(ToString::to_string).collect()
+    }
+
     /// Keeps a member for as long as the node lives.
     fn lend(&self, member: Lent) -> &Lent {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let at = *known.entry(member.id()).or_insert_with(|| self.lent.push(member));
         &self.lent[at]
+    }
+
+    /// Whether the forward is Python's.
+    #[inline]
+    fn runs_in_python(&self) -> bool {
+        self.has_forward || self.own_activation.load(Ordering::Relaxed)
     }
 
     /// Calls Python's hooks and forward with any arguments.
@@ -117,13 +140,114 @@ impl Node {
                 hook.call1((this, args))?;
             }
         }
-        let out = this.call_method("forward", args, kwargs)?;
+        let out = {
+            let _running = (hooked && self.tells).then(|| Running::enter(self));
+            this.call_method("forward", args, kwargs)?
+        };
         if hooked {
             for hook in hooks(this, "_forward_hooks")? {
                 hook.call1((this, args, &out))?;
             }
         }
+        if !self.tells {
+            let mut arrays = Vec::new();
+            arrays_in(&out, &mut arrays);
+            self.core.tell_summary(&arrays.iter().collect::<Vec<_>>());
+        }
         Ok(out)
+    }
+
+    fn id(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Lets calls that come from gluonic run Python's hooks, or no more.
+    fn set_hooked(&self, py: Python<'_>, hooked: bool) {
+        self.hooked.store(hooked, Ordering::Relaxed);
+        let mut hooks = self.hooks.lock().unwrap_or_else(PoisonError::into_inner);
+        if !hooked {
+            hooks.take().into_iter().flatten().for_each(HookHandle::detach);
+        } else if hooks.is_none() {
+            let (before, after) = (self.this.clone_ref(py), self.this.clone_ref(py));
+            let id = self.id();
+            let name: Arc<str> = self.core.name().into();
+            let before_name = name.clone();
+            *hooks = Some([
+                self.register_forward_pre_hook(move |_, x| {
+                    if Running::contains(id) {
+                        return Ok(());
+                    }
+                    call_python(&before_name, |py| bridged(py, &before, x, None))
+                }),
+                self.register_forward_hook(move |_, x, y| {
+                    if Running::contains(id) {
+                        return Ok(());
+                    }
+                    call_python(&name, |py| bridged(py, &after, x, Some(y)))
+                }),
+            ]);
+        }
+    }
+}
+
+thread_local! {
+    static RUNNING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// While it is there, the node's hooks are run by Python's call, not by the layer's inside.
+struct Running;
+
+impl Running {
+    fn enter(node: &Node) -> Running {
+        RUNNING.with_borrow_mut(|running| running.push(node.id()));
+        Running
+    }
+
+    fn contains(id: usize) -> bool {
+        RUNNING.with_borrow(|running| running.contains(&id))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.with_borrow_mut(Vec::pop);
+    }
+}
+
+/// Runs the hooks of a Python block on the input, or the input and the output, of a call.
+fn bridged(
+    py: Python<'_>,
+    this: &Py<PyWeakrefReference>,
+    x: &NdArray,
+    y: Option<&NdArray>,
+) -> PyResult<()> {
+    let Some(this) = this.bind(py).upgrade() else { return Ok(()) };
+    let dialect = current_dialect(py)?;
+    let inputs = PyTuple::new(py, [wrap(py, x.clone(), dialect)?])?;
+    match y {
+        None => {
+            for hook in hooks(&this, "_forward_pre_hooks")? {
+                hook.call1((&this, &inputs))?;
+            }
+        }
+        Some(y) => {
+            let y = wrap(py, y.clone(), dialect)?;
+            for hook in hooks(&this, "_forward_hooks")? {
+                hook.call1((&this, &inputs, &y))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The arrays in what a forward returns: one, or tuples and lists of them.
+fn arrays_in(out: &Bound<'_, PyAny>, arrays: &mut Vec<NdArray>) {
+    if let Ok(array) = out.cast::<NDArray>() {
+        arrays.push(array.get().get());
+    } else if out.is_instance_of::<PyTuple>() || out.is_instance_of::<PyList>() {
+        for item in out.try_iter().into_iter().flatten().flatten() {
+            arrays_in(&item, arrays);
+        }
     }
 }
 
@@ -140,8 +264,11 @@ impl gluonic::Block for Node {
         let mut shown = Vec::new();
         if let Some(layer) = &self.layer {
             layer.visit(&mut |key, member| {
-                if let Member::Parameter(_) = member {
-                    shown.push(key.to_owned());
+                match member {
+                    Member::Parameter(_) => shown.push(key.to_owned()),
+                    // Python has an object for it among its children.
+                    Member::Block(_) => return,
+                    Member::Draws(_) => {}
                 }
                 visit(key, member);
             });
@@ -166,13 +293,11 @@ impl gluonic::Block for Node {
 
     fn forward(&self, x: &NdArray) -> gluonic::Result<NdArray> {
         match &self.layer {
-            Some(layer) if !self.has_forward && !self.hooked.load(Ordering::Relaxed) => {
-                layer.forward(x)
-            }
+            Some(layer) if !self.runs_in_python() => layer.forward(x),
             _ => call_python(self.core.name(), |py| {
                 let this = self.this(py)?;
                 let x = wrap(py, x.clone(), current_dialect(py)?)?;
-                let out = self.run(&this, &PyTuple::new(py, [x])?, None)?;
+                let out = this.call_method1("forward", (x,))?;
                 match out.cast::<NDArray>() {
                     Ok(array) => Ok(array.get().get()),
                     Err(_) => Err(PyTypeError::new_err(format!(
@@ -211,6 +336,10 @@ impl gluonic::Block for Node {
         result
     }
 
+    fn is_chain(&self) -> bool {
+        self.is_chain
+    }
+
     fn own_dtype(&self, dtype: DType) -> DType {
         self.layer.as_ref().map_or(dtype, |layer| layer.own_dtype(dtype))
     }
@@ -240,18 +369,19 @@ impl Block {
     }
 }
 
-fn set_node(
-    slf: &Bound<'_, Block>,
-    core: BlockCore,
-    layer: Option<Arc<dyn gluonic::Block>>,
-) -> PyResult<()> {
-    let py = slf.py();
+fn set_node(slf: &Bound<'_, Block>, core: BlockCore, layer: Option<&Layer>) -> PyResult<()> {
+    let (py, class) = (slf.py(), slf.get_type());
     let has_forward =
-        !slf.get_type().getattr("forward")?.is(py.get_type::<Block>().getattr("_layer_forward")?);
+        !class.getattr("forward")?.is(py.get_type::<Block>().getattr("_layer_forward")?);
     let node = Node {
         core,
         has_forward: has_forward || layer.is_none(),
-        layer,
+        is_chain: class.getattr("_is_chain")?.is_truthy()?,
+        tells: layer.is_some_and(Layer::tells),
+        bare: layer.map(Layer::bare),
+        layer: layer.map(Layer::get),
+        own_activation: AtomicBool::new(false),
+        hooks: Mutex::default(),
         hooked: AtomicBool::new(false),
         this: PyWeakrefReference::new(slf)?.unbind(),
         lent: boxcar::Vec::new(),
@@ -283,22 +413,34 @@ impl Block {
         set_node(slf, BlockCore::with(class, hint, prefix, params.as_ref()), None)
     }
 
-    /// Builds the block on a layer of gluonic, and returns the layer's parameters by their keys.
+    /// Builds the block on a layer of gluonic, and returns the layer's members by their keys:
+    /// parameters, and layers to build its children on.
     fn _build_on<'py>(slf: &Bound<'py, Self>, layer: &Layer) -> PyResult<Bound<'py, PyDict>> {
-        let layer = layer.get();
+        let whole = layer.get();
         let members = PyDict::new(slf.py());
         let mut result = Ok(());
-        layer.visit(&mut |key, member| {
-            if result.is_ok()
-                && let Member::Parameter(parameter) = member
-            {
-                result = parameter_to_py(slf.py(), parameter)
-                    .and_then(|parameter| members.set_item(key, parameter));
+        whole.visit(&mut |key, member| {
+            if result.is_err() {
+                return;
             }
+            result = match member {
+                Member::Parameter(parameter) => parameter_to_py(slf.py(), parameter)
+                    .and_then(|parameter| members.set_item(key, parameter)),
+                Member::Block(child) if !is_node(child) => {
+                    members.set_item(key, Layer::new(Arc::new(Part::new(whole.clone(), key))))
+                }
+                _ => Ok(()),
+            };
         });
         result?;
-        set_node(slf, layer.core().clone(), Some(layer))?;
+        set_node(slf, whole.core().clone(), Some(layer))?;
         Ok(members)
+    }
+
+    /// Says that `act` is an activation that Python has put there.
+    fn _use_own_activation(&self) -> PyResult<()> {
+        self.node()?.own_activation.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The forward of the layer that the block is built on.
@@ -311,6 +453,10 @@ impl Block {
             return Err(pyo3::exceptions::PyNotImplementedError::new_err(()));
         };
         let array = input(x)?;
+        if let (Some(bare), true) = (&node.bare, node.own_activation.load(Ordering::Relaxed)) {
+            let y = py.detach(|| bare.forward(&array)).or_raise(py)?;
+            return slf.getattr("act")?.call1((wrap(py, y, Dialect::of(x))?,));
+        }
         wrap(py, py.detach(|| layer.forward(&array)).or_raise(py)?, Dialect::of(x))
     }
 
@@ -321,10 +467,10 @@ impl Block {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, node) = (slf.py(), slf.get().node()?);
-        if node.has_forward || node.hooked.load(Ordering::Relaxed) {
-            return node.run(slf.as_any(), args, kwargs);
-        }
-        if args.len() != 1 || kwargs.is_some_and(|kwargs| !kwargs.is_empty()) {
+        if node.runs_in_python()
+            || args.len() != 1
+            || kwargs.is_some_and(|kwargs| !kwargs.is_empty())
+        {
             return node.run(slf.as_any(), args, kwargs);
         }
         let x = args.get_item(0)?;
@@ -352,20 +498,68 @@ impl Block {
         Ok(self.core()?.name())
     }
 
-    /// The block's own parameters, those of its children not included.
-    #[getter]
-    fn params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    /// The block's own set of parameters.
+    fn _own_params<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         dict_of_block(py, self.core()?)
     }
 
-    /// How the layer that the block is built on prints.
+    /// How the layer that the block is built on prints, without an activation that Python has
+    /// replaced.
     fn _layer_text(&self) -> PyResult<Option<String>> {
-        Ok(self.node()?.layer.as_ref().map(|layer| layer.to_string()))
+        let node = self.node()?;
+        let own = node.own_activation.load(Ordering::Relaxed);
+        let layer = if own { &node.bare } else { &node.layer };
+        Ok(layer.as_ref().map(ToString::to_string))
+    }
+
+    /// The table of a forward on inputs with values.
+    fn _summary(slf: &Bound<'_, Self>, inputs: &Bound<'_, PyTuple>) -> PyResult<String> {
+        let (py, node) = (slf.py(), slf.get().node()?);
+        let mut arrays = Vec::new();
+        arrays_in(inputs, &mut arrays);
+        let summary = node.summary_of_run(&arrays, |_| {
+            call_python(node.core.name(), |_| {
+                let mut outputs = Vec::new();
+                arrays_in(&slf.call1(inputs)?, &mut outputs);
+                Ok(outputs)
+            })
+        });
+        Ok(summary.or_raise(py)?.to_string())
+    }
+
+    /// The table of a forward without values.
+    fn _summary_of_shapes(slf: &Bound<'_, Self>, shapes: Vec<DimsArg>) -> PyResult<String> {
+        let (py, node) = (slf.py(), slf.get().node()?);
+        let shapes: Vec<Dims> = shapes.into_iter().map(|shape| shape.0).collect();
+        let summary = node.summary_with(&shapes, |inputs| called(slf, inputs));
+        Ok(summary.or_raise(py)?.to_string())
+    }
+
+    /// Tells the parameters their shapes by a forward without values; returns that of the output,
+    /// or those of the outputs.
+    fn _infer_shapes<'py>(
+        slf: &Bound<'py, Self>,
+        shapes: Vec<DimsArg>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (py, node) = (slf.py(), slf.get().node()?);
+        let shapes: Vec<Dims> = shapes.into_iter().map(|shape| shape.0).collect();
+        let outputs = node.infer_shapes_with(&shapes, |inputs| called(slf, inputs)).or_raise(py)?;
+        let outputs: PyResult<Vec<_>> =
+            outputs.iter().map(|y| PyTuple::new(py, y.dims().iter())).collect();
+        match &outputs?[..] {
+            [one] => Ok(one.clone().into_any()),
+            all => Ok(PyList::new(py, all)?.into_any()),
+        }
+    }
+
+    /// Whether the activation is one that Python has put there.
+    fn _has_own_activation(&self) -> PyResult<bool> {
+        Ok(self.node()?.own_activation.load(Ordering::Relaxed))
     }
 
     /// Says that there are hooks, or none any more.
-    fn _set_hooked(&self, hooked: bool) -> PyResult<()> {
-        self.node()?.hooked.store(hooked, Ordering::Relaxed);
+    fn _set_hooked(&self, py: Python<'_>, hooked: bool) -> PyResult<()> {
+        self.node()?.set_hooked(py, hooked);
         Ok(())
     }
 
@@ -406,13 +600,34 @@ impl Block {
     ) -> PyResult<()> {
         let node = self.node()?;
         let options = init_options(init, ctx, force_reinit);
-        py.detach(|| node.initialize_opts(&options)).or_raise(py)
+        let done = py.detach(|| node.initialize_opts(&options)).or_raise(py);
+        // Python has said it of those that have a value.
+        crate::warnings::forget();
+        done
     }
 
     fn _cast(&self, py: Python<'_>, dtype: DTypeArg) -> PyResult<()> {
         let node = self.node()?;
         py.detach(|| node.cast(dtype.0)).or_raise(py)
     }
+}
+
+/// Calls a block on arrays, and returns the arrays in what it returns.
+fn called(block: &Bound<'_, Block>, inputs: &[NdArray]) -> gluonic::Result<Vec<NdArray>> {
+    call_python("block", |py| {
+        let dialect = current_dialect(py)?;
+        let inputs: PyResult<Vec<_>> =
+            inputs.iter().map(|x| wrap(py, x.clone(), dialect)).collect();
+        let mut outputs = Vec::new();
+        arrays_in(&block.call1(PyTuple::new(py, inputs?)?)?, &mut outputs);
+        Ok(outputs)
+    })
+}
+
+/// Whether a block is one of Python's.
+fn is_node(block: &dyn gluonic::Block) -> bool {
+    let block: &dyn Any = block.as_dyn();
+    block.is::<Node>()
 }
 
 /// The one input of a layer.

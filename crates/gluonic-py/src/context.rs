@@ -42,8 +42,8 @@ impl<'py> FromPyObject<'_, 'py> for ContextsArg {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        if let Ok(one) = object.extract::<ContextArg>() {
-            return Ok(ContextsArg(vec![one.0]));
+        if object.hasattr("device_type")? {
+            return Ok(ContextsArg(vec![object.extract::<ContextArg>()?.0]));
         }
         let many: Vec<ContextArg> = object.extract()?;
         Ok(ContextsArg(many.into_iter().map(|one| one.0).collect()))

@@ -107,7 +107,7 @@ impl Dict {
 
     /// The names in order.
     fn _names(&self) -> PyResult<Vec<String>> {
-        Ok(self.get()?.names().map(|name| name.to_string()).collect())
+        Ok(self.get()?.names().map(std::string::ToString::to_string).collect())
     }
 
     fn __contains__(&self, name: &str) -> PyResult<bool> {
@@ -215,7 +215,10 @@ impl Dict {
     ) -> PyResult<()> {
         let dict = self.get()?;
         let options = init_options(init, ctx, force_reinit);
-        py.detach(|| dict.initialize_opts(&options)).or_raise(py)
+        let done = py.detach(|| dict.initialize_opts(&options)).or_raise(py);
+        // Python has said it of those that have a value.
+        crate::warnings::forget();
+        done
     }
 
     /// The contexts of all parameters.

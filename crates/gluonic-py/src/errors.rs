@@ -55,6 +55,14 @@ pub(crate) fn to_py(py: Python<'_>, error: Error) -> PyErr {
     {
         return key_error(py, name, &told);
     }
+    if let Error::Constant { name, problem } = error.root()
+        && problem.starts_with("does not exist")
+    {
+        let first = format!(
+            "No constant named '{name}'. Please specify value if you want to create a new constant."
+        );
+        return key_error(py, &first, "");
+    }
     let (make, first) = first_line(&error);
     match first {
         Some(first) => make(format!("{first}\n{told}")),
@@ -77,7 +85,7 @@ pub(crate) fn key_error(py: Python<'_>, key: &str, told: &str) -> PyErr {
 }
 
 /// What gluonic says: the error with all its causes, and the way out.
-fn told(error: &Error) -> String {
+pub(crate) fn told(error: &Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -103,6 +111,11 @@ const NOT_RECORDED: &str = "MXNetError: Check failed: !AGInfo: :IsNone(*i): Cann
      node because it is not in a computational graph. You need to set is_recording to true or use \
      autograd.record() to save computational graphs for backward. If you want to differentiate \
      the same graph twice, you need to pass retain_graph=True to backward.";
+
+/// The exception of a parameter that waits for its shape.
+pub(crate) fn deferred(name: &str, error: &Error) -> PyErr {
+    DeferredInitializationError::new_err(format!("Parameter '{name}' {DEFERRED}\n{}", told(error)))
+}
 
 /// The exception's type, and MXNet's words if there are some.
 fn first_line(error: &Error) -> (Make, Option<String>) {
@@ -157,14 +170,28 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
                  same name '{name}'"
             )),
         ),
-        Error::Attribute { name, attribute, mismatch } => (
+        Error::Attribute { name, attribute, mismatch } => {
+            let shown = |text: &str| match *attribute {
+                "init" => word_of(text),
+                _ => text.replace('?', "0"),
+            };
+            let (desired, stored) = (shown(&mismatch.expected), shown(&mismatch.found));
+            (
+                assertion,
+                Some(format!(
+                    "Cannot retrieve Parameter '{name}' because desired attribute does not match \
+                     with stored for attribute '{attribute}': desired '{desired}' vs stored \
+                     '{stored}'."
+                )),
+            )
+        }
+        Error::Constant { name, problem } => (
             assertion,
-            Some(format!(
-                "Cannot retrieve Parameter '{name}' because desired attribute does not match with \
-                 stored for attribute '{attribute}': desired '{}' vs stored '{}'.",
-                mismatch.expected.replace('?', "0"),
-                mismatch.found.replace('?', "0")
-            )),
+            Some(if problem.ends_with("another value") {
+                format!("Constant '{name}' already exists but it's value doesn't match new value")
+            } else {
+                format!("Parameter '{name}' already exists but it is not a constant.")
+            }),
         ),
         Error::InitRank { init: "Xavier" | "MsraPrelu" | "xavier" | "msraprelu", .. } => {
             let name = error.name().map_or("", |name| name);
@@ -185,13 +212,24 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
         Error::UnknownWord { kind: "optimizer", word, .. } => {
             (value, Some(format!("Cannot find optimizer {word}")))
         }
+        Error::Split { shape, axis, parts } => (
+            value,
+            Some(format!(
+                "data with shape {} cannot be evenly split into {parts} slices along axis {axis}. \
+                 Use a batch size that's multiple of {parts} or set even_split=False to allow \
+                 uneven partitioning of data.",
+                shape_text(shape)
+            )),
+        ),
         Error::NotRecorded | Error::GraphFreed => (mxnet, Some(NOT_RECORDED.to_owned())),
         Error::StaleGradients { names } => {
             let name = names.first().map_or("", |name| name);
+            // Of a parameter on several contexts, gluonic says on which.
+            let (name, context) = name.rsplit_once(" on ").unwrap_or((name, "cpu(0)"));
             (
                 PyUserWarning::new_err,
                 Some(format!(
-                    "Gradient of Parameter `{name}` on context cpu(0) has not been updated by \
+                    "Gradient of Parameter `{name}` on context {context} has not been updated by \
                      backward since last `step`. This could mean a bug in your model that made it \
                      only use a subset of the Parameters (Blocks) for this iteration. If you are \
                      intentionally only using a subset, call step with ignore_stale_grad=True to \
@@ -265,6 +303,18 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
         | Error::Prefix { .. }
         | Error::Load(_) => (value, None),
         _ => (mxnet, None),
+    }
+}
+
+/// The word that Gluon's users write for an initializer without arguments; else its text.
+fn word_of(text: &str) -> String {
+    match text {
+        "[\"zero\", {}]" => "zeros".to_owned(),
+        "[\"one\", {}]" => "ones".to_owned(),
+        _ => match text.strip_prefix("[\"").and_then(|text| text.strip_suffix("\", {}]")) {
+            Some(word) => word.to_owned(),
+            None => text.to_owned(),
+        },
     }
 }
 

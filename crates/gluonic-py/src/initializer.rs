@@ -8,7 +8,6 @@ use gluonic::random::Address;
 use gluonic::{NdArray, Result};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyString;
 
 use crate::array::{ArrayArg, wrap};
 use crate::callback::call_python;
@@ -28,10 +27,7 @@ impl<'py> FromPyObject<'_, 'py> for InitArg {
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         let py = object.py();
         // A text may name an initializer that was registered in Python.
-        let object = match object.cast::<PyString>() {
-            Ok(_) => create(py)?.call1((object,))?,
-            Err(_) => object.to_owned(),
-        };
+        let object = create(py)?.call1((object,))?;
         let native = object.getattr("_native_text")?.call0()?;
         if native.is_none() {
             return Ok(InitArg(Arc::new(PyInitializer { object: Arc::new(object.unbind()) })));

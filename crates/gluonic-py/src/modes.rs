@@ -19,6 +19,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(set_context, module)?,
         wrap_pyfunction!(set_counters, module)?,
         wrap_pyfunction!(set_scope, module)?,
+        wrap_pyfunction!(leave_scope, module)?,
         wrap_pyfunction!(seed, module)?,
     ] {
         module.add_function(function)?;
@@ -89,6 +90,12 @@ fn set_scope(scope: ScopeArg<'_>) -> PyResult<Scope> {
         ScopeArg::Before(scope) => scope.get().0.clone(),
     };
     Ok(Scope(gluonic::nn::set_scope(core)))
+}
+
+/// Leaves every scope and returns the one before.
+#[pyfunction]
+fn leave_scope() -> Scope {
+    Scope(gluonic::nn::set_scope(None))
 }
 
 /// A block whose scope is entered, or the scope that one goes back to.

@@ -12,7 +12,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use crate::array::{Dialect, from_object, grad_req_of, wrap};
 use crate::context::{ContextArg, ContextsArg, list_to_py};
 use crate::dtype::DTypeArg;
-use crate::errors::OrRaise;
+use crate::errors::{self, OrRaise};
 use crate::initializer::InitArg;
 use crate::ops::{ShapeArg, shape_to_py};
 
@@ -220,7 +220,7 @@ impl Parameter {
         let reinit = if force_reinit { Reinit::Force } else { Reinit::Keep };
         let own = parameter.initializer();
         let init = init.map(|init| init.0).or(own).or(default.map(|init| init.0));
-        py.detach(|| {
+        let done = py.detach(|| {
             match init {
                 Some(init) => parameter.initialize_with(&init, reinit)?,
                 None if force_reinit => parameter.reinitialize()?,
@@ -232,8 +232,10 @@ impl Parameter {
                 }
                 _ => Ok(()),
             }
-        })
-        .or_raise(py)
+        });
+        // Python has said it if there is a value.
+        crate::warnings::forget();
+        done.or_raise(py)
     }
 
     /// Gives it the value that was planned, once the shape is known.
@@ -245,8 +247,7 @@ impl Parameter {
             None => match parameter.shape() {
                 Some(shape) if shape.dims().is_some() => shape,
                 known => {
-                    let known =
-                        known.as_ref().map_or_else(|| "None".into(), crate::errors::shape_text);
+                    let known = known.as_ref().map_or_else(|| "None".into(), errors::shape_text);
                     let name = parameter.name();
                     return Err(PyAssertionError::new_err(format!(
                         "Cannot initialize Parameter '{name}' because it has invalid shape: \
@@ -272,7 +273,7 @@ impl Parameter {
             Some(ctx) => parameter.data_on(ctx.0),
             None => parameter.data(),
         };
-        wrap(py, data.or_raise(py)?, dialect(np))
+        wrap(py, data.map_err(|error| waiting(py, parameter, error))?, dialect(np))
     }
 
     #[pyo3(signature = (ctx, np))]
@@ -287,7 +288,7 @@ impl Parameter {
             Some(ctx) => parameter.grad_on(ctx.0),
             None => parameter.grad(),
         };
-        wrap(py, grad.or_raise(py)?, dialect(np))
+        wrap(py, grad.map_err(|error| waiting(py, parameter, error))?, dialect(np))
     }
 
     fn _list_data<'py>(&self, py: Python<'py>, np: bool) -> PyResult<Bound<'py, PyList>> {
@@ -355,6 +356,17 @@ impl Parameter {
     fn _cast(&self, py: Python<'_>, dtype: DTypeArg) -> PyResult<()> {
         let parameter = self.get()?;
         py.detach(|| parameter.cast(dtype.0)).or_raise(py)
+    }
+}
+
+/// An error of a parameter's value. One that waits for its shape says so, also where not even the
+/// rank is known.
+fn waiting(py: Python<'_>, parameter: &gluonic::Parameter, error: Error) -> PyErr {
+    match error {
+        Error::UnknownShape { .. } if parameter.is_deferred() => {
+            errors::deferred(parameter.name(), &error)
+        }
+        error => errors::to_py(py, error),
     }
 }
 

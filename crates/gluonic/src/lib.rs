@@ -59,6 +59,7 @@ pub mod nn;
 pub mod ops;
 pub mod optim;
 pub mod param;
+pub mod progress;
 pub mod random;
 pub mod run;
 mod shape;

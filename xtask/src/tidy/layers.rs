@@ -22,7 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["array", "autograd", "random"],
     &["storage"],
     &["cpu"],
-    &["error", "suggest", "excerpt", "shape", "name", "context"],
+    &["error", "suggest", "excerpt", "shape", "name", "context", "progress"],
 ];
 
 /// Modules that hold facts of every layer, and so may name the types of all.

@@ -144,7 +144,7 @@ impl Walk<'_, '_> {
                 ["<", &global, ">"].concat()
             }
             _ if !texts => return Ok(()),
-            Value::None | Value::Other | Value::Storage(_) => return Ok(()),
+            Value::None | Value::Bytes(_) | Value::Other | Value::Storage(_) => return Ok(()),
             Value::Bool(value) => value.to_string(),
             Value::Int(value) => value.to_string(),
             Value::Float(value) => format!("{value:?}"),

@@ -246,8 +246,8 @@ impl<'p> Machine<'_, 'p> {
     }
 
     fn bytes(&mut self, len: u64) -> Result<(), Error> {
-        self.cursor.take(len, ARGUMENT)?;
-        self.push(Value::Other)
+        let bytes = self.cursor.take(len, ARGUMENT)?;
+        self.push(Value::Bytes(bytes))
     }
 
     fn line(&mut self) -> Result<&'p str, Error> {
@@ -371,7 +371,11 @@ impl<'p> Machine<'_, 'p> {
                 let size = size.ok_or_else(|| self.bad_arguments(callable))?;
                 self.push_id(size)
             }
-            Known::Storage(_) | Known::DType(_) | Known::Nothing => {
+            Known::Bytes if items.first().is_some_and(|&id| self.values.bytes(id).is_some()) => {
+                let bytes = items.first().copied().unwrap_or_default();
+                self.push_id(bytes)
+            }
+            Known::Storage(_) | Known::DType(_) | Known::Bytes | Known::Nothing => {
                 self.push(Value::Opaque(callable))
             }
         }
@@ -452,13 +456,18 @@ impl<'p> Machine<'_, 'p> {
         items.iter().map(|&id| usize::try_from(self.values.int(id)?).ok()).collect()
     }
 
-    /// Attributes, which no dict that we know needs; what an unknown object does with them stays
-    /// unknown.
+    /// Attributes, which no dict that we know needs; those of an unknown object are noted, and what
+    /// it does with them stays unknown.
     fn build(&mut self) -> Result<(), Error> {
-        self.pop()?;
+        let attributes = self.pop()?;
         let object = self.top()?;
         match self.values.get(object) {
-            Value::Opaque(_) | Value::Dict(_) => Ok(()),
+            Value::Opaque(_) => {
+                self.budget.spend(3 * size_of::<(Id, Id)>())?;
+                self.values.attributes.push((object, attributes));
+                Ok(())
+            }
+            Value::Dict(_) => Ok(()),
             _ => Err(self.fail("it sets attributes of what can have none")),
         }
     }

@@ -28,6 +28,7 @@
 mod flatten;
 mod legacy;
 mod machine;
+pub mod mxnet_states;
 mod storage;
 mod value;
 mod zipped;

@@ -13,7 +13,8 @@ pub(super) enum Value<'p> {
     Int(i64),
     Float(f64),
     Text(&'p str),
-    /// Bytes, or an integer of more than 64 bits: nothing here needs to know it.
+    Bytes(&'p [u8]),
+    /// An integer of more than 64 bits: nothing here needs to know it.
     Other,
     Tuple(Box<[Id]>),
     /// A list, or a set, whose order is that of the file.
@@ -46,6 +47,8 @@ pub(super) enum Known {
     Set,
     /// `torch.Size`, which is a tuple.
     Size,
+    /// `bytearray`, of bytes.
+    Bytes,
     Nothing,
 }
 
@@ -110,6 +113,7 @@ fn known(module: &str, name: &str) -> Known {
             Known::Dict
         }
         ("builtins" | "__builtin__", "set" | "frozenset") => Known::Set,
+        ("builtins" | "__builtin__", "bytearray") => Known::Bytes,
         (_, "UntypedStorage" | "_UntypedStorage") if torch => Known::Storage(DType::U8),
         _ if torch => match name.strip_suffix("Storage") {
             Some(class) => storage_dtype(class).map_or(Known::Nothing, Known::Storage),
@@ -139,7 +143,11 @@ fn storage_dtype(class: &str) -> Option<DType> {
 
 /// All values of a pickle, in pieces, so that growing copies none of them.
 #[derive(Debug, Default)]
-pub(super) struct Values<'p>(Vec<Vec<Value<'p>>>);
+pub(super) struct Values<'p> {
+    pieces: Vec<Vec<Value<'p>>>,
+    /// The attributes that objects were given which nobody has made: object and dict.
+    pub(super) attributes: Vec<(Id, Id)>,
+}
 
 impl<'p> Values<'p> {
     /// Few, as each of a file's pickles has a piece of its own.
@@ -161,12 +169,12 @@ impl<'p> Values<'p> {
             _ => 0,
         };
         budget.spend(more)?;
-        if self.0.last().is_none_or(|piece| piece.len() == Self::PIECE) {
+        if self.pieces.last().is_none_or(|piece| piece.len() == Self::PIECE) {
             budget.spend(Self::COST)?;
-            self.0.push(Vec::with_capacity(Self::PIECE));
+            self.pieces.push(Vec::with_capacity(Self::PIECE));
         }
-        let full = self.0.len().saturating_sub(1) * Self::PIECE;
-        let Some(piece) = self.0.last_mut() else { return Ok(0) }; // Pushed above.
+        let full = self.pieces.len().saturating_sub(1) * Self::PIECE;
+        let Some(piece) = self.pieces.last_mut() else { return Ok(0) }; // Pushed above.
         let id = full + piece.len();
         piece.push(value);
         // A pickle of 2³² values would need a budget of 160 GiB.
@@ -176,16 +184,16 @@ impl<'p> Values<'p> {
     pub(super) fn get(&self, id: Id) -> &Value<'p> {
         const NONE: &Value<'static> = &Value::None;
         let (piece, place) = (id as usize / Self::PIECE, id as usize % Self::PIECE);
-        self.0.get(piece).and_then(|piece| piece.get(place)).unwrap_or(NONE)
+        self.pieces.get(piece).and_then(|piece| piece.get(place)).unwrap_or(NONE)
     }
 
     pub(super) fn get_mut(&mut self, id: Id) -> Option<&mut Value<'p>> {
         let (piece, place) = (id as usize / Self::PIECE, id as usize % Self::PIECE);
-        self.0.get_mut(piece)?.get_mut(place)
+        self.pieces.get_mut(piece)?.get_mut(place)
     }
 
     pub(super) fn storages(&self) -> impl Iterator<Item = &Storage<'p>> {
-        self.0.iter().flatten().filter_map(|value| match value {
+        self.pieces.iter().flatten().filter_map(|value| match value {
             Value::Storage(storage) => Some(&**storage),
             _ => None,
         })
@@ -202,6 +210,15 @@ impl<'p> Values<'p> {
 
     pub(super) fn text(&self, id: Id) -> Option<&'p str> {
         if let Value::Text(text) = self.get(id) { Some(text) } else { None }
+    }
+
+    pub(super) fn bytes(&self, id: Id) -> Option<&'p [u8]> {
+        if let Value::Bytes(bytes) = self.get(id) { Some(bytes) } else { None }
+    }
+
+    /// The pairs of a dict.
+    pub(super) fn pairs(&self, id: Id) -> Option<&[(Id, Id)]> {
+        if let Value::Dict(pairs) = self.get(id) { Some(pairs) } else { None }
     }
 
     pub(super) fn int(&self, id: Id) -> Option<i64> {

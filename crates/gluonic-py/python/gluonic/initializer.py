@@ -31,7 +31,7 @@ __all__ = [
     "register",
 ]
 
-_registry = {}
+_registry: "dict[str, type]" = {}
 
 
 class InitDesc(str):
@@ -104,6 +104,37 @@ class Initializer:
         return self.__class__ is other.__class__ and self._kwargs == other._kwargs
 
     __hash__ = object.__hash__
+
+
+class _Intercept(Initializer):
+    """An initializer of a whole net whose class overrides `__call__`: it is called for every
+    parameter, and the parameter's own initializer is in the attributes of its name."""
+
+    def __init__(self, init, own):
+        super().__init__()
+        self._init = init
+        self._own = init if own is None else create(own)
+
+    def _fill(self, name, data):
+        self._init(InitDesc(name, {"__init__": self._own.dumps()}), data)
+
+
+class intercepting:
+    """Inside the `with` parameters have an initializer that intercepts, if `init` is one."""
+
+    def __init__(self, init, parameters):
+        plain = init is None or type(init).__call__ in (Initializer.__call__, Mixed.__call__)
+        plain = plain or not isinstance(init, Initializer) or isinstance(init, Load)
+        self._own = [] if plain else [(parameter, parameter.init) for parameter in parameters]
+        self._init = init
+
+    def __enter__(self):
+        for parameter, own in self._own:
+            parameter._set_init(_Intercept(self._init, own))
+
+    def __exit__(self, *_):
+        for parameter, own in self._own:
+            parameter._set_init(own)
 
 
 class _Native(Initializer):

@@ -2,7 +2,7 @@
 
 from . import _gluonic
 
-__all__ = ["NameManager"]
+__all__ = ["NameManager", "Prefix"]
 
 
 class NameManager:
@@ -24,3 +24,13 @@ class NameManager:
 
     def __exit__(self, *_):
         self._counters = _gluonic.set_counters(self._outer.pop())
+
+
+class Prefix:
+    """Not in gluonic: every name of MXNet's `Prefix` can be given where the block is built."""
+
+    def __init__(self, prefix):
+        raise NotImplementedError(
+            f"mx.name.Prefix is not in gluonic\nbuild the blocks with prefix={prefix!r}, or inside "
+            "`with net.name_scope():`"
+        )

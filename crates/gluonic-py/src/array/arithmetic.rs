@@ -100,7 +100,16 @@ impl Op {
 /// `slf ∘ value` in the dialect of `slf`.
 fn forward<'py>(slf: &Array<'py>, value: &Any<'py>, op: Op) -> PyResult<Any<'py>> {
     let (py, dialect) = (slf.py(), Dialect::of(slf));
-    wrap(py, computed(py, dialect, slf.get().get(), other(dialect, value)?, op)?, dialect)
+    let y = match other(dialect, value) {
+        Err(_) if has_own_operators(value)? => return Ok(py.NotImplemented().into_bound(py)),
+        y => y?,
+    };
+    wrap(py, computed(py, dialect, slf.get().get(), y, op)?, dialect)
+}
+
+/// Whether an object says, as NumPy has it said, that its own operators are to be used.
+fn has_own_operators(value: &Any<'_>) -> PyResult<bool> {
+    Ok(value.getattr_opt("__array_ufunc__")?.is_some_and(|word| word.is_none()))
 }
 
 pub(super) fn computed(

@@ -76,7 +76,8 @@ impl NDArray {
         self.array.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn put(&self, array: gluonic::NdArray) {
+    /// Makes the object a handle on another array.
+    pub(crate) fn put(&self, array: gluonic::NdArray) {
         *self.array.write().unwrap_or_else(PoisonError::into_inner) = array;
     }
 
@@ -114,6 +115,7 @@ pub(crate) fn wrap<'py>(
 #[derive(Clone, Debug)]
 pub(crate) struct ArrayArg {
     pub(crate) array: gluonic::NdArray,
+    #[allow(dead_code, reason = "whoever takes an array may ask")]
     pub(crate) dialect: Dialect,
 }
 

@@ -28,13 +28,13 @@ pub(super) fn raw_dtype(dtype: DType) -> RawDType {
 }
 
 /// The element type that arrays have for a tensor's.
-pub(super) fn array_type(name: &str, raw: RawDType) -> Result<DType> {
+pub(crate) fn array_type(name: &str, raw: RawDType) -> Result<DType> {
     let refused = || Error::TensorDType { key: name.into(), dtype: raw.name().into() };
     dtype_of(raw).ok_or_else(refused)
 }
 
 /// An array of a file's bytes, whose number the reader has checked.
-pub(super) fn to_array(dtype: DType, dims: Dims, bytes: &[u8]) -> Result<NdArray> {
+pub(crate) fn to_array(dtype: DType, dims: Dims, bytes: &[u8]) -> Result<NdArray> {
     filled(dtype, dims, Path::new("<bytes>"), &mut |out| {
         out.copy_from_slice(bytes);
         Ok(())

@@ -8,6 +8,7 @@
 //! | let misfits pass, strip a prefix, load a part | [`LoadPolicy`] |
 //! | load another library's layout | [`LoadPolicy::rename`], [`Checkpoint::renamed`] |
 //! | find damage | [`SaveOptions::digests`], [`Checkpoint::check`] |
+//! | save and load arrays without a model | [`Arrays::save`], [`Arrays::load`] |
 //! | go without a file | [`SaveLoad::state`], [`SaveLoad::load_state`] |
 //!
 //! Loading has three steps: a plan says for every parameter what will happen and lists
@@ -23,9 +24,10 @@
 //! still the initial ones (JSON, key → key and path of the random numbers, initializer).
 
 mod apply;
+mod arrays;
 mod check;
 mod checkpointer;
-mod convert;
+pub(crate) mod convert;
 mod export;
 mod file;
 mod keys;
@@ -54,6 +56,7 @@ mod write;
 
 use std::path::Path;
 
+pub use arrays::Arrays;
 pub use check::{CheckReport, NotFinite, Record};
 pub(crate) use checkpointer::MODEL;
 pub use checkpointer::{Checkpointer, PendingSave};

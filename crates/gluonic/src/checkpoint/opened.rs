@@ -20,6 +20,7 @@ use super::source::{FileBytes, Source, Values};
 use super::tensor_info::TensorInfo;
 use crate::array::{Buf, NdArray};
 use crate::error::{Error, Result};
+use crate::progress;
 use crate::storage::{Map, Opened};
 
 /// What is read of a file before its format is known. It holds the header of most files.
@@ -294,6 +295,9 @@ impl OpenValues<'_> {
             }
         }
         let read = |group: &Group| self.read_group(group, &positions[group.members.clone()]);
+        // Pieces are read on other threads, and the observer of this one is told of them.
+        let observer = progress::current();
+        let read = |group: &Group| progress::with(observer.clone(), || read(group));
         let read: Result<Vec<Vec<(usize, NdArray)>>> = groups.par_iter().map(read).collect();
         Ok(read?.into_iter().flatten().collect())
     }

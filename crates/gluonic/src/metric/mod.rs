@@ -20,12 +20,14 @@ mod accuracy;
 mod composite;
 mod cross_entropy;
 mod f1;
+mod pearson;
 mod regression;
 
 pub use accuracy::{Accuracy, TopKAccuracy};
 pub use composite::Composite;
 pub use cross_entropy::{CrossEntropy, Loss, Perplexity};
-pub use f1::{Average, F1};
+pub use f1::{Average, F1, Mcc};
+pub use pearson::PearsonCorrelation;
 pub use regression::{Mae, Mse, Rmse};
 
 use crate::array::NdArray;
@@ -88,7 +90,19 @@ macro_rules! display {
         }
     )*};
 }
-display!(Accuracy, TopKAccuracy, CrossEntropy, Perplexity, Loss, F1, Mae, Mse, Rmse);
+display!(
+    Accuracy,
+    TopKAccuracy,
+    CrossEntropy,
+    Perplexity,
+    Loss,
+    F1,
+    Mcc,
+    PearsonCorrelation,
+    Mae,
+    Mse,
+    Rmse
+);
 
 /// As many labels as there should be.
 fn expect_labels(labels: &NdArray, expected: &[usize]) -> Result<()> {

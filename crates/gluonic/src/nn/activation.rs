@@ -135,5 +135,5 @@ impl Forward for ActivationLayer {
 }
 
 fn fmt_activation(layer: &ActivationLayer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, "Activation({})", layer.activation)
+    write!(f, "{}({})", layer.core.class(), layer.activation)
 }

@@ -59,7 +59,7 @@ impl Forward for LeakyReLU {
 }
 
 fn fmt_leaky_relu(layer: &LeakyReLU, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, "LeakyReLU({})", layer.alpha)
+    write!(f, "{}({})", layer.core.class(), layer.alpha)
 }
 
 /// `x` above 0, `alpha · x` elsewhere, with an alpha that is learned: see

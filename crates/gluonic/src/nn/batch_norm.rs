@@ -275,8 +275,8 @@ impl Block for BatchNorm {
         let channels = self.gamma.shape().and_then(|shape| shape.first().copied().flatten());
         write!(
             f,
-            "BatchNorm(axis={}, eps={}, momentum={}, fix_gamma={}, use_global_stats={}, \
-             in_channels={})",
+            "{}(axis={}, eps={}, momentum={}, fix_gamma={}, use_global_stats={}, in_channels={})",
+            self.core.class(),
             self.axis,
             python_float(self.epsilon),
             python_float(self.momentum),

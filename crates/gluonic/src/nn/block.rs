@@ -99,6 +99,12 @@ pub trait Block: Any + Send + Sync {
         dtype
     }
 
+    /// Whether all that it does is to call its children one after another, so that a
+    /// [`Summary`] has no row for it.
+    fn is_chain(&self) -> bool {
+        false
+    }
+
     /// Writes the block as Gluon prints it: its class, and its children indented.
     ///
     /// # Errors
@@ -337,7 +343,7 @@ pub trait BlockExt: Block {
     /// [`Error::DuplicateName`]; [`Error::NothingSelected`]. Then no parameter has changed.
     fn initialize_opts(&self, options: &InitOptions) -> Result<()> {
         if let Some(selector) = &options.select {
-            return self.select(selector)?.initialize_opts(options);
+            return self.select(selector)?.initialize_all(options);
         }
         let paths = Paths::of(self);
         self.collect_params()?.initialize_at(options, |parameter| paths.first(parameter))
@@ -469,6 +475,30 @@ pub trait BlockExt: Block {
     ) -> Result<Summary> {
         let inputs = shapes_as_inputs(self.as_dyn(), inputs)?;
         summary::of(self.as_dyn(), &inputs, forward)
+    }
+
+    /// As [`BlockExt::summary_with`], by a forward that computes: on inputs with values, as it is
+    /// for a forward that looks at them. Parameters that wait for their shapes get their values.
+    ///
+    /// # Errors
+    /// What the forward returns.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::prelude::*;
+    /// let net = sequential![Dense::new(3), Dense::new(1)];
+    /// net.initialize()?;
+    /// let x = NdArray::ones((2, 4), DType::F32)?;
+    /// let summary = net.summary_of_run(&[x], |inputs| Ok(vec![net.call(&inputs[0])?]))?;
+    /// assert_eq!(summary.total(), 4 * 3 + 3 + 3 + 1);
+    /// # Ok::<(), gluonic::Error>(())
+    /// ```
+    fn summary_of_run(
+        &self,
+        inputs: &[NdArray],
+        forward: impl FnOnce(&[NdArray]) -> Result<Vec<NdArray>>,
+    ) -> Result<Summary> {
+        summary::of_run(self.as_dyn(), inputs, forward)
     }
 
     /// The values of the tree by path, as they are now. Copies nothing: an edit afterwards writes to

@@ -15,9 +15,16 @@ use crate::param::{ParamSpec, Parameter, ParameterDict};
 type PreHook = Arc<dyn Fn(&dyn Block, &NdArray) -> Result<()> + Send + Sync>;
 type Hook = Arc<dyn Fn(&dyn Block, &NdArray, &NdArray) -> Result<()> + Send + Sync>;
 
+/// What is said about the name of the next core.
+struct BuiltAs {
+    class: Box<str>,
+    hint: Box<str>,
+    prefix: Option<Box<str>>,
+    params: Option<ParameterDict>,
+}
+
 thread_local! {
-    /// The class and the word of the next core.
-    static BUILT_AS: Cell<Option<(Box<str>, Box<str>)>> = const { Cell::new(None) };
+    static BUILT_AS: Cell<Option<BuiltAs>> = const { Cell::new(None) };
 }
 
 #[derive(Default)]
@@ -69,13 +76,37 @@ impl BlockCore {
     /// assert_eq!(name::manager(build).name(), "head0");
     /// ```
     pub fn built_as<R>(class: &str, hint: &str, f: impl FnOnce() -> R) -> R {
+        Self::built_with(class, hint, None, None, f)
+    }
+
+    /// As [`BlockCore::built_as`], with an explicit prefix and parameters to share too: for a layer
+    /// whose own constructor takes none.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::nn::{BlockCore, BlockExt, Flatten};
+    /// let flat = BlockCore::built_with("Flatten", "flatten", Some("flat_"), None, Flatten::new);
+    /// assert_eq!(flat.name(), "flat");
+    /// ```
+    pub fn built_with<R>(
+        class: &str,
+        hint: &str,
+        prefix: Option<&str>,
+        params: Option<&ParameterDict>,
+        f: impl FnOnce() -> R,
+    ) -> R {
         struct Forget;
         impl Drop for Forget {
             fn drop(&mut self) {
                 BUILT_AS.take();
             }
         }
-        BUILT_AS.set(Some((class.into(), hint.into())));
+        BUILT_AS.set(Some(BuiltAs {
+            class: class.into(),
+            hint: hint.into(),
+            prefix: prefix.map(Into::into),
+            params: params.cloned(),
+        }));
         let _forget = Forget;
         f()
     }
@@ -88,7 +119,15 @@ impl BlockCore {
         params: Option<&ParameterDict>,
     ) -> Self {
         let built_as = BUILT_AS.take();
-        let (class, hint) = built_as.as_ref().map_or((class, hint), |(class, hint)| (class, hint));
+        let (class, hint, prefix, params) = match &built_as {
+            Some(told) => (
+                &*told.class,
+                &*told.hint,
+                told.prefix.as_deref().or(prefix),
+                told.params.as_ref().or(params),
+            ),
+            None => (class, hint, prefix, params),
+        };
         let (full, params) = scope::create(hint, prefix, params);
         BlockCore(Arc::new(Inner {
             class: class.into(),
@@ -101,8 +140,15 @@ impl BlockCore {
     }
 
     /// A core of the same class, prefix and parameters' prefix that takes no number: of a part of
-    /// the block.
-    pub(crate) fn with_prefix_of(other: &BlockCore) -> Self {
+    /// the block, such as a slice of a [`Sequential`](super::Sequential).
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::nn::BlockCore;
+    /// let whole = BlockCore::new("Stack");
+    /// assert_eq!(BlockCore::with_prefix_of(&whole).prefix(), whole.prefix());
+    /// ```
+    pub fn with_prefix_of(other: &BlockCore) -> Self {
         BlockCore(Arc::new(Inner {
             class: other.0.class.clone(),
             prefix: other.0.prefix.clone(),
@@ -222,8 +268,31 @@ impl BlockCore {
         before.iter().try_for_each(|(_, hook)| hook(block, x))?;
         let y = forward()?;
         after.iter().try_for_each(|(_, hook)| hook(block, x, &y))?;
-        summary::note(self, &y);
+        self.tell_summary(&[&y]);
         Ok(y)
+    }
+
+    /// Tells a summary under way on this thread that a call of the block has ended, with these
+    /// outputs: for blocks with several inputs or outputs, whose calls do not go through
+    /// [`BlockExt::call`](super::BlockExt::call). Does nothing if there is none.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::prelude::*;
+    /// # #[derive(Block)]
+    /// # #[block(no_forward)]
+    /// # struct Pair { core: BlockCore }
+    /// # let pair = Pair { core: BlockCore::new("Pair") };
+    /// let summary = pair.summary_with(&[(2, 3)], |inputs| {
+    ///     let outputs = [inputs[0].clone(), inputs[0].flatten()?];
+    ///     pair.core().tell_summary(&[&outputs[0], &outputs[1]]);
+    ///     Ok(outputs.to_vec())
+    /// })?;
+    /// assert_eq!(summary.rows()[0].outputs.len(), 2);
+    /// # Ok::<(), gluonic::Error>(())
+    /// ```
+    pub fn tell_summary(&self, outputs: &[&NdArray]) {
+        summary::note(self, outputs);
     }
 }
 

@@ -239,10 +239,11 @@ impl Forward for Dense {
 }
 
 fn fmt_dense(layer: &Dense, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let class = layer.core.class();
     let in_units = layer.weight.shape().and_then(|shape| shape.get(1).copied().flatten());
     match in_units {
-        Some(in_units) => write!(f, "Dense({in_units} -> {}, ", layer.units)?,
-        None => write!(f, "Dense(None -> {}, ", layer.units)?,
+        Some(in_units) => write!(f, "{class}({in_units} -> {}, ", layer.units)?,
+        None => write!(f, "{class}(None -> {}, ", layer.units)?,
     }
     match &layer.activation {
         Some(activation) => write!(f, "{activation})"),

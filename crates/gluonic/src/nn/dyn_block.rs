@@ -84,6 +84,10 @@ impl<B: Block + ?Sized> Block for Arc<B> {
         (**self).own_dtype(dtype)
     }
 
+    fn is_chain(&self) -> bool {
+        (**self).is_chain()
+    }
+
     fn fmt_block(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt_block(f)
     }

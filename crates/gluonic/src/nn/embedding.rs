@@ -136,5 +136,6 @@ impl Forward for Embedding {
 
 fn fmt_embedding(layer: &Embedding, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let dtype = layer.weight.dtype();
-    write!(f, "Embedding({} -> {}, {dtype})", layer.input_dim, layer.output_dim)
+    let class = layer.core.class();
+    write!(f, "{class}({} -> {}, {dtype})", layer.input_dim, layer.output_dim)
 }

@@ -127,7 +127,8 @@ impl GroupNorm {
             (python_float(epsilon), python_bool(center), python_bool(scale));
         write!(
             f,
-            "GroupNorm(eps={epsilon}, num_groups={num_groups}, center={center}, scale={scale})"
+            "{}(eps={epsilon}, num_groups={num_groups}, center={center}, scale={scale})",
+            self.core.class()
         )
     }
 }

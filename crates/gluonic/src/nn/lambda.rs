@@ -51,7 +51,7 @@ impl Forward for Lambda {
 }
 
 fn fmt_lambda(layer: &Lambda, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, "Lambda({})", layer.function_name)
+    write!(f, "{}({})", layer.core.class(), layer.function_name)
 }
 
 impl fmt::Debug for Lambda {

@@ -28,6 +28,7 @@ mod lambda;
 mod layout;
 mod norm;
 mod pool;
+mod rearrange;
 mod residual;
 pub mod rnn;
 mod scope;
@@ -57,6 +58,7 @@ pub use pool::{
     AvgPool1D, AvgPool2D, AvgPool3D, GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D,
     GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D, MaxPool1D, MaxPool2D, MaxPool3D, PoolConfig,
 };
+pub use rearrange::{PixelShuffle, ReflectionPad2D};
 pub use residual::Residual;
 pub use scope::set_scope;
 pub use sequential::Sequential;

@@ -289,8 +289,8 @@ impl RMSNorm {
     fn print(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Settings { axis, epsilon, scale, .. } = self.settings;
         let (epsilon, scale) = (python_float(epsilon), python_bool(scale));
-        let channels = channels(&self.gamma);
-        write!(f, "RMSNorm(eps={epsilon}, axis={axis}, scale={scale}, in_channels={channels})")
+        let (class, channels) = (self.core.class(), channels(&self.gamma));
+        write!(f, "{class}(eps={epsilon}, axis={axis}, scale={scale}, in_channels={channels})")
     }
 }
 

@@ -147,6 +147,10 @@ impl Block for Sequential {
         children.try_fold(first.call(x)?, |x, block| block.call(&x))
     }
 
+    fn is_chain(&self) -> bool {
+        true
+    }
+
     fn as_dyn(&self) -> &dyn Block {
         self
     }

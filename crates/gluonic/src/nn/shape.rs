@@ -36,8 +36,8 @@ impl Forward for Flatten {
     }
 }
 
-fn fmt_flatten(_layer: &Flatten, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.write_str("Flatten")
+fn fmt_flatten(layer: &Flatten, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str(layer.core.class())
 }
 
 /// The input, unchanged.

@@ -3,16 +3,14 @@
 //! While a summary is under way on a thread, every call of a block is noted there. No hook is
 //! added to any block, so other threads see nothing of it and nothing has to be taken away.
 
-use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
 use super::block::{Block, Member};
 use super::core::BlockCore;
-use super::sequential::Sequential;
-use crate::array::{NdArray, shapes_only};
+use crate::array::NdArray;
 use crate::autograd::GradReq;
 use crate::error::Result;
 use crate::param::{Parameter, is_used, preview};
@@ -142,10 +140,12 @@ fn shapes(all: &[Dims]) -> String {
     all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// The calls that have ended so far: the number of the block's core, and the output.
-type Calls = Vec<(usize, Dims)>;
+/// The calls that have ended so far: the number of the block's core, and the outputs.
+type Calls = Vec<(usize, Vec<Dims>)>;
 
 thread_local! {
+    /// Whether there are [`CALLS`], to be told fast.
+    static UNDER_WAY: Cell<bool> = const { Cell::new(false) };
     static CALLS: RefCell<Option<Calls>> = const { RefCell::new(None) };
 }
 
@@ -154,21 +154,22 @@ struct Restore(Option<Calls>);
 
 impl Drop for Restore {
     fn drop(&mut self) {
+        UNDER_WAY.set(self.0.is_some());
         CALLS.set(self.0.take());
     }
 }
 
 /// Whether this thread is in the forward of a summary.
 pub(super) fn is_under_way() -> bool {
-    shapes_only() && CALLS.with_borrow(Option::is_some)
+    UNDER_WAY.get()
 }
 
 /// Notes the end of a call, if a summary is under way.
-pub(super) fn note(core: &BlockCore, y: &NdArray) {
-    if shapes_only() {
+pub(super) fn note(core: &BlockCore, outputs: &[&NdArray]) {
+    if is_under_way() {
         CALLS.with_borrow_mut(|calls| {
             if let Some(calls) = calls {
-                calls.push((core.id(), y.dims().clone()));
+                calls.push((core.id(), outputs.iter().map(|y| y.dims().clone()).collect()));
             }
         });
     }
@@ -181,7 +182,7 @@ struct Part {
     class: Arc<str>,
     /// Its own parameters, each once.
     own: Vec<Parameter>,
-    is_sequential: bool,
+    is_chain: bool,
 }
 
 /// The blocks of the tree by their first path, children before parents.
@@ -192,7 +193,7 @@ fn parts(block: &dyn Block, path: &str, parts: &mut Vec<Part>) {
             self::parts(child.as_dyn(), &path, parts);
         }
     });
-    let (core, any): (_, &dyn Any) = (block.core(), block);
+    let core = block.core();
     if parts.iter().any(|part| part.id == core.id()) {
         return;
     }
@@ -205,7 +206,7 @@ fn parts(block: &dyn Block, path: &str, parts: &mut Vec<Part>) {
         }
     });
     let (path, class) = (path.into(), core.shared_class());
-    parts.push(Part { id: core.id(), path, class, own, is_sequential: any.is::<Sequential>() });
+    parts.push(Part { id: core.id(), path, class, own, is_chain: block.is_chain() });
 }
 
 /// Counts the parameters of calls.
@@ -217,7 +218,7 @@ struct Counter {
 
 impl Counter {
     fn add(&mut self, part: &Part, outputs: Vec<Dims>) -> Result<()> {
-        if part.is_sequential {
+        if part.is_chain {
             return Ok(());
         }
         let (path, class) = (part.path.clone(), part.class.clone());
@@ -248,14 +249,31 @@ pub(super) fn of(
     inputs: &[NdArray],
     forward: impl FnOnce(&[NdArray]) -> Result<Vec<NdArray>>,
 ) -> Result<Summary> {
-    let rows = preview(|| {
-        let restore = Restore(CALLS.replace(Some(Calls::new())));
-        let outputs = forward(inputs)?;
-        let calls = CALLS.take().unwrap_or_default();
-        drop(restore);
-        rows(root, &calls, outputs.iter().map(|y| y.dims().clone()).collect())
-    })?;
+    let rows = preview(|| noted(root, || forward(inputs)))?;
     Ok(Summary { inputs: inputs.iter().map(|x| x.dims().clone()).collect(), rows })
+}
+
+/// The summary of a forward that computes.
+pub(super) fn of_run(
+    root: &dyn Block,
+    inputs: &[NdArray],
+    forward: impl FnOnce(&[NdArray]) -> Result<Vec<NdArray>>,
+) -> Result<Summary> {
+    let rows = noted(root, || forward(inputs))?;
+    Ok(Summary { inputs: inputs.iter().map(|x| x.dims().clone()).collect(), rows })
+}
+
+/// The rows of what a forward calls.
+fn noted(
+    root: &dyn Block,
+    forward: impl FnOnce() -> Result<Vec<NdArray>>,
+) -> Result<Vec<SummaryRow>> {
+    let restore = Restore(CALLS.replace(Some(Calls::new())));
+    UNDER_WAY.set(true);
+    let outputs = forward()?;
+    let calls = CALLS.take().unwrap_or_default();
+    drop(restore);
+    rows(root, &calls, outputs.iter().map(|y| y.dims().clone()).collect())
 }
 
 fn rows(root: &dyn Block, calls: &Calls, outputs: Vec<Dims>) -> Result<Vec<SummaryRow>> {
@@ -263,10 +281,10 @@ fn rows(root: &dyn Block, calls: &Calls, outputs: Vec<Dims>) -> Result<Vec<Summa
     parts(root, "", &mut all);
     let place: HashMap<usize, usize> = { all.iter() }.map(|part| part.id).zip(0..).collect();
     let mut counter = Counter::default();
-    for (id, output) in calls {
+    for (id, outputs) in calls {
         // Blocks outside of the tree hold no parameters of it.
         if let Some(place) = place.get(id) {
-            counter.add(&all[*place], vec![output.clone()])?;
+            counter.add(&all[*place], outputs.clone())?;
         }
     }
     let own = root.core().id();

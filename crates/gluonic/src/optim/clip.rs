@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::setting::{Positive, check};
-use crate::array::{Buf, Cell, DType, for_float};
+use crate::array::{Buf, Cell, DType, NdArray, for_float};
 use crate::checkpoint::HasParameters;
 use crate::cpu::elementwise::PIECE;
 use crate::cpu::update::{scale, squares};
@@ -71,6 +71,35 @@ pub fn clip_global_norm(params: &(impl HasParameters + ?Sized), max_norm: f64) -
             let shortened = training.slots().try_for_each(|slot| shorten(&slot.cell, factor));
             shortened.map_err(|error| error.at(parameter.name()))
         })?;
+    }
+    Ok(norm)
+}
+
+/// As [`clip_global_norm`], of arrays that are no gradients of parameters. Nothing changes if the
+/// norm is not finite.
+///
+/// # Errors
+/// [`Error::Setting`] if `max_norm` is not greater than 0; as [`NdArray::edit`] if an array cannot
+/// be edited.
+///
+/// # Examples
+/// ```
+/// use gluonic::{NdArray, optim::clip_arrays};
+/// let arrays = [NdArray::from_slice(&[3.0_f32], 1)?, NdArray::from_slice(&[4.0_f32], 1)?];
+/// assert_eq!(clip_arrays(&arrays, 1.0)?, 5.0);
+/// assert!((arrays[1].to_vec::<f32>()?[0] - 0.8).abs() < 1e-6);
+/// # Ok::<(), gluonic::Error>(())
+/// ```
+pub fn clip_arrays(arrays: &[NdArray], max_norm: f64) -> Result<f64> {
+    let max_norm = check::<Positive, _>("max_norm", max_norm)?;
+    let squares = arrays.par_iter().map(|array| {
+        let whole = if array.is_whole() { array.detach() } else { array.detach().deep_clone()? };
+        Ok(sum_of_squares(&whole.cell.snapshot()?))
+    });
+    let norm = squares.collect::<Result<Vec<f64>>>()?.iter().sum::<f64>().sqrt();
+    let factor = max_norm / (norm + 1e-8);
+    if norm.is_finite() && factor < 1.0 {
+        arrays.iter().try_for_each(|array| array.mul_assign(factor))?;
     }
     Ok(norm)
 }

@@ -176,15 +176,28 @@ pub(crate) fn unknown(name: &str, known: &[(&'static str, Setting)]) -> Error {
     }
 }
 
-/// All settings: those of every rule first.
-pub(crate) fn settings(optimizer: &dyn Optimizer) -> Vec<(&'static str, Setting)> {
+/// All settings by name: those of every rule first, then its own. What files of states hold.
+pub fn settings(optimizer: &dyn Optimizer) -> Vec<(&'static str, Setting)> {
     let mut all = optimizer.common().settings();
     all.extend(optimizer.settings());
     all
 }
 
-/// Changes any setting.
-pub(crate) fn set(optimizer: &mut dyn Optimizer, name: &str, value: Setting) -> Result<()> {
+/// Changes any setting by its name.
+///
+/// # Errors
+/// [`Error::UnknownWord`], with the nearest names, if there is none; [`Error::Setting`] if the value
+/// makes no sense.
+///
+/// # Examples
+/// ```
+/// use gluonic::optim::{self, Adam, Setting};
+/// let mut adam = Adam::default();
+/// optim::set(&mut adam, "beta1", 0.8.into())?;
+/// assert!(optim::settings(&adam).contains(&("beta1", Setting::Number(0.8))));
+/// # Ok::<(), gluonic::Error>(())
+/// ```
+pub fn set(optimizer: &mut dyn Optimizer, name: &str, value: Setting) -> Result<()> {
     if optimizer.common_mut().set(name, value)? {
         return Ok(());
     }

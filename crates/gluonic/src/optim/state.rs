@@ -84,7 +84,7 @@ impl State {
         self.kept.is_some()
     }
 
-    pub(super) fn set_updates(&mut self, updates: u64) {
+    pub(crate) fn set_updates(&mut self, updates: u64) {
         self.updates = updates;
     }
 

@@ -260,7 +260,7 @@ impl ParameterDict {
     /// As [`BlockExt::initialize_opts`](crate::nn::BlockExt::initialize_opts).
     pub fn initialize_opts(&self, options: &InitOptions) -> Result<()> {
         match &options.select {
-            Some(selector) => self.selection(selector)?.initialize_opts(options),
+            Some(selector) => self.selection(selector)?.initialize_all(options),
             None => self.initialize_at(options, |_| None),
         }
     }

@@ -11,6 +11,7 @@ use super::Disk;
 use super::temporary::{beside, folder_of, sweep_files};
 use super::vfs::{Handle, Kind, Metadata, Vfs};
 use crate::error::{Error, Result};
+use crate::progress::Watched;
 
 /// Writes a file by what `write` puts into it.
 ///
@@ -108,7 +109,7 @@ impl<'a> Temporary<'a> {
         write: impl FnOnce(&mut dyn Write) -> Result<(), IoError>,
     ) -> Result<(), IoError> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        let mut buffered = BufWriter::with_capacity(1 << 18, &mut *file);
+        let mut buffered = BufWriter::with_capacity(1 << 18, Watched::new(&mut *file));
         write(&mut buffered)?;
         buffered.flush()?;
         drop(buffered);

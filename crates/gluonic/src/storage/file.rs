@@ -9,6 +9,7 @@ use super::disk::open_regular;
 use super::map::Map;
 use crate::cpu::pages::try_zeroed;
 use crate::error::{Error, Result};
+use crate::progress;
 
 /// Pieces of this size are read in parallel: large enough that starting one costs nothing, small
 /// enough that all cores have some.
@@ -148,11 +149,17 @@ impl Opened {
 #[cfg(any(unix, windows))]
 fn read_pieces(file: &File, bytes: &mut [u8], offset: u64) -> IoResult<()> {
     use rayon::prelude::*;
+    let observer = progress::current();
+    let observer = observer.as_ref();
     if bytes.len() <= PIECE {
-        return read_exact_at(file, bytes, offset);
+        read_exact_at(file, bytes, offset)?;
+        return progress::advance(observer, bytes.len());
     }
     let pieces = bytes.par_chunks_mut(PIECE).enumerate();
-    pieces.try_for_each(|(i, piece)| read_exact_at(file, piece, offset + (i * PIECE) as u64))
+    pieces.try_for_each(|(i, piece)| {
+        read_exact_at(file, piece, offset + (i * PIECE) as u64)?;
+        progress::advance(observer, piece.len())
+    })
 }
 
 #[cfg(unix)]

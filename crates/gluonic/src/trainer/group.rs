@@ -79,6 +79,11 @@ impl Group {
         &*self.optimizer
     }
 
+    /// The optimizer, to change its settings while it trains: see [`optim::set`](crate::optim::set).
+    pub fn optimizer_mut(&mut self) -> &mut dyn Optimizer {
+        &mut *self.optimizer
+    }
+
     /// Changes the learning rate.
     ///
     /// # Errors

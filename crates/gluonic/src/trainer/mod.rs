@@ -2,6 +2,7 @@
 
 mod collective;
 mod group;
+mod mxnet;
 mod replicas;
 pub(crate) mod saved;
 mod states;
@@ -158,6 +159,30 @@ impl Trainer {
         }
         self.rescale = rescale;
         Ok(())
+    }
+
+    /// Counts the updates of all parameters from a number on, where training goes on without its
+    /// states: for schedules, and for rules that correct their first updates.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::prelude::*;
+    /// let weight = Parameter::new("weight", 1);
+    /// weight.initialize()?;
+    /// let sgd = Sgd::new(0.1)?.schedule(|base: f64, n: u64| base / n as f64);
+    /// let trainer = Trainer::of([&weight], sgd)?.starting_at(4);
+    /// assert_eq!((trainer.num_update(), trainer.learning_rate()?), (4, 0.025));
+    /// # Ok::<(), gluonic::Error>(())
+    /// ```
+    ///
+    /// # Source
+    /// MXNet 1.9.1, `optimizer.py`, `begin_num_update`.
+    #[must_use]
+    #[doc(alias = "begin_num_update")]
+    pub fn starting_at(mut self, num_update: u64) -> Self {
+        self.num_update = num_update;
+        self.states.iter_mut().for_each(|state| state.set_updates(num_update));
+        self
     }
 
     /// The parameters in the order in which they are updated.

@@ -79,6 +79,15 @@ impl Trainer {
         self.advance(batch_size, false, Trainer::refuse_unsummed, None)
     }
 
+    /// As [`Trainer::update`], leaving those parameters as they are of which the gradient was not
+    /// written since the last step.
+    ///
+    /// # Errors
+    /// As [`Trainer::update`], but for stale gradients.
+    pub fn update_ignoring_stale(&mut self, batch_size: usize) -> Result<()> {
+        self.advance(batch_size, true, Trainer::refuse_unsummed, None)
+    }
+
     fn planned(&self) -> impl Iterator<Item = (&Parameter, &Training)> {
         let pairs = self.parameters.iter().zip(&self.jobs);
         pairs.filter_map(|(parameter, job)| Some((parameter, &job.as_ref()?.training)))

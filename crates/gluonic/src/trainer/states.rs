@@ -9,7 +9,7 @@ use std::path::Path;
 use indexmap::IndexMap;
 
 use super::saved::{Saved, SavedArrays, SavedGroup, SavedState};
-use super::{Group, Trainer};
+use super::{Group, Trainer, mxnet};
 use crate::array::{DType, NdArray};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Mismatch, Names, Result, StatesProblem};
@@ -104,6 +104,9 @@ impl Trainer {
     /// schedule is not in the file: it goes on by the number of updates. The shapes of parameters
     /// that were updated must be known: run a batch or `infer_shapes` first, or load the parameters.
     ///
+    /// Files that MXNet's trainer has written are read too, if there is one group: by the order of
+    /// the parameters, since they hold no names. They are pickles, of which nothing is run.
+    ///
     /// # Errors
     /// [`Error::States`] if the file holds no states, or those of another optimizer, of other
     /// parameters or of other shapes; [`Error::Setting`] or [`Error::UnknownWord`] if it holds
@@ -113,7 +116,11 @@ impl Trainer {
     /// # Source
     /// MXNet 1.9.1, `gluon/trainer.py`, `Trainer.load_states`.
     pub fn load_states(&mut self, file: impl AsRef<Path>) -> Result<()> {
-        let read = self.read_states(file.as_ref())?;
+        let file = file.as_ref();
+        if let Some(bytes) = mxnet::bytes_of(file)? {
+            return self.load_mxnet(file, &bytes);
+        }
+        let read = self.read_states(file)?;
         self.take_states(read)
     }
 
@@ -263,7 +270,7 @@ enum Problem {
 }
 
 /// The state of one parameter, if the arrays found are those expected, of one computing type.
-fn arrays(
+pub(super) fn arrays(
     key: &str,
     expected: &[(Box<str>, Dims)],
     found: &[(&str, Option<&NdArray>)],

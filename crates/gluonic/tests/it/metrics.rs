@@ -1,8 +1,8 @@
 //! Metrics against values of `mx.metric`, MXNet 1.9.1, with the same inputs.
 
 use gluonic::metric::{
-    Accuracy, Average, Composite, CrossEntropy, F1, Loss, Mae, Metric, Mse, Perplexity, Rmse,
-    TopKAccuracy,
+    Accuracy, Average, Composite, CrossEntropy, F1, Loss, Mae, Mcc, Metric, Mse,
+    PearsonCorrelation, Perplexity, Rmse, TopKAccuracy,
 };
 use gluonic::prelude::*;
 
@@ -128,5 +128,32 @@ fn metrics_record_nothing_and_take_recorded_predictions() -> Result<()> {
     })?;
     y.backward()?;
     assert_eq!(x.grad()?.to_vec::<f32>()?, [1.0; 8]);
+    Ok(())
+}
+
+#[test]
+fn correlations_equal_those_of_mxnet() -> Result<()> {
+    let first = (array(&[0.0, 1.0, 1.0, 0.0], 4), [0.3, 0.7, 0.0, 1.0, 0.4, 0.6, 0.9, 0.1]);
+    let second = (array(&[1.0, 0.0], 2), [0.2, 0.8, 0.6, 0.4]);
+    for (average, expected) in
+        [(Average::Macro, 0.788_675_134_594_812_9), (Average::Micro, 0.707_106_781_186_547_6)]
+    {
+        let mut mcc = Mcc::new(average);
+        assert!(mcc.value().is_nan());
+        mcc.update(&first.0, &array(&first.1, (4, 2)))?;
+        mcc.update(&second.0, &array(&second.1, (2, 2)))?;
+        check(&mcc, "mcc", expected);
+    }
+    let (a, b) = (array(&[1.0, 2.0, 3.0, 5.0], (2, 2)), array(&[2.0, 2.0, 1.0, 0.0], (2, 2)));
+    for (average, expected) in
+        [(Average::Macro, -0.906_133_496_527_984_9), (Average::Micro, -0.738_271_660_735_426_7)]
+    {
+        let mut pearson = PearsonCorrelation::new(average);
+        pearson.update(&a, &b)?;
+        pearson.update(&b, &array(&[1.0, 4.0, 3.0, 9.0], (2, 2)))?;
+        check(&pearson, "pearsonr", expected);
+        pearson.reset();
+        assert!(pearson.value().is_nan());
+    }
     Ok(())
 }

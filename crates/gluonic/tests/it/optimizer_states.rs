@@ -178,3 +178,37 @@ fn rewrite(checkpoint: &Checkpoint, text: &str, file: &std::path::Path) {
     let tensors: Vec<_> = tensors.collect();
     crate::support::write(file, safetensors::write(&tensors, &metadata).unwrap());
 }
+
+/// MXNet has written the files; what training on gives is compared by the Python tests.
+#[test]
+fn states_of_mxnets_trainer_are_taken_over_by_order() -> Result<()> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/states");
+    let params = [Parameter::new("a", (2, 3)), Parameter::new("b", 4)];
+    params.iter().try_for_each(Parameter::initialize)?;
+    let mut trainer = Trainer::of(&params, Adam::default())?;
+    trainer.load_states(folder.join("adam.states"))?;
+    assert_eq!((trainer.num_update(), trainer.learning_rate()?), (3, 0.05));
+    assert_eq!(trainer.state("b")?.updates(), 3);
+    assert_eq!(trainer.state("a")?.array("var")?.dims().to_string(), "(2, 3)");
+    // Of another rule, of other parameters: nothing changes.
+    assert!(trainer.load_states(folder.join("sgd.states")).is_err());
+    assert_eq!(trainer.learning_rate()?, 0.05);
+    let mut other = Trainer::of(&params[..1], Sgd::new(0.3)?.momentum(0.9)?)?;
+    assert!(other.load_states(folder.join("sgd.states")).is_err());
+    assert!(other.load_states(folder.join("plain.states")).is_err());
+    assert_eq!((other.learning_rate()?, other.num_update()), (0.3, 0));
+    Ok(())
+}
+
+#[test]
+fn stale_gradients_can_be_left_out_of_the_second_half_of_a_step() -> Result<()> {
+    let params = [Parameter::new("a", 1), Parameter::new("b", 1)];
+    params.iter().try_for_each(|p| p.initialize_with(&init::One, Reinit::Keep))?;
+    let mut trainer = Trainer::of(&params, Sgd::new(1.0)?)?;
+    autograd::record(|| params[0].data())?.backward()?;
+    assert!(trainer.update(1).is_err());
+    trainer.update_ignoring_stale(1)?;
+    let values = params.iter().map(|p| p.data()?.to_scalar::<f32>());
+    assert_eq!(values.collect::<Result<Vec<_>>>()?, [0.0, 1.0]);
+    Ok(())
+}

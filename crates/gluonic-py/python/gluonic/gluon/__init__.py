@@ -1,8 +1,9 @@
 """Gluon: blocks, parameters, layers."""
 
-from . import nn
-from .block import Block, HybridBlock
+from . import contrib, data, loss, nn, rnn, utils
+from .block import Block, HybridBlock, SymbolBlock
 from .parameter import Constant, DeferredInitializationError, Parameter, ParameterDict
+from .trainer import Trainer
 
 __all__ = [
     "Block",
@@ -11,5 +12,12 @@ __all__ = [
     "HybridBlock",
     "Parameter",
     "ParameterDict",
+    "SymbolBlock",
+    "Trainer",
+    "contrib",
+    "data",
+    "loss",
     "nn",
+    "rnn",
+    "utils",
 ]

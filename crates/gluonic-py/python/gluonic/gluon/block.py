@@ -1,13 +1,18 @@
 """Blocks: what networks consist of."""
 
+import sys
 import warnings
 from collections import OrderedDict
 
 from .. import _gluonic
+from .._html import block_html
 from .._gluonic import DeferredInitializationError
+from ..initializer import intercepting
+from . import _deferred
+from ._swap import Swap
 from .parameter import Parameter, ParameterDict, _warn_all
 
-__all__ = ["Block", "HybridBlock"]
+__all__ = ["Block", "HybridBlock", "SymbolBlock"]
 
 
 class _NameScope:
@@ -58,6 +63,9 @@ class Block(_gluonic.Block):
     ...         return self.hidden(x).relu()
     """
 
+    # Whether all that it does is to call its children one after another.
+    _is_chain = False
+
     def __init__(self, prefix=None, params=None):
         self._begin()
         self._declare(type(self).__name__, self._alias(), prefix, params)
@@ -81,6 +89,9 @@ class Block(_gluonic.Block):
         )
         return f"{type(self).__name__}(\n{lines}\n)"
 
+    def _repr_html_(self):
+        return block_html(self)
+
     def __setattr__(self, name, value):
         if "_children" not in self.__dict__:
             super().__setattr__(name, value)
@@ -96,13 +107,20 @@ class Block(_gluonic.Block):
         elif isinstance(value, Parameter):
             if name in self._reg_params and self._reg_params[name] is not value:
                 raise AssertionError(
-                    "Overriding Parameter attribute %s is not allowed. "
-                    "If you want to share parameters by setting "
-                    "`params` at Block construction instead."
+                    "Overriding Parameter attribute %s is not allowed. If you want to share "
+                    "parameters between blocks, please set 'params' at Block construction instead."
                     f"\nthe attribute is {name}"
                 )
             self._reg_params[name] = value
         super().__setattr__(name, value)
+
+    @property
+    def params(self):
+        """The block's own parameters, those of its children not included."""
+        own = self.__dict__.get("_params")
+        if own is None:
+            own = self.__dict__["_params"] = self._own_params()
+        return own
 
     def name_scope(self):
         """Inside `with block.name_scope():` blocks are counted within this one, and carry its
@@ -161,15 +179,125 @@ class Block(_gluonic.Block):
     def initialize(self, init=None, ctx=None, verbose=False, force_reinit=False):
         """Initializes every parameter of the tree: each by its own initializer, else by `init`,
         which is `Uniform(0.07)` unless said otherwise."""
-        _warn_all(self._collect_params().values(), force_reinit)
-        self._initialize(init, ctx, force_reinit)
+        parameters = self._collect_params().values()
+        _warn_all(parameters, force_reinit)
+        with intercepting(init, parameters):
+            self._initialize(init, ctx, force_reinit)
+
+    def save_parameters(self, filename, deduplicate=False, *, digests=False):
+        """Writes every parameter of the tree to a file, by its path: all of it, or nothing.
+
+        A name that ends in `.safetensors` or `.npz` says the format; every other one is MXNet's.
+        A tied parameter is written once with `deduplicate`. With `digests` the file can be checked
+        for damage later.
+        """
+        self._save(filename, deduplicate, digests)
+
+    def load_parameters(
+        self,
+        filename,
+        ctx=None,
+        allow_missing=False,
+        ignore_extra=False,
+        cast_dtype=False,
+        dtype_source="current",
+    ):
+        """Loads every parameter of the tree from a file of any format: all of it, or nothing.
+
+        Raises AssertionError for parameters that are missing in the file or do not fit, ValueError
+        for what the model does not have. The lines below the first list every problem.
+        """
+        self._load(
+            filename, ctx, allow_missing, ignore_extra, bool(cast_dtype), dtype_source
+        )
+
+    def save_params(self, filename):
+        """The old name of `save_parameters`, which writes names without the block's prefix."""
+        warnings.warn(
+            "save_params is deprecated. Please use save_parameters. Note that if you want load "
+            "from SymbolBlock later, please use export instead. For details, see "
+            "https://mxnet.apache.org/tutorials/gluon/save_lo\nad_params.html",
+            UserWarning,
+            stacklevel=2,
+        )
+        self.collect_params().save(filename, strip_prefix=self.prefix)
+
+    def load_params(self, filename, ctx=None, allow_missing=False, ignore_extra=False):
+        """The old name of `load_parameters`."""
+        warnings.warn(
+            "load_params is deprecated. Please use load_parameters.", UserWarning, stacklevel=2
+        )
+        self.load_parameters(filename, ctx, allow_missing, ignore_extra)
+
+    def load_dict(
+        self,
+        param_dict,
+        ctx=None,
+        allow_missing=False,
+        ignore_extra=False,
+        cast_dtype=False,
+        dtype_source="current",
+    ):
+        """As `load_parameters`, from a dictionary of arrays by path."""
+        self._load_dict(
+            dict(param_dict), ctx, allow_missing, ignore_extra, bool(cast_dtype), dtype_source
+        )
+
+    def swap(self, values):
+        """Gives the parameters the values of a snapshot inside the `with`, and their own back
+        afterwards.
+
+        >>> with net.swap(average):
+        ...     evaluate(net)
+        """
+        return Swap(self, values)
 
     def hybridize(self, active=True, **kwargs):
-        """Does nothing: every block runs as fast as it can."""
+        """Does nothing: there is one way to run a block, and no graph is compiled from it."""
+
+    def infer_shapes(self, *inputs):
+        """Tells every parameter its shape by a forward without values, and returns the shape of
+        the output. `inputs` are shapes.
+
+        >>> net = nn.Dense(10)
+        >>> net.infer_shapes((2, 20))
+        (2, 10)
+        >>> net.weight.shape
+        (10, 20)
+        """
+        return self._infer_shapes([tuple(shape) for shape in inputs])
+
+    def summary(self, *inputs):
+        """Writes a table of every block that runs on the inputs: its output and the number of its
+        parameters. Inputs that are shapes, not arrays, need no initialized parameters.
+
+        >>> net = nn.Dense(10)
+        >>> net.summary((2, 20))  # doctest: +ELLIPSIS
+        -----...
+        """
+        if inputs and all(isinstance(shape, tuple) for shape in inputs):
+            text = self._summary_of_shapes(list(inputs))
+        else:
+            text = self._summary(inputs)
+        sys.stdout.write(f"{text}\n")
+
+    def register_op_hook(self, callback, monitor_all=False):
+        """Refused: operations are not watched, blocks are."""
+        raise NotImplementedError(
+            "operations cannot be hooked\nuse register_forward_hook on the blocks"
+        )
+
+    def _collect_params_with_prefix(self, prefix=""):
+        """The parameters of the tree by their paths."""
+        if prefix:
+            prefix += "."
+        return OrderedDict((prefix + path, found) for path, found in self._named_parameters())
 
     def cast(self, dtype):
         """Converts every parameter of the tree to another element type."""
         self._cast(dtype)
+        for parameter in self._collect_params().values():
+            parameter.__dict__["_given_dtype"] = dtype
 
     def zero_grad(self):
         """Sets every gradient of the tree to zeros."""
@@ -182,33 +310,88 @@ class Block(_gluonic.Block):
 
 class HybridBlock(Block):
     """A block whose forward may be given as `hybrid_forward(F, x, **parameters)` too, where `F` is
-    the module of operations. Nothing else differs: there is one way to run it."""
+    the module of operations. Nothing else differs: there is one way to run it.
+
+    >>> class Scale(HybridBlock):
+    ...     def __init__(self, **kwargs):
+    ...         super().__init__(**kwargs)
+    ...         self.factor = self.params.get("factor", shape=(1,), init="ones")
+    ...     def hybrid_forward(self, F, x, factor):
+    ...         return x * factor
+    """
+
+    def register_child(self, block, name=None):
+        """Makes a block a child, by default under the number of children."""
+        if not isinstance(block, HybridBlock):
+            raise ValueError(
+                "Children of HybridBlock must also be HybridBlock, but "
+                f"{block!r} has type {type(block)}. If you are using Sequential, please try "
+                "HybridSequential instead."
+            )
+        super().register_child(block, name)
 
     def forward(self, x, *args):
         """Calls `hybrid_forward` with this block's parameters by name."""
+        if not isinstance(x, _gluonic.NDArray):
+            raise ValueError(
+                "In HybridBlock, there must be one NDArray or one Symbol in the input. Please "
+                f"check the type of the args.\nexpected an NDArray, found {type(x)}"
+            )
         from .. import ndarray
 
-        params = {}
+        if not self._reg_params:
+            return self.hybrid_forward(ndarray, x, *args)
+        context = x.context
         try:
-            for name, parameter in self._reg_params.items():
-                params[name] = parameter.data()
+            params = {name: found.data(context) for name, found in self._reg_params.items()}
         except DeferredInitializationError:
-            self.infer_shape(x, *args)
-            for name, parameter in self._reg_params.items():
-                parameter._finish_deferred_init()
-                params[name] = parameter.data()
+            return self._deferred_forward(ndarray, x, *args)
         return self.hybrid_forward(ndarray, x, *args, **params)
 
+    def _deferred_forward(self, F, x, *args):
+        """The first forward: `F` tells the parameters that wait their shapes."""
+        if type(self).infer_shape is not HybridBlock.infer_shape:
+            self.infer_shape(x, *args)
+            for parameter in self._reg_params.values():
+                parameter._finish_deferred_init()
+        waiting = _deferred.Waiting.all(self._reg_params, x.context)
+        out = self.hybrid_forward(_deferred.Module(F), x, *args, **waiting)
+        _deferred.Waiting.check(waiting, self)
+        return out
+
     def infer_shape(self, *args):
-        """Tells the parameters their shapes from the inputs. Override it if some are not known."""
-        raise RuntimeError(
-            f"{type(self).__name__} cannot tell the shapes of its parameters from its inputs\n"
-            "give them when the block is built, or override infer_shape"
-        )
+        """Tells the parameters their shapes from the inputs: by default by a forward. Override it
+        where operations do not tell them."""
+        self.infer_shapes(*(array.shape for array in args))
 
     def hybrid_forward(self, F, x, *args, **kwargs):
         """Computes the output. Override it."""
         raise NotImplementedError
+
+    def export(self, path, epoch=0, remove_amp_cast=True):
+        """Refused: there are no symbols here."""
+        raise NotImplementedError(
+            "export is not supported: there are no symbols\nuse save_parameters"
+        )
+
+    def optimize_for(self, x, *args, backend=None, **kwargs):
+        """Refused: there are no other back ends."""
+        raise NotImplementedError("optimize_for is not supported: there are no other back ends")
+
+
+class SymbolBlock(HybridBlock):
+    """Refused: there are no symbols here."""
+
+    def __init__(self, outputs, inputs, params=None):
+        raise NotImplementedError(
+            "SymbolBlock is not supported: there are no symbols\n"
+            "build the blocks in Python, and load their parameters with load_parameters"
+        )
+
+    @staticmethod
+    def imports(symbol_file, input_names, param_file=None, ctx=None):
+        """Refused: there are no symbols here."""
+        return SymbolBlock(None, input_names)
 
 
 class _LayerBlock(HybridBlock):
@@ -216,18 +399,68 @@ class _LayerBlock(HybridBlock):
 
     forward = _gluonic.Block._layer_forward
 
+    # How Gluon prints the element type of its parameters: some layers are told a text.
+    _dtype_as_printed = None
+
+    # Classes for the blocks inside layers.
+    _classes = {}
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if cls.__module__.startswith("gluonic.gluon."):
+            _LayerBlock._classes[cls.__name__] = cls
+        own = cls.__dict__
+        if "hybrid_forward" in own and "forward" not in own:
+            cls.forward = HybridBlock.forward
+
     def __init__(self, layer):
         self._begin()
-        for key, parameter in self._build_on(layer).items():
-            self._reg_params[key] = parameter
-            self.__dict__[key] = parameter
+        self.__dict__["_layer"] = layer
+        for key, member in self._build_on(layer).items():
+            if isinstance(member, Parameter):
+                member.__dict__.setdefault("_given_dtype", self._dtype_as_printed)
+                self._reg_params[key] = member
+            else:
+                member = _LayerBlock._of(member)
+                self._children[key] = member
+            self.__dict__[key] = member
 
-    @classmethod
-    def _naming(cls, hint, prefix, params):
-        return _gluonic._Naming(cls.__name__, hint, prefix, params)
+    @staticmethod
+    def _of(layer):
+        """The block of a layer inside another one."""
+        cls = _LayerBlock._classes.get(layer.class_name, _LayerBlock)
+        block = cls.__new__(cls)
+        _LayerBlock.__init__(block, layer)
+        return block
+
+    def _naming(self, prefix=None, params=None):
+        return _gluonic._Naming(type(self).__name__, self._alias(), prefix, params)
 
     def __repr__(self):
         return self._layer_text()
+
+    def hybrid_forward(self, F, x, *args, **params):
+        """The forward of the layer."""
+        return self._layer_forward(x)
+
+
+class _ActivatedBlock(_LayerBlock):
+    """A layer that may have an activation, its child `act`."""
+
+    def __init__(self, layer):
+        super().__init__(layer)
+        self.__dict__.setdefault("act", None)
+
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        if name == "act" and value is not None and "_children" in self.__dict__:
+            self._use_own_activation()
+
+    def __repr__(self):
+        text = super().__repr__()
+        if not self._has_own_activation():
+            return text
+        return f"{text.removesuffix(')').removesuffix(', linear')}, {self.act!r})"
 
 
 def _indent(text):

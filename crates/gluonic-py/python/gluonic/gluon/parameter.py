@@ -6,6 +6,7 @@ import numpy as _np
 
 from .. import _gluonic, initializer
 from .._gluonic import DeferredInitializationError
+from .._html import dict_html, parameter_html
 from ..context import Context
 from ..util import is_np_array, is_np_shape
 
@@ -60,6 +61,9 @@ class Parameter(_gluonic.Parameter):
 
     def __repr__(self):
         return f"{type(self).__name__} {self.name} (shape={self.shape}, dtype={self.dtype})"
+
+    def _repr_html_(self):
+        return parameter_html(self)
 
     @property
     def shape(self):
@@ -227,6 +231,18 @@ def _array(value):
     return _gluonic.array(value, "float32", None, is_np_array())
 
 
+_ATTRIBUTES = (
+    "grad_req",
+    "shape",
+    "dtype",
+    "lr_mult",
+    "wd_mult",
+    "init",
+    "allow_deferred_init",
+    "differentiable",
+)
+
+
 class ParameterDict(_gluonic.ParameterDict):
     """An ordered set of parameters by name. What is not there is looked for in `shared`, and then
     made by `get`."""
@@ -238,6 +254,9 @@ class ParameterDict(_gluonic.ParameterDict):
         lines = [str(parameter).replace("\n", "\n  ") for parameter in self._list()]
         head = f"{self.prefix} (" if self.prefix else "("
         return "\n".join([head, "\n".join(f"  {line}" for line in lines), ")"])
+
+    def _repr_html_(self):
+        return dict_html(self)
 
     def __iter__(self):
         return iter(self._names())
@@ -262,25 +281,43 @@ class ParameterDict(_gluonic.ParameterDict):
         init = kwargs.get("init")
         for word in ("stype", "grad_stype"):
             _check_stype(word, full, kwargs.pop(word, None) or "default")
-        parameter = self._get(name, **kwargs)
+        known = {word: kwargs[word] for word in _ATTRIBUTES if word in kwargs}
+        unknown = [word for word in kwargs if word not in known]
+        if unknown and found is None:
+            raise TypeError(
+                f"__init__() got an unexpected keyword argument '{unknown[0]}'"
+                f"\nknown are: {', '.join(_ATTRIBUTES)}"
+            )
+        parameter = self._get(name, **known)
+        for word in unknown:
+            setattr(parameter, word, kwargs[word])
         if found is None and "_given_dtype" not in parameter.__dict__:
             parameter.__dict__["_given_dtype"] = kwargs.get("dtype", _np.float32)
         if init is not None:
             parameter.__dict__.setdefault("_given_init", init)
+        return self._keep(parameter)
+
+    def _keep(self, parameter):
+        """Holds the object, which knows things that only Python sees."""
+        self.__dict__.setdefault("_kept", {})[parameter.name] = parameter
         return parameter
 
     def get_constant(self, name, value=None):
         """The constant `prefix + name`; made if there is none and a value is given."""
-        return self._get_constant(name, value)
+        return self._keep(self._get_constant(name, value))
 
     def update(self, other):
         """Adds all parameters of another set."""
         self._update(other)
+        for parameter in other.values():
+            self._keep(parameter)
 
     def initialize(self, init=None, ctx=None, verbose=False, force_reinit=False):
         """Initializes all: each by its own initializer, else by `init`."""
-        _warn_all(self._list(), force_reinit)
-        self._initialize(init, ctx, force_reinit)
+        parameters = self._list()
+        _warn_all(parameters, force_reinit)
+        with initializer.intercepting(init, parameters):
+            self._initialize(init, ctx, force_reinit)
 
     def zero_grad(self):
         """Sets all gradients to zeros."""
@@ -296,6 +333,54 @@ class ParameterDict(_gluonic.ParameterDict):
         """Sets an attribute of all: `params.setattr("grad_req", "null")`."""
         for parameter in self._list():
             setattr(parameter, name, value)
+
+    def save(self, filename, strip_prefix=""):
+        """Writes all to a file by their names without `strip_prefix`: all of it, or nothing."""
+        self._save(filename, strip_prefix)
+
+    def load(
+        self,
+        filename,
+        ctx=None,
+        allow_missing=False,
+        ignore_extra=False,
+        restore_prefix="",
+        cast_dtype=False,
+        dtype_source="current",
+    ):
+        """Loads all by their names, `restore_prefix` put before those of the file: all of it, or
+        nothing."""
+        self._load(
+            filename,
+            ctx,
+            allow_missing,
+            ignore_extra,
+            restore_prefix,
+            bool(cast_dtype),
+            dtype_source,
+        )
+
+    def load_dict(
+        self,
+        param_dict,
+        ctx=None,
+        allow_missing=False,
+        ignore_extra=False,
+        restore_prefix="",
+        filename=None,
+        cast_dtype=False,
+        dtype_source="current",
+    ):
+        """As `load`, from a dictionary of arrays."""
+        self._load_dict(
+            dict(param_dict),
+            ctx,
+            allow_missing,
+            ignore_extra,
+            restore_prefix,
+            bool(cast_dtype),
+            dtype_source,
+        )
 
 
 def _warn_all(parameters, force_reinit):

@@ -81,7 +81,7 @@ impl RecurrentCell for DropoutCell {
 }
 
 fn fmt_dropout(cell: &DropoutCell, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, "DropoutCell(rate={:?}, axes=())", cell.rate)
+    write!(f, "{}(rate={:?}, axes=())", cell.core.class(), cell.rate)
 }
 
 /// A cell whose input is added to its output.
@@ -146,7 +146,7 @@ impl RecurrentCell for ResidualCell {
 }
 
 fn fmt_residual(cell: &ResidualCell, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, "ResidualCell({})", cell.base_cell)
+    write!(f, "{}({})", cell.core.class(), cell.base_cell)
 }
 
 /// A cell of which, in training, some outputs and states stay as they were: each element with
@@ -250,6 +250,7 @@ impl RecurrentCell for ZoneoutCell {
 }
 
 fn fmt_zoneout(cell: &ZoneoutCell, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let (class, base) = (cell.core.class(), &cell.base_cell);
     let (outputs, states) = (cell.zoneout_outputs, cell.zoneout_states);
-    write!(f, "ZoneoutCell(p_out={outputs:?}, p_state={states:?}, {})", cell.base_cell)
+    write!(f, "{class}(p_out={outputs:?}, p_state={states:?}, {base})")
 }

@@ -255,6 +255,6 @@ impl RecurrentCell for BidirectionalCell {
 }
 
 fn fmt_bidirectional(cell: &BidirectionalCell, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let (l, r) = (&cell.l_cell, &cell.r_cell);
-    write!(f, "BidirectionalCell(forward={l}, backward={r})")
+    let (class, l, r) = (cell.core.class(), &cell.l_cell, &cell.r_cell);
+    write!(f, "{class}(forward={l}, backward={r})")
 }

@@ -58,10 +58,19 @@ impl Schedule for Factor {
         if let Some(lr) = self.warmup.before(base, num_update) {
             return lr;
         }
-        match num_update.saturating_sub(1) / self.step {
-            0 => base,
-            k => (base * self.factor.powf(k as f64)).max(self.stop_factor_lr),
+        let k = num_update.saturating_sub(1) / self.step;
+        if k == 0 || self.factor == 1.0 {
+            return if k == 0 { base } else { base.max(self.stop_factor_lr) };
         }
+        // Factor by factor, to the last bit as MXNet; what has reached the end stays there.
+        let mut lr = base;
+        for _ in 0..k {
+            lr *= self.factor;
+            if lr < self.stop_factor_lr || lr == 0.0 {
+                return self.stop_factor_lr;
+            }
+        }
+        lr
     }
 }
 
@@ -116,6 +125,6 @@ impl Schedule for MultiFactor {
             return lr;
         }
         let passed = self.steps.partition_point(|step| *step < num_update);
-        base * self.factor.powf(passed as f64)
+        (0..passed).fold(base, |lr, _| lr * self.factor)
     }
 }

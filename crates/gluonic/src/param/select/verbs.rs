@@ -34,7 +34,21 @@ impl Selection {
         self.initialize_opts(&InitOptions { init, reinit, ..InitOptions::default() })
     }
 
-    pub(crate) fn initialize_opts(&self, options: &InitOptions) -> Result<()> {
+    /// Gives these parameters values, or those of them that the options select, with everything
+    /// said.
+    ///
+    /// # Errors
+    /// As [`Selection::initialize_with`]; what [`BlockExt::initialize_opts`](crate::nn::BlockExt)
+    /// says of the options.
+    pub fn initialize_opts(&self, options: &InitOptions) -> Result<()> {
+        match &options.select {
+            Some(selector) => self.narrow(selector)?.initialize_all(options),
+            None => self.initialize_all(options),
+        }
+    }
+
+    /// As [`Selection::initialize_opts`], whatever the options select.
+    pub(crate) fn initialize_all(&self, options: &InitOptions) -> Result<()> {
         self.check()?;
         let addressed = self.items().map(|item| {
             let first = item.paths.first().map_or(&**item.parameter.name(), |path| &**path);

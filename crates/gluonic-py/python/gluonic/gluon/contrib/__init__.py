@@ -1,0 +1,5 @@
+"""What Gluon keeps apart."""
+
+from . import nn
+
+__all__ = ["nn"]

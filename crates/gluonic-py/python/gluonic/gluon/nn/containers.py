@@ -1,0 +1,117 @@
+"""Blocks one after another, and side by side."""
+
+from ... import _gluonic
+from ..block import Block, HybridBlock, _indent, _LayerBlock
+
+__all__ = [
+    "Concatenate",
+    "Concurrent",
+    "HybridConcatenate",
+    "HybridConcurrent",
+    "HybridSequential",
+    "Identity",
+    "Sequential",
+]
+
+
+class _Children:
+    """Blocks one after another."""
+
+    _is_chain = True
+
+    def add(self, *blocks):
+        """Adds blocks at the end."""
+        for block in blocks:
+            self.register_child(block)
+
+    def forward(self, x, *args):
+        """Calls the children one after another, each with the output of the one before."""
+        for block in self._children.values():
+            x = block(x, *args)
+            args = []
+            if isinstance(x, (tuple, list)):
+                args = x[1:]
+                x = x[0]
+        return (x, *args) if args else x
+
+    def __repr__(self):
+        lines = "\n".join(
+            f"  ({key}): {_indent(repr(block))}" for key, block in self._children.items()
+        )
+        return f"{type(self).__name__}(\n{lines}\n)"
+
+    def __getitem__(self, key):
+        layers = list(self._children.values())[key]
+        if not isinstance(layers, list):
+            return layers
+        # A part is called like the whole, also where a scope is open.
+        scope = _gluonic.leave_scope()
+        try:
+            part = type(self)(prefix=self.prefix)
+        finally:
+            _gluonic.set_scope(scope)
+        part.add(*layers)
+        return part
+
+    def __len__(self):
+        return len(self._children)
+
+
+class Sequential(_Children, Block):
+    """Blocks that are called one after another.
+
+    >>> net = Sequential()
+    >>> net.add(Dense(256, activation="relu"), Dense(10))
+    >>> len(net)
+    2
+    """
+
+    def hybridize(self, active=True, **kwargs):
+        """Does nothing: every block runs as fast as it can."""
+
+
+class HybridSequential(_Children, HybridBlock):
+    """The same as `Sequential`, for blocks that are `HybridBlock`s."""
+
+
+class Concurrent(Sequential):
+    """Blocks that are called on one input each; their outputs are joined along an axis."""
+
+    _is_chain = False
+
+    def __init__(self, axis=-1, prefix=None, params=None):
+        super().__init__(prefix=prefix, params=params)
+        self.axis = axis
+
+    def forward(self, x):
+        """Calls every child on the input."""
+        return _gluonic.join([block(x) for block in self._children.values()], self.axis, False)
+
+
+class HybridConcurrent(HybridSequential):
+    """The same as `Concurrent`, for blocks that are `HybridBlock`s."""
+
+    _is_chain = False
+
+    def __init__(self, axis=-1, prefix=None, params=None):
+        super().__init__(prefix=prefix, params=params)
+        self.axis = axis
+
+    def forward(self, x):
+        """Calls every child on the input."""
+        return _gluonic.join([block(x) for block in self._children.values()], self.axis, False)
+
+
+class Concatenate(Concurrent):
+    """The name of `Concurrent` in later versions of Gluon."""
+
+
+class HybridConcatenate(HybridConcurrent):
+    """The name of `HybridConcurrent` in later versions of Gluon."""
+
+
+class Identity(_LayerBlock):
+    """The input, unchanged."""
+
+    def __init__(self, prefix=None, params=None):
+        super().__init__(_gluonic.unit_layer(self._naming(prefix, params), "identity", 0.0))

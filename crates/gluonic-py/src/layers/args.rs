@@ -1,0 +1,76 @@
+//! Arguments that several layers have.
+
+use std::sync::Arc;
+
+use gluonic::init::Initializer;
+use gluonic::nn::{Activation, DataLayout};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::errors::OrRaise;
+use crate::initializer::InitArg;
+
+/// An activation by its word.
+#[derive(Clone, Copy)]
+pub(super) struct ActivationArg(pub(super) Activation);
+
+impl<'py> FromPyObject<'_, 'py> for ActivationArg {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let word: &str = &object.extract::<String>()?;
+        word.parse().map(ActivationArg).or_raise(object.py())
+    }
+}
+
+/// The order of an input's axes by its word.
+#[derive(Clone, Copy)]
+pub(super) struct LayoutArg(pub(super) DataLayout);
+
+impl<'py> FromPyObject<'_, 'py> for LayoutArg {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let word: &str = &object.extract::<String>()?;
+        word.parse().map(LayoutArg).or_raise(object.py())
+    }
+}
+
+/// A number of which 0 means that it is not known.
+#[derive(Clone, Copy)]
+pub(super) struct SizeArg(pub(super) Option<usize>);
+
+impl<'py> FromPyObject<'_, 'py> for SizeArg {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if object.is_none() {
+            return Ok(SizeArg(None));
+        }
+        let n: i64 = object.extract()?;
+        // -1 is what is not known in the dialect of `mx.np`.
+        match usize::try_from(n) {
+            Ok(0) => Ok(SizeArg(None)),
+            Ok(n) => Ok(SizeArg(Some(n))),
+            Err(_) if n == -1 => Ok(SizeArg(None)),
+            Err(_) => Err(PyValueError::new_err(format!("a size cannot be {n}"))),
+        }
+    }
+}
+
+/// The initializer inside an argument.
+pub(super) fn init(init: Option<InitArg>) -> Option<Arc<dyn Initializer>> {
+    init.map(|init| init.0)
+}
+
+/// The initializer inside an argument, or one of gluonic's by its word.
+pub(super) fn init_or(
+    py: Python<'_>,
+    init: Option<InitArg>,
+    word: &str,
+) -> PyResult<Arc<dyn Initializer>> {
+    match init {
+        Some(init) => Ok(init.0),
+        None => Ok(gluonic::init::loads(word).or_raise(py)?),
+    }
+}

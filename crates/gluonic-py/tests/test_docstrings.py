@@ -1,0 +1,53 @@
+"""The examples in docstrings run. One that names what neither it nor its module defines, such as a
+`net` of the reader's, is a sketch and is not run."""
+
+import ast
+import builtins
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import gluonic
+import gluonic.mxnet
+
+# What an example may name without an import.
+NAMES = ("autograd", "gluon", "init", "nd", "np", "npx", "name", "random")
+
+
+def modules():
+    """Every module of gluonic that can be imported without doing anything."""
+    yield "gluonic"
+    for module in pkgutil.walk_packages(gluonic.__path__, "gluonic."):
+        if not module.name.endswith(("__main__", "._gluonic", "_pytest_plugin")):
+            yield module.name
+
+
+def is_sketch(test):
+    """True if an example uses a name that nothing defines."""
+    tree = ast.parse("".join(example.source for example in test.examples))
+    used, defined = set(), {*test.globs, *dir(builtins)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else defined).add(node.id)
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            defined.add(node.name)
+        elif isinstance(node, ast.arg):
+            defined.add(node.arg)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            defined |= {(name.asname or name.name).partition(".")[0] for name in node.names}
+    return not used <= defined
+
+
+@pytest.mark.parametrize("module", list(modules()))
+def test_the_examples_of_a_module_run(module, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tested = importlib.import_module(module)
+    names = {name: getattr(gluonic, name) for name in NAMES if hasattr(gluonic, name)}
+    names |= {"gluonic": gluonic, "nn": gluonic.gluon.nn, "mx": gluonic.mxnet, **vars(tested)}
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    for test in doctest.DocTestFinder().find(tested, globs=names):
+        if test.examples and not is_sketch(test):
+            runner.run(test)
+    assert runner.failures == 0
