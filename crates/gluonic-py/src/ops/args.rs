@@ -30,8 +30,9 @@ impl<'py> FromPyObject<'_, 'py> for DimsArg {
             })
         })?;
         let sizes = sizes.into_iter().map(|size| {
-            usize::try_from(size)
-                .map_err(|_| MXNetError::new_err(format!("a size cannot be negative, found {size}")))
+            usize::try_from(size).map_err(|_| {
+                MXNetError::new_err(format!("a size cannot be negative, found {size}"))
+            })
         });
         Ok(DimsArg(Dims::from(sizes.collect::<PyResult<Vec<_>>>()?)))
     }
@@ -168,8 +169,9 @@ impl<'py> FromPyObject<'_, 'py> for Operand {
         if let Ok(array) = object.cast::<NDArray>() {
             return Ok(Operand::Array(array.get().get(), Dialect::of(&object)));
         }
-        object.extract::<f64>().map(Operand::Number).map_err(|_| {
-            PyTypeError::new_err(format!("type {} not supported", object.get_type()))
-        })
+        object
+            .extract::<f64>()
+            .map(Operand::Number)
+            .map_err(|_| PyTypeError::new_err(format!("type {} not supported", object.get_type())))
     }
 }

@@ -212,11 +212,7 @@ fn nan_to_num(
 }
 
 #[pyfunction]
-fn cast(
-    py: Python<'_>,
-    x: Data,
-    dtype: crate::dtype::DTypeArg,
-) -> PyResult<Bound<'_, PyAny>> {
+fn cast(py: Python<'_>, x: Data, dtype: crate::dtype::DTypeArg) -> PyResult<Bound<'_, PyAny>> {
     compute(py, x.array.elem_count(), x.dialect, || x.array.cast(dtype.0))
 }
 

@@ -104,9 +104,7 @@ fn conv<'py>(
         channels_last: channels_last(layout)?,
     };
     let Data { array, dialect } = x;
-    if let (Some(filters), Some(_), false) =
-        (filters, kernel.0.first(), options.channels_last)
-    {
+    if let (Some(filters), Some(_), false) = (filters, kernel.0.first(), options.channels_last) {
         let channels = array.dims().get(1).copied().unwrap_or(0) / groups.max(1);
         expect_shape(&weight.array, &[&[filters, channels], &kernel.0[..]].concat())?;
     }

@@ -69,7 +69,8 @@ fn contracted<'py>(
     if !fits {
         return misfit(&x, &y);
     }
-    let work = x.elem_count().saturating_mul(y.elem_count() / y.dims().first().unwrap_or(&1).max(&1));
+    let work =
+        x.elem_count().saturating_mul(y.elem_count() / y.dims().first().unwrap_or(&1).max(&1));
     compute(py, work, dialect, || contract(&x, &y, &x_axes, &y_axes))
 }
 

@@ -51,8 +51,12 @@ fn both(x: &Operand, y: &Operand) -> Result<(NdArray, NdArray, Dialect)> {
             let to = |x: &NdArray| if x.dtype() == dtype { Ok(x.clone()) } else { x.cast(dtype) };
             Ok((to(x)?, to(y)?, dialect))
         }
-        (Operand::Array(x, dialect), Operand::Number(y)) => Ok((x.clone(), number(*y, x)?, *dialect)),
-        (Operand::Number(x), Operand::Array(y, dialect)) => Ok((number(*x, y)?, y.clone(), *dialect)),
+        (Operand::Array(x, dialect), Operand::Number(y)) => {
+            Ok((x.clone(), number(*y, x)?, *dialect))
+        }
+        (Operand::Number(x), Operand::Array(y, dialect)) => {
+            Ok((number(*x, y)?, y.clone(), *dialect))
+        }
         (Operand::Number(x), Operand::Number(y)) => {
             Ok((NdArray::scalar(*x as f32), NdArray::scalar(*y as f32), Dialect::Np))
         }

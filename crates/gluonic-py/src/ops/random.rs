@@ -81,9 +81,8 @@ fn draw_each<'py>(
     let name = name.to_owned();
     let total: Dims = [&*of, &*dims.0].concat().into();
     compute(py, total.elem_count(), np, || {
-        let laws = (0..of.elem_count()).map(|i| {
-            law(&name, &values.iter().map(|setting| setting[i]).collect::<Vec<f64>>())
-        });
+        let laws = (0..of.elem_count())
+            .map(|i| law(&name, &values.iter().map(|setting| setting[i]).collect::<Vec<f64>>()));
         // All are checked before the first is drawn.
         let laws = laws.collect::<Result<Vec<Law>>>()?;
         let drawn = laws.iter().map(|law| ops::draw(law, dims.0.clone(), dtype.0));

@@ -31,11 +31,7 @@ fn sizes(x: &NdArray, axis: usize) -> PyResult<(usize, usize)> {
 }
 
 /// How many steps each sequence has; all without lengths.
-fn lengths(
-    lengths: Option<Indices>,
-    steps: usize,
-    batch: usize,
-) -> PyResult<Vec<usize>> {
+fn lengths(lengths: Option<Indices>, steps: usize, batch: usize) -> PyResult<Vec<usize>> {
     let Some(Indices { array, .. }) = lengths else { return Ok(vec![steps; batch]) };
     let wrong = |text: String| MXNetError::new_err(format!("MXNetError: Check failed: {text}"));
     let values = array.to_f64_vec().map_err(|error| wrong(error.to_string()))?;

@@ -361,9 +361,8 @@ fn split_at<'py>(
 fn range(begin: Option<isize>, end: Option<isize>, step: Option<isize>, n: usize) -> SliceInfoElem {
     let n = n as isize;
     let step = step.filter(|step| *step != 0).unwrap_or(1);
-    let place = |i: isize, low: isize, high: isize| {
-        (if i < 0 { i + n } else { i }).clamp(low, high)
-    };
+    let place =
+        |i: isize, low: isize, high: isize| (if i < 0 { i + n } else { i }).clamp(low, high);
     if step > 0 {
         let begin = begin.map_or(0, |i| place(i, 0, n));
         let end = end.map_or(n, |i| place(i, 0, n)).max(begin);
@@ -519,21 +518,14 @@ fn shifted(x: &NdArray, k: isize, one: isize, other: isize) -> Result<NdArray> {
     let rank = x.rank() as isize;
     let axis = |axis: isize| if axis < 0 { axis + rank } else { axis };
     let cut = if k >= 0 { axis(other) } else { axis(one) };
-    let elems: Vec<SliceInfoElem> = (0..rank)
-        .map(|i| if i == cut { (k.abs()..).into() } else { (..).into() })
-        .collect();
+    let elems: Vec<SliceInfoElem> =
+        (0..rank).map(|i| if i == cut { (k.abs()..).into() } else { (..).into() }).collect();
     x.slice(&elems)
 }
 
 /// A matrix with this diagonal, or the diagonal of one.
 #[pyfunction]
-fn diag(
-    py: Python<'_>,
-    x: Data,
-    k: isize,
-    one: isize,
-    other: isize,
-) -> PyResult<Bound<'_, PyAny>> {
+fn diag(py: Python<'_>, x: Data, k: isize, one: isize, other: isize) -> PyResult<Bound<'_, PyAny>> {
     let Data { array, dialect } = x;
     compute(py, array.elem_count(), dialect, || {
         if array.rank() != 1 {
@@ -544,7 +536,8 @@ fn diag(
         let n = array.elem_count();
         let side = n + k.unsigned_abs();
         let rows = array.reshape((n, 1))?.pad(&[(0, 0), (0, side)], Pad::Constant(0.0))?;
-        let (before, after) = if k >= 0 { (k.unsigned_abs(), 0) } else { (side * k.unsigned_abs(), 0) };
+        let (before, after) =
+            if k >= 0 { (k.unsigned_abs(), 0) } else { (side * k.unsigned_abs(), 0) };
         let row = rows.reshape(n * (side + 1))?;
         let total = side * side;
         let padded = row.pad(&[(before, after)], Pad::Constant(0.0))?;
@@ -581,7 +574,8 @@ fn lower_triangle(py: Python<'_>, x: Data, k: isize) -> PyResult<Bound<'_, PyAny
             _ => return x.array.swap_axes(-1, -2),
         };
         let row = NdArray::arange::<i64>(rows).reshape((rows, 1))?;
-        let column = NdArray::from_vec((0..columns as i64).map(|c| c - k as i64).collect(), columns)?;
+        let column =
+            NdArray::from_vec((0..columns as i64).map(|c| c - k as i64).collect(), columns)?;
         let zero = NdArray::full((), 0.0, x.array.dtype())?;
         column.le(&row)?.select(&x.array, &zero)
     })

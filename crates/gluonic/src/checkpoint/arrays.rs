@@ -85,9 +85,7 @@ impl Arrays {
             })
         });
         match refused {
-            Some(error) => {
-                Err(Error::Format { path: file.to_owned(), source: Box::new(error) })
-            }
+            Some(error) => Err(Error::Format { path: file.to_owned(), source: Box::new(error) }),
             None => written,
         }
     }

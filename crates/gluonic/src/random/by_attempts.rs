@@ -17,11 +17,21 @@ const LARGE_RATE: f64 = 10.0;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Waiting {
-    Exponential { scale: f64 },
-    Gamma { shape: f64, scale: f64 },
-    Poisson { rate: f64 },
+    Exponential {
+        scale: f64,
+    },
+    Gamma {
+        shape: f64,
+        scale: f64,
+    },
+    Poisson {
+        rate: f64,
+    },
     /// The Poisson law of a rate that is drawn from the gamma law.
-    Mixed { shape: f64, scale: f64 },
+    Mixed {
+        shape: f64,
+        scale: f64,
+    },
 }
 
 /// The uniform numbers of one element.
