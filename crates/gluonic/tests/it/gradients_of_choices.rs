@@ -78,9 +78,16 @@ fn choices() -> Vec<Row> {
             let places = |values: &[i64]| Pick::Places(ids(values, values.len()));
             x[0].picked(&[Pick::Part(s![..][0]), places(&[2, 0, 2]), places(&[1, -1, 1])])
         }),
-        row("picked by a mask", FLAT, Works(&[&[]]), Works(&[&[0, 4]]), |x| {
-            x[0].picked(&[Pick::Places(x[0].gt(&NdArray::scalar(0.0_f64))?)])
-        }),
+        row(
+            "picked by a mask",
+            FLAT,
+            Fails(&[&[]], "OperandShape"),
+            Fails(&[&[0, 4]], "OperandShape"),
+            |x| {
+                let mask = NdArray::from_slice(&[true, false, true], 3)?;
+                x[0].picked(&[Pick::Places(mask), Pick::Part(s![1..][0])])
+            },
+        ),
         row(
             "with_picked",
             &[&[3, 4], &[2, 4]],
