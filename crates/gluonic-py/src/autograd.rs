@@ -187,8 +187,7 @@ impl Function for PyFunction {
             Some((dims, _)) => apart(grad, dims)?,
             None => vec![grad.clone()],
         };
-        let grads =
-            call_python("Function.backward", |py| self.call(py, "_call_backward", &heads))?;
+        let grads = call_python("Function.backward", |py| self.call(py, "_call_backward", &heads))?;
         Ok(grads.into_iter().map(Some).collect())
     }
 

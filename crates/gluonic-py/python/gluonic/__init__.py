@@ -24,6 +24,10 @@ from . import (
 )
 from . import ndarray as nd
 from . import ndarray
+from . import numpy as np
+from . import numpy
+from . import numpy_extension as npx
+from . import numpy_extension, random
 from ._gluonic import (
     Checkpoint,
     DeferredInitializationError,
@@ -33,7 +37,9 @@ from ._gluonic import (
     Snapshot,
     __version__,
 )
+from ._fluent import attach as _attach
 from ._progress import progress
+from ._supported import NotSupportedError, supported
 from .context import Context, cpu, cpu_pinned, cpu_shared, current_context, gpu, num_gpus
 
 __all__ = [
@@ -44,6 +50,7 @@ __all__ = [
     "Context",
     "DeferredInitializationError",
     "MXNetError",
+    "NotSupportedError",
     "autograd",
     "base",
     "context",
@@ -61,8 +68,16 @@ __all__ = [
     "name",
     "nd",
     "ndarray",
+    "np",
+    "npx",
     "num_gpus",
+    "numpy",
+    "numpy_extension",
     "optimizer",
     "progress",
+    "random",
+    "supported",
     "util",
 ]
+
+_attach()

@@ -93,12 +93,12 @@ impl NDArray {
             return Ok(pyo3::types::PyBool::new(py, false).to_owned().into_any());
         }
         let Ok(target) = other.cast::<NDArray>() else {
-            let Ok(to) = other.extract::<ContextArg>() else {
-                return Err(PyTypeError::new_err(format!(
-                    "copyto does not support type {}",
-                    other.get_type()
-                )));
-            };
+            if !other.hasattr("device_type")? {
+                let found = other.get_type();
+                let text = format!("copyto does not support type {found}");
+                return Err(PyTypeError::new_err(text));
+            }
+            let to: ContextArg = other.extract()?;
             let copy = copied(py, &array)?.to_context(to.0).or_raise(py)?;
             return wrap(py, copy, Dialect::of(slf));
         };

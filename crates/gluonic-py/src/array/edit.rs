@@ -91,7 +91,7 @@ fn raise_write(
     let Error::Broadcast { op, left, right } = error.root() else {
         return raise(py, array, picks, error);
     };
-    if *op == "picked" {
+    if *op == "pick" {
         return raise(py, array, picks, error);
     }
     let (to, from) = (crate::errors::shape_text(left), crate::errors::shape_text(right));

@@ -4,7 +4,7 @@ use gluonic::array::Operand;
 use gluonic::{DType, NdArray};
 use pyo3::prelude::*;
 
-use super::arithmetic::{Op, computed, run};
+use super::arithmetic::{Op, computed, run, type_name};
 use super::operand::{Other, other};
 use super::{Dialect, NDArray};
 use crate::errors::{MXNetError, OrRaise};
@@ -32,7 +32,7 @@ fn in_place(slf: &Array<'_>, value: &Any<'_>, op: Op) -> PyResult<()> {
         return Err(MXNetError::new_err(format!(
             "MXNetError: Type inconsistent, Provided = {}, inferred type = {dtype}\n\
              an array keeps its element type when it is changed in place",
-            x.dtype()
+            type_name(x.dtype())
         )));
     }
     if let Other::Array(y) = &y

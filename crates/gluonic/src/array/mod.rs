@@ -209,6 +209,11 @@ impl NdArray {
         self.view.is_contiguous()
     }
 
+    /// Whether it was computed under `record` from something that has a gradient.
+    pub fn is_recorded(&self) -> bool {
+        matches!(self.track, Track::Node(_))
+    }
+
     /// The same value without its history: gradients stop here. Shares the memory.
     #[must_use]
     pub fn detach(&self) -> NdArray {

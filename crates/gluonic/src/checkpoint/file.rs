@@ -79,6 +79,8 @@ struct Inner {
     /// The rules through which the file is seen, if it is.
     renaming: Option<Arc<Renaming>>,
     sidecar: Option<Sidecar>,
+    /// Whether the file itself has the names.
+    named: bool,
 }
 
 impl Checkpoint {
@@ -166,7 +168,9 @@ impl Checkpoint {
     fn of_header(file: PathBuf, header: Header<'_>, source: Box<dyn Source>) -> Self {
         let tensors = header.entries.iter().map(TensorInfo::from).collect();
         let (tensors, source) = once(tensors, &header.ties, source);
-        Self::read(file, Some(header.format), header.metadata, tensors, source)
+        let mut new = Self::read(file, Some(header.format), header.metadata, tensors, source);
+        new.inner().named = header.named;
+        new
     }
 
     /// Of a file, which may tell in its metadata where values came from.
@@ -217,6 +221,7 @@ impl Checkpoint {
             source,
             renaming: None,
             sidecar: None,
+            named: true,
         }))
     }
 
@@ -272,6 +277,12 @@ impl Checkpoint {
     /// The format; `None` for a state.
     pub fn format(&self) -> Option<Format> {
         self.0.format
+    }
+
+    /// Whether the names of the tensors stand in the file. In a `.params` file they may not: then
+    /// they are the numbers 0, 1, … in the order of the file.
+    pub fn is_named(&self) -> bool {
+        self.0.named
     }
 
     /// The texts that the file holds beside the tensors.

@@ -8,6 +8,7 @@
 //! | let misfits pass, strip a prefix, load a part | [`LoadPolicy`] |
 //! | load another library's layout | [`LoadPolicy::rename`], [`Checkpoint::renamed`] |
 //! | find damage | [`SaveOptions::digests`], [`Checkpoint::check`] |
+//! | save and load arrays without a model | [`Arrays::save`], [`Arrays::load`] |
 //! | go without a file | [`SaveLoad::state`], [`SaveLoad::load_state`] |
 //!
 //! Loading has three steps: a plan says for every parameter what will happen and lists
@@ -23,6 +24,7 @@
 //! still the initial ones (JSON, key → key and path of the random numbers, initializer).
 
 mod apply;
+mod arrays;
 mod check;
 mod checkpointer;
 pub(crate) mod convert;
@@ -54,6 +56,7 @@ mod write;
 
 use std::path::Path;
 
+pub use arrays::Arrays;
 pub use check::{CheckReport, NotFinite, Record};
 pub(crate) use checkpointer::MODEL;
 pub use checkpointer::{Checkpointer, PendingSave};

@@ -67,13 +67,9 @@ impl Counts {
 
     /// The correlation of choices and labels, sums of 0 left out of the denominator.
     fn matthews(self) -> f64 {
-        let [tp, fp, fn_, tn] = [
-            self.true_positives,
-            self.false_positives,
-            self.false_negatives,
-            self.true_negatives,
-        ]
-        .map(|count| count as f64);
+        let [tp, fp, fn_, tn] =
+            [self.true_positives, self.false_positives, self.false_negatives, self.true_negatives]
+                .map(|count| count as f64);
         let sums = [tp + fp, tp + fn_, tn + fp, tn + fn_].into_iter().filter(|sum| *sum != 0.0);
         (tp * tn - fp * fn_) / sums.product::<f64>().sqrt()
     }

@@ -90,7 +90,19 @@ macro_rules! display {
         }
     )*};
 }
-display!(Accuracy, TopKAccuracy, CrossEntropy, Perplexity, Loss, F1, Mcc, PearsonCorrelation, Mae, Mse, Rmse);
+display!(
+    Accuracy,
+    TopKAccuracy,
+    CrossEntropy,
+    Perplexity,
+    Loss,
+    F1,
+    Mcc,
+    PearsonCorrelation,
+    Mae,
+    Mse,
+    Rmse
+);
 
 /// As many labels as there should be.
 fn expect_labels(labels: &NdArray, expected: &[usize]) -> Result<()> {

@@ -331,6 +331,8 @@ fn gather_starts(view: &View, n: usize) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::NewAxis;
+
     use super::*;
     use crate::s;
 

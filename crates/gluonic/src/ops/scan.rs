@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::product::for_int;
 use super::{Flat, compute_type, edges, output, resolve_axis};
 use crate::array::{Buf, NdArray, for_float, shapes_only};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::reduce as kernel;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 struct CumsumNode {
     n: usize,
@@ -21,13 +22,31 @@ impl Op for CumsumNode {
     }
 }
 
+fn cumsum_of_integers(x: &NdArray, axis: isize) -> Result<NdArray> {
+    const OP: &str = "cumsum";
+    let axis = resolve_axis(OP, axis, x.rank())?;
+    if shapes_only() {
+        return NdArray::shape_only(x.dims(), x.dtype());
+    }
+    let (n, inner): (usize, usize) = (x.dims()[axis], x.dims()[axis + 1..].iter().product());
+    let flat = Flat::stored(x)?;
+    let buf = for_int!(OP, x.dtype(), T => Buf::new::<T>(x.elem_count(), |out| {
+        let x = flat.slice::<T>();
+        for i in 0..x.len() {
+            let first = i / inner % n == 0;
+            out[i] = if first { x[i] } else { out[i - inner].wrapping_add(x[i]) };
+        }
+    }));
+    Ok(NdArray::from_buf_on(x.context(), buf, x.dims().clone()))
+}
+
 impl NdArray {
     /// The sum of the elements up to each one along an axis, that one included.
     ///
     /// # Errors
-    /// [`Error::Axis`](crate::Error::Axis) if the axis does not exist,
-    /// [`Error::NoArithmetic`](crate::Error::NoArithmetic) if the element type is not a
-    /// floating-point one.
+    /// [`Error::Axis`] if the axis does not exist,
+    /// [`Error::NoArithmetic`] if the elements are booleans. Sums of
+    /// integers wrap around.
     ///
     /// # Examples
     /// ```
@@ -37,6 +56,9 @@ impl NdArray {
     /// # Ok::<(), gluonic::Error>(())
     /// ```
     pub fn cumsum(&self, axis: isize) -> Result<NdArray> {
+        if self.dtype().is_int() {
+            return cumsum_of_integers(self, axis);
+        }
         let compute = compute_type("cumsum", &[self])?;
         let axis = resolve_axis("cumsum", axis, self.rank())?;
         if shapes_only() {
@@ -50,5 +72,19 @@ impl NdArray {
         }));
         let dims = self.dims().clone();
         Ok(output(Arc::new(buf), self.dtype(), dims, edges, || Box::new(CumsumNode { n, inner })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn running_sums_of_integers_do_not_pass_through_a_float() -> Result<()> {
+        let big = (1_i64 << 60) + 1;
+        let x = NdArray::from_slice(&[big, 1, 2, 3, 4, 5], (2, 3))?;
+        assert_eq!(x.cumsum(0)?.to_vec::<i64>()?, [big, 1, 2, big + 3, 5, 7]);
+        assert_eq!(x.cumsum(1)?.to_vec::<i64>()?, [big, big + 1, big + 3, 3, 7, 12]);
+        Ok(())
     }
 }

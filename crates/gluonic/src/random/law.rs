@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use half::{bf16, f16};
 
+use super::by_attempts::{Attempts, Waiting};
 use super::categorical::{cumulative, fill_categorical};
 use super::discrete::{Integer, fill_bernoulli, fill_integers, permutation};
 use super::normal::{Normal, fill_normal};
@@ -45,6 +46,7 @@ enum Kind {
     Bernoulli { p: f64 },
     Categorical { weights: Arc<[f64]>, sums: Arc<[f64]> },
     Permutation { n: usize },
+    Waiting(Waiting),
 }
 
 /// A number as one writes it: neither as 300 zeros nor as `1e0`.
@@ -171,8 +173,87 @@ impl Law {
         Law(Kind::Permutation { n })
     }
 
+    /// The exponential law of the mean `scale`, of floating-point numbers.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `scale` is negative or not finite.
+    pub fn exponential(scale: f64) -> Result<Law> {
+        not_negative("scale", scale)?;
+        Ok(Law(Kind::Waiting(Waiting::Exponential { scale })))
+    }
+
+    /// The gamma law of the mean `shape · scale`, of floating-point numbers.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `shape` is not positive and finite, or `scale` is negative or not
+    /// finite.
+    ///
+    /// # Source
+    /// Marsaglia and Tsang (2000), "A simple method for generating gamma variables".
+    pub fn gamma(shape: f64, scale: f64) -> Result<Law> {
+        positive("shape", shape)?;
+        not_negative("scale", scale)?;
+        Ok(Law(Kind::Waiting(Waiting::Gamma { shape, scale })))
+    }
+
+    /// The Poisson law of the mean `rate`: whole numbers from 0 on.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `rate` is negative, or above 2⁴⁰.
+    ///
+    /// # Source
+    /// Hörmann (1993), "The transformed rejection method for generating Poisson random variables",
+    /// algorithm PTRS, from a rate of 10 on.
+    pub fn poisson(rate: f64) -> Result<Law> {
+        rate_of("rate", rate)?;
+        Ok(Law(Kind::Waiting(Waiting::Poisson { rate })))
+    }
+
+    /// The number of failures before success `k`, each try succeeding with probability `p`; for a
+    /// `k` that is not whole, the Poisson law of a rate that is drawn from the gamma law of shape
+    /// `k` and scale `(1 - p) / p`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `k` is not positive and finite, or `p` is not in `(0, 1]`, or the mean
+    /// is above 2⁴⁰.
+    pub fn negative_binomial(k: f64, p: f64) -> Result<Law> {
+        positive("k", k)?;
+        if !(p > 0.0 && p <= 1.0) {
+            return refuse("p", "above 0 and at most 1", Short(p));
+        }
+        let scale = (1.0 - p) / p;
+        rate_of("p", k * scale)?;
+        Ok(Law(Kind::Waiting(Waiting::Mixed { shape: k, scale })))
+    }
+
+    /// The negative binomial law by its mean and its dispersion: the variance is
+    /// `mean + dispersion · mean²`. Without dispersion it is the Poisson law.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `mean` is negative or above 2⁴⁰, or `dispersion` is negative or not
+    /// finite.
+    ///
+    /// # Source
+    /// MXNet 1.9.1, `random.generalized_negative_binomial(mu, alpha)`.
+    pub fn dispersed(mean: f64, dispersion: f64) -> Result<Law> {
+        rate_of("mean", mean)?;
+        not_negative("dispersion", dispersion)?;
+        if dispersion == 0.0 || mean == 0.0 {
+            return Law::poisson(mean);
+        }
+        let (shape, scale) = (1.0 / dispersion, dispersion * mean);
+        Ok(Law(Kind::Waiting(Waiting::Mixed { shape, scale })))
+    }
+
     fn is_continuous(&self) -> bool {
-        matches!(self.0, Kind::Uniform { .. } | Kind::Normal { .. } | Kind::TruncatedNormal { .. })
+        use Waiting::{Exponential, Gamma};
+        matches!(
+            self.0,
+            Kind::Uniform { .. }
+                | Kind::Normal { .. }
+                | Kind::TruncatedNormal { .. }
+                | Kind::Waiting(Exponential { .. } | Gamma { .. })
+        )
     }
 
     /// The number of elements there are, where it is limited.
@@ -182,6 +263,28 @@ impl Law {
             _ => None,
         }
     }
+}
+
+fn positive(setting: &'static str, value: f64) -> Result<()> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(());
+    }
+    refuse(setting, "positive and finite", Short(value))
+}
+
+fn not_negative(setting: &'static str, value: f64) -> Result<()> {
+    if value >= 0.0 && value.is_finite() {
+        return Ok(());
+    }
+    refuse(setting, "finite and not negative", Short(value))
+}
+
+/// Checks the mean of a law of whole numbers, of which all that are likely must have an `f64`.
+fn rate_of(setting: &'static str, mean: f64) -> Result<()> {
+    if (0.0..=1_099_511_627_776.0).contains(&mean) {
+        return Ok(());
+    }
+    refuse(setting, "such that the mean is between 0 and 2⁴⁰", format!("a mean of {}", Short(mean)))
 }
 
 fn check_mean(mean: f64) -> Result<()> {
@@ -210,6 +313,16 @@ impl fmt::Display for Law {
                 write!(f, "categorical({} weights)", weights.len())
             }
             Kind::Permutation { n } => write!(f, "permutation(n={n})"),
+            Kind::Waiting(law) => match *law {
+                Waiting::Exponential { scale } => write!(f, "exponential(scale={})", Short(scale)),
+                Waiting::Gamma { shape, scale } => {
+                    write!(f, "gamma(shape={}, scale={})", Short(shape), Short(scale))
+                }
+                Waiting::Poisson { rate } => write!(f, "poisson(rate={})", Short(rate)),
+                Waiting::Mixed { shape, scale } => {
+                    write!(f, "poisson(rate=gamma(shape={}, scale={}))", Short(shape), Short(scale))
+                }
+            },
         }
     }
 }
@@ -255,6 +368,9 @@ trait Float: Uniform + Normal + TruncatedNormal + Integer {
     /// The largest finite value.
     const MAX: f64;
 
+    /// The nearest value.
+    fn from_f64(value: f64) -> Self;
+
     /// Whether the uniform law can compute `high - low`.
     fn can_subtract(high: f64, low: f64) -> bool {
         (high as f32 - low as f32).is_finite()
@@ -263,18 +379,34 @@ trait Float: Uniform + Normal + TruncatedNormal + Integer {
 
 impl Float for f16 {
     const MAX: f64 = 65504.0;
+
+    fn from_f64(value: f64) -> Self {
+        f16::from_f64(value)
+    }
 }
 
 impl Float for bf16 {
     const MAX: f64 = f32::from_bits(0x7F7F_0000) as f64;
+
+    fn from_f64(value: f64) -> Self {
+        bf16::from_f64(value)
+    }
 }
 
 impl Float for f32 {
     const MAX: f64 = f32::MAX as f64;
+
+    fn from_f64(value: f64) -> Self {
+        value as f32
+    }
 }
 
 impl Float for f64 {
     const MAX: f64 = f64::MAX;
+
+    fn from_f64(value: f64) -> Self {
+        value
+    }
 
     fn can_subtract(high: f64, low: f64) -> bool {
         (high - low).is_finite()
@@ -313,14 +445,26 @@ fn float<T: Float>(law: &Law) -> Result<Filler<'_, T>, Box<str>> {
             let law = law.ok_or_else(|| format!("a type with a value in [{low}, {high}]"))?;
             Ok(Box::new(move |s, i, out| law.fill(s, i, out)))
         }
+        Kind::Waiting(law @ (Waiting::Exponential { .. } | Waiting::Gamma { .. })) => {
+            Ok(Box::new(move |s, i, out| Attempts::fill(s, i, out, law, T::from_f64)))
+        }
         _ => number(law),
     }
 }
 
 fn number<T: Integer>(law: &Law) -> Result<Filler<'_, T>, Box<str>> {
     match &law.0 {
+        _ if law.is_continuous() => Err(FLOATS.into()),
         Kind::Uniform { .. } | Kind::Normal { .. } | Kind::TruncatedNormal { .. } => {
             Err(FLOATS.into())
+        }
+        &Kind::Waiting(law) => {
+            // What is larger becomes the largest of the type: it is hardly ever drawn.
+            let (lowest, highest) = T::RANGE;
+            let number = move |x: f64| {
+                T::from_i64((x as i64).clamp(lowest, i64::try_from(highest).unwrap_or(i64::MAX)))
+            };
+            Ok(Box::new(move |s, i, out| Attempts::fill(s, i, out, law, number)))
         }
         &Kind::Integers { low, high } => {
             check_integers::<T>(low, high.saturating_sub(1))?;

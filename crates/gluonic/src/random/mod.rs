@@ -20,6 +20,7 @@
 #![allow(clippy::inline_always)]
 
 mod box_muller;
+mod by_attempts;
 mod categorical;
 mod discrete;
 mod draws;
@@ -181,6 +182,11 @@ fn next_scoped_stream() -> Option<Stream> {
     let next = SCOPE.get()?.next_draw();
     SCOPE.set(Some(next));
     Some(next)
+}
+
+/// The number of which a value of the standard normal law is below with probability `p`, in (0, 1).
+pub(crate) fn standard_normal_quantile(p: f64) -> f64 {
+    inverse_normal::inverse_normal(p.clamp(inverse_normal::SMALLEST, inverse_normal::LARGEST))
 }
 
 /// FNV-1a with 64 bits.

@@ -42,9 +42,8 @@ fn setting_name<'n>(class: &str, name: &'n str) -> &'n str {
 impl Trainer {
     /// Takes over what the bytes of a pickle say: all of it, or nothing.
     pub(super) fn load_mxnet(&mut self, file: &Path, bytes: &[u8]) -> Result<()> {
-        let read = mxnet_states::read(bytes, &Limits::default()).map_err(|source| {
-            Error::Format { path: file.to_owned(), source: Box::new(source) }
-        })?;
+        let read = mxnet_states::read(bytes, &Limits::default())
+            .map_err(|source| Error::Format { path: file.to_owned(), source: Box::new(source) })?;
         let fail = |problem| Error::States { path: file.to_owned(), problem: Box::new(problem) };
         let rule = self.group()?.optimizer().name().to_owned();
         if let Some(saved) = &read.optimizer {
@@ -106,7 +105,10 @@ impl Trainer {
             let Some(state) = staged.get_mut(*index) else {
                 let extra = vec![format!("number {index}").into()];
                 let missing = Vec::new();
-                return Err(fail(StatesProblem::Parameters { missing: missing.into(), extra: extra.into() }));
+                return Err(fail(StatesProblem::Parameters {
+                    missing: missing.into(),
+                    extra: extra.into(),
+                }));
             };
             let key = &self.keys[*index];
             let Some(ready) = self.parameters[*index].memory() else {

@@ -29,6 +29,7 @@ mod gradient_rules;
 mod gradients;
 mod gradients_of_attention;
 mod gradients_of_choices;
+mod gradients_of_functions;
 mod gradients_of_losses;
 mod gradients_of_parts;
 mod groups;

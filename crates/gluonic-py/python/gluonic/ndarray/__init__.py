@@ -1,26 +1,62 @@
-"""Arrays in the dialect of `mx.nd`."""
+"""Arrays and functions of the dialect `mx.nd`.
 
-from .. import _gluonic
+What is supported is listed by `gluonic.supported()`. A name that MXNet has and gluonic does not
+raises an error that says so and names the nearest that is there.
+"""
+
 from .._gluonic import NDArray
 from .._sharing import from_dlpack, from_numpy, to_dlpack_for_read, to_dlpack_for_write
+from .._supported import attribute
+from . import contrib, linalg, op, random
+from . import creation, elementwise, files, layers, linear, positions, reduction, shape
+from .creation import *
+from .elementwise import *
+from .files import *
+from .layers import *
+from .linear import *
+from .positions import *
+from .random import exponential as random_exponential
+from .random import gamma as random_gamma
+from .random import generalized_negative_binomial as random_generalized_negative_binomial
+from .random import multinomial as sample_multinomial
+from .random import negative_binomial as random_negative_binomial
+from .random import normal, shuffle, uniform
+from .random import normal as random_normal
+from .random import poisson as random_poisson
+from .random import randint as random_randint
+from .random import uniform as random_uniform
+from .reduction import *
+from .shape import *
 
-__all__ = ["NDArray", "array", "ones", "random", "zeros"]
+# Of arrays of settings; `random_` has them of numbers: here one function takes both.
+sample_exponential = random_exponential
+sample_gamma = random_gamma
+sample_generalized_negative_binomial = random_generalized_negative_binomial
+sample_negative_binomial = random_negative_binomial
+sample_normal = random_normal
+sample_poisson = random_poisson
+sample_uniform = random_uniform
+
+_PARTS = (creation, elementwise, files, layers, linear, positions, reduction, shape)
+
+__all__ = ["NDArray", "contrib", "linalg", "normal", "op", "random", "shuffle", "uniform"]
+__all__ += [name for part in _PARTS for name in part.__all__]
+__all__ += [
+    f"{kind}_{law}"
+    for kind in ("random", "sample")
+    for law in (
+        "exponential",
+        "gamma",
+        "generalized_negative_binomial",
+        "negative_binomial",
+        "normal",
+        "poisson",
+        "uniform",
+    )
+]
+__all__ += ["random_randint", "sample_multinomial"]
+__all__ += ["from_dlpack", "from_numpy", "to_dlpack_for_read", "to_dlpack_for_write"]
 
 
-def array(source_array, ctx=None, dtype=None):
-    """A new array of an object's values: numbers, nested lists, a NumPy array, another array.
-
-    >>> array([[1, 2], [3, 4]]).shape
-    (2, 2)
-    """
-    return _gluonic.array(source_array, dtype, ctx)
-
-
-def zeros(shape, ctx=None, dtype="float32", **_):
-    """An array of zeros."""
-    return _gluonic.full(shape, 0.0, dtype or "float32", ctx)
-
-
-def ones(shape, ctx=None, dtype="float32", **_):
-    """An array of ones."""
-    return _gluonic.full(shape, 1.0, dtype or "float32", ctx)
+def __getattr__(name):
+    return attribute("nd", __name__, name)

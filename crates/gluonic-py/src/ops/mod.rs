@@ -1,0 +1,121 @@
+//! Operations, by the names that gluonic gives them; `python/gluonic` has MXNet's names, argument
+//! lists and defaults.
+//!
+//! They are functions of `gluonic._gluonic.ops`. A result speaks the dialect of its first operand.
+
+mod args;
+mod create;
+mod elementwise;
+mod files;
+mod gather;
+mod layers;
+mod linear;
+mod pairs;
+mod random;
+mod reduce;
+mod sequence;
+mod shape;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gluonic::{Error, NdArray};
+use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+pub(crate) use args::{DimsArg, ShapeArg, shape_to_py};
+
+use crate::array::{Dialect, wrap};
+use crate::errors::{MXNetError, to_py};
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    for function in [
+        wrap_pyfunction!(set_np, module)?,
+        wrap_pyfunction!(is_np_array, module)?,
+        wrap_pyfunction!(is_np_shape, module)?,
+    ] {
+        module.add_function(function)?;
+    }
+    let ops = PyModule::new(module.py(), "ops")?;
+    create::register(&ops)?;
+    elementwise::register(&ops)?;
+    files::register(&ops)?;
+    gather::register(&ops)?;
+    layers::register(&ops)?;
+    linear::register(&ops)?;
+    pairs::register(&ops)?;
+    random::register(&ops)?;
+    reduce::register(&ops)?;
+    sequence::register(&ops)?;
+    shape::register(&ops)?;
+    module.add_submodule(&ops)
+}
+
+static NP_ARRAY: AtomicBool = AtomicBool::new(false);
+static NP_SHAPE: AtomicBool = AtomicBool::new(false);
+
+/// Says whether blocks and parameters speak the dialect of `mx.np`, and whether 0 is a size.
+#[pyfunction]
+fn set_np(array: bool, shape: bool) {
+    NP_ARRAY.store(array, Ordering::Relaxed);
+    NP_SHAPE.store(shape, Ordering::Relaxed);
+}
+
+#[pyfunction]
+fn is_np_array() -> bool {
+    NP_ARRAY.load(Ordering::Relaxed)
+}
+
+#[pyfunction]
+fn is_np_shape() -> bool {
+    NP_SHAPE.load(Ordering::Relaxed)
+}
+
+/// The dialect of what blocks and parameters make.
+pub(crate) fn current_dialect(_: Python<'_>) -> PyResult<Dialect> {
+    Ok(if is_np_array() { Dialect::Np } else { Dialect::Nd })
+}
+
+fn dialect(np: bool) -> Dialect {
+    if np { Dialect::Np } else { Dialect::Nd }
+}
+
+/// As many elements as make other threads worth letting run.
+const LARGE: usize = 1 << 14;
+
+/// Computes an array of about `work` elements and wraps it; other threads of Python run meanwhile
+/// if that is worth while.
+fn compute<'py>(
+    py: Python<'py>,
+    work: usize,
+    dialect: Dialect,
+    f: impl FnOnce() -> gluonic::Result<NdArray> + Send,
+) -> PyResult<Bound<'py, PyAny>> {
+    let result = if work >= LARGE { py.detach(f) } else { f() };
+    wrap(py, result.map_err(|error| raised(py, error))?, dialect)
+}
+
+/// As [`compute`], of several arrays.
+fn compute_all<'py>(
+    py: Python<'py>,
+    work: usize,
+    dialect: Dialect,
+    f: impl FnOnce() -> gluonic::Result<Vec<NdArray>> + Send,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let results = if work >= LARGE { py.detach(f) } else { f() };
+    let results = results.map_err(|error| raised(py, error))?;
+    results.into_iter().map(|array| wrap(py, array, dialect)).collect()
+}
+
+/// What an operation raises: whatever is wrong with its operands and settings is an `MXNetError`, as
+/// in MXNet.
+fn raised(py: Python<'_>, error: Error) -> PyErr {
+    let own = !matches!(error.root(), Error::User { .. });
+    let raised = to_py(py, error);
+    let of_operands = raised.is_instance_of::<PyValueError>(py)
+        || raised.is_instance_of::<PyTypeError>(py)
+        || raised.is_instance_of::<PyIndexError>(py);
+    if own && of_operands {
+        return MXNetError::new_err(format!("MXNetError: {}", raised.value(py)));
+    }
+    raised
+}
