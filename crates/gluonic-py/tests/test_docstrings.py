@@ -73,12 +73,5 @@ def failures(tested, names):
     runner = doctest.DocTestRunner(Checker(), optionflags=doctest.ELLIPSIS)
     for test in doctest.DocTestFinder().find(tested, globs=names):
         if test.examples and not is_sketch(test):
-<<<<<<< HEAD
-            # NumPy 2 shows its numbers with their type, NumPy 1 does not: examples are as there.
-            with numpy.printoptions(legacy="1.21"):
-                runner.run(test)
-    assert runner.failures == 0
-=======
             runner.run(test)
     return runner.failures
->>>>>>> 820da637aef13b24fdb20de89176600d900d90d7
