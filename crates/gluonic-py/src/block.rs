@@ -507,8 +507,9 @@ impl Block {
     /// replaced.
     fn _layer_text(&self) -> PyResult<Option<String>> {
         let node = self.node()?;
-        let layer = if self._has_own_activation()? { &node.bare } else { &node.layer };
-        Ok(layer.as_ref().map(|layer| layer.to_string()))
+        let own = node.own_activation.load(Ordering::Relaxed);
+        let layer = if own { &node.bare } else { &node.layer };
+        Ok(layer.as_ref().map(ToString::to_string))
     }
 
     /// The table of a forward on inputs with values.

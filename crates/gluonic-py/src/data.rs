@@ -255,16 +255,15 @@ impl Loader {
         batches: Option<Vec<Vec<usize>>>,
     ) -> PyResult<Self> {
         let mut tickets = None;
-        let dataset: Arc<dyn Dataset> = match dataset.cast::<Data>() {
-            Ok(native) => native.get().0.clone(),
-            Err(_) => {
-                let kept = Arc::<Tickets>::default();
-                tickets = Some(kept.clone());
-                let object = dataset.clone().unbind();
-                let len = dataset.len()?;
-                let samples = PyDataset { object, len, tickets: kept.clone() };
-                Arc::new(samples.batchify(move |samples| joined(&kept, &batchify, samples)))
-            }
+        let dataset: Arc<dyn Dataset> = if let Ok(native) = dataset.cast::<Data>() {
+            native.get().0.clone()
+        } else {
+            let kept = Arc::<Tickets>::default();
+            tickets = Some(kept.clone());
+            let object = dataset.clone().unbind();
+            let len = dataset.len()?;
+            let samples = PyDataset { object, len, tickets: kept.clone() };
+            Arc::new(samples.batchify(move |samples| joined(&kept, &batchify, samples)))
         };
         let loader = match batches {
             Some(lists) => data::DataLoader::new(Listed { dataset, lists }, 1).or_raise(py)?,

@@ -323,7 +323,8 @@ pub(crate) fn shape_text(shape: &gluonic::Shape) -> String {
     shape.to_string().replace('?', "0")
 }
 
-fn bracketed(shape: &gluonic::Shape) -> String {
+/// A shape as MXNet's C++ prints it.
+pub(crate) fn bracketed(shape: &gluonic::Shape) -> String {
     let sizes: Vec<String> = shape.iter().map(|size| size.unwrap_or(0).to_string()).collect();
     format!("[{}]", sizes.join(","))
 }

@@ -43,8 +43,8 @@ fn result<'py>(
     }
 }
 
-fn array(arg: &Option<ArrayArg>) -> Option<&NdArray> {
-    arg.as_ref().map(|arg| &arg.array)
+fn array(arg: Option<&ArrayArg>) -> Option<&NdArray> {
+    arg.map(|arg| &arg.array)
 }
 
 /// The losses of at most one number. Those of three arrays take `other`: the negative examples, or
@@ -62,7 +62,7 @@ fn plain_loss<'py>(
     sample_weight: Option<ArrayArg>,
     other: Option<ArrayArg>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let (label, sw) = (&label.array, array(&sample_weight));
+    let (label, sw) = (&label.array, array(sample_weight.as_ref()));
     let third = || other.as_ref().map_or(label, |other| &other.array);
     match kind {
         "l2" => {
@@ -119,7 +119,7 @@ fn softmax_cross_entropy_loss<'py>(
         batch_axis,
         ..SoftmaxCrossEntropyLoss::default()
     };
-    result(py, &pred, |pred| loss.call(pred, &label.array, array(&sample_weight)))
+    result(py, &pred, |pred| loss.call(pred, &label.array, array(sample_weight.as_ref())))
 }
 
 #[pyfunction]
@@ -136,7 +136,12 @@ fn sigmoid_cross_entropy_loss<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let loss = SigmoidBinaryCrossEntropyLoss { from_sigmoid, weight, batch_axis };
     result(py, &pred, |pred| {
-        loss.call_weighted(pred, &label.array, array(&sample_weight), array(&pos_weight))
+        loss.call_weighted(
+            pred,
+            &label.array,
+            array(sample_weight.as_ref()),
+            array(pos_weight.as_ref()),
+        )
     })
 }
 
@@ -153,7 +158,7 @@ fn kl_div_loss<'py>(
     sample_weight: Option<ArrayArg>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let loss = KlDivLoss { from_logits, axis, weight, batch_axis };
-    result(py, &pred, |pred| loss.call(pred, &label.array, array(&sample_weight)))
+    result(py, &pred, |pred| loss.call(pred, &label.array, array(sample_weight.as_ref())))
 }
 
 #[pyfunction]
@@ -168,7 +173,7 @@ fn logistic_loss<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let label_format = label_format.parse().or_raise(py)?;
     let loss = LogisticLoss { label_format, weight, batch_axis };
-    result(py, &pred, |pred| loss.call(pred, &label.array, array(&sample_weight)))
+    result(py, &pred, |pred| loss.call(pred, &label.array, array(sample_weight.as_ref())))
 }
 
 #[pyfunction]
@@ -186,7 +191,7 @@ fn poisson_loss<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let loss = PoissonNllLoss { from_logits, compute_full, epsilon, weight, batch_axis };
     // Gluon's is a number: that of all samples together.
-    result(py, &pred, |pred| loss.call(pred, &label.array, array(&sample_weight))?.mean())
+    result(py, &pred, |pred| loss.call(pred, &label.array, array(sample_weight.as_ref()))?.mean())
 }
 
 #[pyfunction]
@@ -206,7 +211,8 @@ fn ctc_loss<'py>(
     let label_layout = label_layout.parse().or_raise(py)?;
     let loss = CtcLoss { layout, label_layout, weight };
     result(py, &pred, |pred| {
-        let (pred_lengths, label_lengths) = (array(&pred_lengths), array(&label_lengths));
-        loss.call(pred, &label.array, pred_lengths, label_lengths, array(&sample_weight))
+        let (pred_lengths, label_lengths) =
+            (array(pred_lengths.as_ref()), array(label_lengths.as_ref()));
+        loss.call(pred, &label.array, pred_lengths, label_lengths, array(sample_weight.as_ref()))
     })
 }

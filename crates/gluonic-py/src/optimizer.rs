@@ -41,13 +41,14 @@ impl<'py> FromPyObject<'_, 'py> for SettingArg {
             let number: f64 = object.extract()?;
             return Ok(SettingArg(Setting::Number(number)));
         }
-        match object.extract::<f64>() {
-            Ok(number) => Ok(SettingArg(Setting::Number(number))),
-            Err(_) => {
-                let found = object.get_type();
-                Err(PyTypeError::new_err(format!("a setting must be a number, found {found}")))
-            }
-        }
+        let wrong = || {
+            let found = object.get_type();
+            PyTypeError::new_err(format!("a setting must be a number, found {found}"))
+        };
+        object
+            .extract::<f64>()
+            .map(|number| SettingArg(Setting::Number(number)))
+            .map_err(|_| wrong())
     }
 }
 

@@ -7,6 +7,7 @@ use super::source::{Source, lines_with_word, paths};
 const UNSAFE: &[(&str, &str)] = &[
     ("crates/gluonic/src/array/pin.rs", "lends a slice that a pin keeps alive"),
     ("crates/gluonic/src/array/cell.rs", "lends what a pin keeps alive, under the cell's lock"),
+    ("crates/gluonic-py/src/array/foreign.rs", "hands NumPy's memory to gluonic"),
     ("crates/gluonic/src/cpu/gemm.rs", "calls the matrix product, which takes pointers"),
     ("crates/gluonic/src/cpu/pages.rs", "asks the system for large pages"),
     ("crates/gluonic/src/storage/map.rs", "maps a file that nobody may write in place"),

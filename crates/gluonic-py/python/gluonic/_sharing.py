@@ -7,30 +7,53 @@ from . import _gluonic
 __all__ = ["from_dlpack", "from_numpy", "to_dlpack_for_read", "to_dlpack_for_write"]
 
 
-class _Capsule:
-    """A DLPack capsule as an object that hands it out, once."""
+class _Exporter:
+    """A DLPack capsule, or an object that exports one, as NumPy wants it."""
 
-    def __init__(self, capsule):
-        self._capsule = capsule
+    def __init__(self, exporter):
+        self._exporter = exporter
+        self._is_capsule = not hasattr(exporter, "__dlpack__")
+        if self._is_capsule and type(exporter).__name__ != "PyCapsule":
+            raise TypeError(
+                f"expected a DLPack capsule or an array with __dlpack__, found {type(exporter)}"
+            )
+        # A capsule of version 1 says whether the memory is read-only; one of before that is not.
+        self.tells = False
 
-    def __dlpack__(self, **_):
-        return self._capsule
+    def __dlpack__(self, **options):
+        if self._is_capsule:
+            capsule = self._exporter
+        else:
+            try:
+                capsule = self._exporter.__dlpack__(**options)
+            except TypeError:
+                # It knows no options yet.
+                capsule = self._exporter.__dlpack__()
+        self.tells = "dltensor_versioned" in repr(capsule)
+        return capsule
 
     def __dlpack_device__(self):
-        return 1, 0
+        return (1, 0) if self._is_capsule else self._exporter.__dlpack_device__()
+
+
+class _Writable:
+    """The memory of a NumPy array that NumPy takes for read-only because nothing told otherwise."""
+
+    def __init__(self, values):
+        self._values = values
+        told = values.__array_interface__
+        self.__array_interface__ = {**told, "data": (told["data"][0], False)}
 
 
 def _values_of(exporter):
     """The memory of an exporter as a NumPy array."""
     if isinstance(exporter, numpy.ndarray):
         return exporter
-    if not hasattr(exporter, "__dlpack__"):
-        if type(exporter).__name__ != "PyCapsule":
-            raise TypeError(
-                f"expected a DLPack capsule or an array with __dlpack__, found {type(exporter)}"
-            )
-        exporter = _Capsule(exporter)
-    return numpy.from_dlpack(exporter)
+    exporter = _Exporter(exporter)
+    values = numpy.from_dlpack(exporter)
+    if values.flags.writeable or exporter.tells:
+        return values
+    return numpy.asarray(_Writable(values))
 
 
 def _shared(values, np):

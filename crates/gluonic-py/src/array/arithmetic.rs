@@ -35,6 +35,19 @@ pub(super) enum Op {
 }
 
 impl Op {
+    /// MXNet's name for it.
+    fn name(self) -> &'static str {
+        match self {
+            Op::Add => "add",
+            Op::Sub => "sub",
+            Op::Mul => "mul",
+            Op::Div => "div",
+            Op::FloorDivide => "floor_divide",
+            Op::Remainder => "mod",
+            Op::Pow => "power",
+        }
+    }
+
     fn arrays(self, x: &NdArray, y: &NdArray) -> gluonic::Result<NdArray> {
         match self {
             Op::Add => x.add(y),
@@ -108,6 +121,10 @@ pub(super) fn computed(
 ) -> PyResult<NdArray> {
     match y {
         Other::Array(y) => {
+            if dialect == Dialect::Nd && x.dtype() == DType::Bool && y.dtype() == DType::Bool {
+                return Err(gluonic::Error::NoArithmetic { op: op.name(), dtype: DType::Bool })
+                    .or_raise(py);
+            }
             let (x, y) = together(py, dialect, x, y, op == Op::Div)?;
             let n = x.elem_count().max(y.elem_count());
             run(py, n, || op.arrays(&x, &y)).or_raise(py)
@@ -122,7 +139,10 @@ pub(super) fn computed(
 /// `value ∘ slf`, where `value` is no array of ours: else its own operator would have run.
 fn reflected<'py>(slf: &Array<'py>, value: &Any<'py>, op: Op) -> PyResult<Any<'py>> {
     let (py, x, dialect) = (slf.py(), slf.get().get(), Dialect::of(slf));
-    let result = match other(dialect, value)? {
+    let commutes = matches!(op, Op::Add | Op::Mul) || dialect == Dialect::Np;
+    let value = other(dialect, value)
+        .or_else(|error| if commutes { Err(error) } else { Err(no_array("lhs", value)?) })?;
+    let result = match value {
         Other::Array(y) => computed(py, dialect, y, Other::Array(x), op)?,
         Other::Number(y) => {
             let x = beside_number(py, dialect, x, op == Op::Div)?;
@@ -130,6 +150,11 @@ fn reflected<'py>(slf: &Array<'py>, value: &Any<'py>, op: Op) -> PyResult<Any<'p
         }
     };
     wrap(py, result, dialect)
+}
+
+/// The name of an element type in MXNet's errors, which have none for booleans.
+pub(super) fn type_name(dtype: DType) -> &'static str {
+    if dtype == DType::Bool { "unknown" } else { dtype.name() }
 }
 
 /// A comparison: numbers 0 and 1 of the operands' type in `mx.nd`, booleans in `mx.np`.
@@ -145,16 +170,10 @@ fn compare<'py>(slf: &Array<'py>, value: &Any<'py>, op: CompareOp) -> PyResult<A
     let (py, x, dialect) = (slf.py(), slf.get().get(), Dialect::of(slf));
     let (x, y) = match other(dialect, value)? {
         Other::Array(y) if dialect == Dialect::Np && x.dtype() != y.dtype() => {
-            // MXNet has no name for booleans here.
-            let name = |x: &NdArray| match x.dtype() {
-                DType::Bool => "unknown",
-                dtype => dtype.name(),
-            };
+            let (one, other) = (type_name(x.dtype()), type_name(y.dtype()));
             return Err(MXNetError::new_err(format!(
-                "MXNetError: Type inconsistent, Provided = {}, inferred type = {}\n\
-                 bring both to one element type with astype",
-                name(&x),
-                name(&y)
+                "MXNetError: Type inconsistent, Provided = {one}, inferred type = {other}\n\
+                 bring both to one element type with astype"
             )));
         }
         Other::Array(y) => (x, y),
@@ -320,7 +339,7 @@ impl NpArray {
     fn __matmul__<'py>(slf: &Bound<'py, Self>, value: &Any<'py>) -> PyResult<Any<'py>> {
         let (py, x) = (slf.py(), slf.as_super().get().get());
         let Ok(y) = value.cast::<NpArray>() else {
-            return Err(no_matrix(value)?);
+            return Err(no_array("b", value)?);
         };
         let y = y.as_super().get().get();
         wrap(py, py.detach(|| x.matmul(&y)).or_raise(py)?, Dialect::Np)
@@ -328,13 +347,13 @@ impl NpArray {
 
     fn __rmatmul__<'py>(slf: &Bound<'py, Self>, value: &Any<'py>) -> PyResult<Any<'py>> {
         let _ = slf;
-        Err(no_matrix(value)?)
+        Err(no_array("b", value)?)
     }
 }
 
-fn no_matrix(value: &Any<'_>) -> PyResult<PyErr> {
-    Ok(PyAssertionError::new_err(format!(
-        "Argument b must have NDArray type, but got {}",
-        value.str()?
-    )))
+/// That an operand is no array, in MXNet's words.
+fn no_array(which: &str, value: &Any<'_>) -> PyResult<PyErr> {
+    let value = value.str()?;
+    let text = format!("Argument {which} must have NDArray type, but got {value}");
+    Ok(PyAssertionError::new_err(text))
 }

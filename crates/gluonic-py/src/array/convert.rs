@@ -29,6 +29,10 @@ fn array<'py>(
     np: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let dtype = dtype.map(|dtype| dtype.0);
+    let is_array = np && source.cast::<PyUntypedArray>().is_ok();
+    let is_array = is_array || source.cast::<NDArray>().is_ok();
+    // `mx.nd` makes `float32` of all else, `mx.np` keeps the type of a NumPy array.
+    let dtype = dtype.or(if is_array { None } else { Some(DType::F32) });
     let make = || from_object(source, dtype);
     let array = match ctx {
         Some(ctx) => gluonic::context::with(ctx.0, make)?,
@@ -103,6 +107,12 @@ fn from_numpy(values: &Bound<'_, PyUntypedArray>) -> PyResult<NdArray> {
         )*};
     }
     try_each!(f32, f64, i64, i32, u8, bool, f16, i8, i16, u16, u32, u64);
+    let dtype = values.dtype();
+    if !dtype.getattr("isnative")?.extract::<bool>()? {
+        // Another machine's byte order.
+        let native = dtype.call_method1("newbyteorder", ("=",))?;
+        return from_numpy(values.call_method1("astype", (native,))?.cast()?);
+    }
     Err(PyTypeError::new_err(format!(
         "cannot make an array of elements of type {}\nconvert it with astype first",
         values.dtype()

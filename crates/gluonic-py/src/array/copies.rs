@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use super::{Dialect, NDArray, from_object, to_numpy, wrap};
 use crate::context::{self, ContextArg};
 use crate::dtype::DTypeArg;
-use crate::errors::{MXNetError, OrRaise};
+use crate::errors::{MXNetError, OrRaise, bracketed};
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(_unpickled, module)?)
@@ -31,11 +31,6 @@ fn _unpickled<'py>(
 /// A copy that the graph sees.
 fn copied(py: Python<'_>, array: &NdArray) -> PyResult<NdArray> {
     py.detach(|| array.cast(array.dtype())).or_raise(py)
-}
-
-fn bracketed(array: &NdArray) -> String {
-    let sizes: Vec<String> = array.dims().iter().map(ToString::to_string).collect();
-    format!("[{}]", sizes.join(","))
 }
 
 #[pymethods]
@@ -93,12 +88,12 @@ impl NDArray {
             return Ok(pyo3::types::PyBool::new(py, false).to_owned().into_any());
         }
         let Ok(target) = other.cast::<NDArray>() else {
-            let Ok(to) = other.extract::<ContextArg>() else {
-                return Err(PyTypeError::new_err(format!(
-                    "copyto does not support type {}",
-                    other.get_type()
-                )));
-            };
+            if !other.hasattr("device_type")? {
+                let found = other.get_type();
+                let text = format!("copyto does not support type {found}");
+                return Err(PyTypeError::new_err(text));
+            }
+            let to: ContextArg = other.extract()?;
             let copy = copied(py, &array)?.to_context(to.0).or_raise(py)?;
             return wrap(py, copy, Dialect::of(slf));
         };
@@ -107,8 +102,8 @@ impl NDArray {
             return Err(MXNetError::new_err(format!(
                 "MXNetError: Check failed: assign(&dattr, vec.at(i)): Incompatible attr in node  \
                  at 0-th output: expected {}, got {}\nreshape one of them first",
-                bracketed(&array),
-                bracketed(&to)
+                bracketed(&array.dims().into()),
+                bracketed(&to.dims().into())
             )));
         }
         if gluonic::autograd::is_recording() && array.needs_grad() && !to.is_leaf() {

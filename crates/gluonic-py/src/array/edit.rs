@@ -11,7 +11,7 @@ use pyo3::types::{PyList, PyTuple};
 use super::index::{Index, raise, read};
 use super::operand::number;
 use super::{Dialect, NDArray, from_object};
-use crate::errors::{MXNetError, OrRaise};
+use crate::errors::{MXNetError, OrRaise, bracketed, shape_text};
 
 /// A value that is to be written: a number, an array, lists.
 fn operand(
@@ -91,34 +91,29 @@ fn raise_write(
     let Error::Broadcast { op, left, right } = error.root() else {
         return raise(py, array, picks, error);
     };
-    if *op == "picked" {
+    if *op == "pick" {
         return raise(py, array, picks, error);
     }
-    let (to, from) = (crate::errors::shape_text(left), crate::errors::shape_text(right));
-    let to = if to == "()" { "(1,)".to_owned() } else { to };
+    // In MXNet one element has shape (1,) here in both dialects.
+    let one = gluonic::Shape::from(gluonic::Dims::from(1));
+    let to = if left.is_empty() { &one } else { left };
     if dialect == Dialect::Nd {
         return PyValueError::new_err(format!(
             "operands could not be broadcast together with remapped shapes[original->remapped]: \
-             {from} and requested shape {to}"
+             {} and requested shape {}",
+            shape_text(right),
+            shape_text(to)
         ));
     }
-    let bracketed = |shape: &str| {
-        format!("[{}]", shape.trim_matches(['(', ')']).trim_end_matches(',').replace(' ', ""))
-    };
-    let rank = |shape: &str| {
-        shape.matches(|c: char| c.is_ascii_digit()).count().min(1)
-            + shape.trim_end_matches(",)").matches(',').count()
-    };
-    let (more, less) = (rank(&from), rank(&to));
-    let check = if more > less {
-        format!("ishape.ndim() <= param.shape.ndim() ({more} vs. {less}) ")
+    let check = if right.len() > to.len() {
+        format!("ishape.ndim() <= param.shape.ndim() ({} vs. {}) ", right.len(), to.len())
     } else {
         "ishape[j] == pshape[i] || ishape[j] == 1".to_owned()
     };
     MXNetError::new_err(format!(
         "MXNetError: Check failed: {check}: shape {} is not broadcastable to {}",
-        bracketed(&from),
-        bracketed(&to)
+        bracketed(right),
+        bracketed(to)
     ))
 }
 

@@ -1,13 +1,13 @@
 //! Operators that change an array in place.
 
 use gluonic::array::Operand;
-use gluonic::{DType, NdArray};
+use gluonic::{DType, Dims, NdArray, Shape};
 use pyo3::prelude::*;
 
-use super::arithmetic::{Op, computed, run};
+use super::arithmetic::{Op, computed, run, type_name};
 use super::operand::{Other, other};
 use super::{Dialect, NDArray};
-use crate::errors::{MXNetError, OrRaise};
+use crate::errors::{MXNetError, OrRaise, bracketed};
 
 type Any<'py> = Bound<'py, PyAny>;
 type Array<'py> = Bound<'py, NDArray>;
@@ -32,7 +32,7 @@ fn in_place(slf: &Array<'_>, value: &Any<'_>, op: Op) -> PyResult<()> {
         return Err(MXNetError::new_err(format!(
             "MXNetError: Type inconsistent, Provided = {}, inferred type = {dtype}\n\
              an array keeps its element type when it is changed in place",
-            x.dtype()
+            type_name(x.dtype())
         )));
     }
     if let Other::Array(y) = &y
@@ -40,9 +40,10 @@ fn in_place(slf: &Array<'_>, value: &Any<'_>, op: Op) -> PyResult<()> {
         && let Some(wide) = wider(&x, y)
     {
         return Err(MXNetError::new_err(format!(
-            "MXNetError: Shape inconsistent, Provided = {}, inferred shape={wide}\n\
+            "MXNetError: Shape inconsistent, Provided = {}, inferred shape={}\n\
              an array keeps its shape when it is changed in place",
-            bracketed(x.dims()),
+            bracketed(&x.dims().into()),
+            bracketed(&wide),
         )));
     }
     if gluonic::autograd::is_recording() && !x.is_leaf() {
@@ -57,7 +58,7 @@ fn in_place(slf: &Array<'_>, value: &Any<'_>, op: Op) -> PyResult<()> {
 }
 
 /// The sizes of both together, if they are larger than those of `x`.
-fn wider(x: &NdArray, y: &NdArray) -> Option<String> {
+fn wider(x: &NdArray, y: &NdArray) -> Option<Shape> {
     let rank = x.rank().max(y.rank());
     let size = |a: &NdArray, axis: usize| {
         (axis + a.rank()).checked_sub(rank).map_or(1, |axis| a.dims()[axis])
@@ -70,12 +71,7 @@ fn wider(x: &NdArray, y: &NdArray) -> Option<String> {
             _ => return None,
         });
     }
-    (sizes[..] != **x.dims()).then(|| bracketed(&sizes))
-}
-
-fn bracketed(sizes: &[usize]) -> String {
-    let sizes: Vec<String> = sizes.iter().map(ToString::to_string).collect();
-    format!("[{}]", sizes.join(","))
+    (sizes[..] != **x.dims()).then(|| Dims::from(sizes).into())
 }
 
 // As in MXNet, `**=` makes a new array.

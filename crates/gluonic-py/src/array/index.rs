@@ -132,6 +132,10 @@ fn one<'py>(
     }
     if let Ok(array) = part.cast::<NDArray>() {
         let array = array.get().get().detach();
+        if array.rank() == 0 && array.dtype().is_int() {
+            // A number, so that what is there shares the memory.
+            return Ok(Part::At(array.to_f64_vec().or_raise(py)?[0] as isize));
+        }
         if array.dtype() != DType::Bool {
             return Ok(Part::Places(array));
         }
@@ -247,7 +251,7 @@ pub(super) fn raise(py: Python<'_>, array: &NdArray, picks: &[Pick], error: Erro
             }
             crate::errors::to_py(py, error)
         }
-        Error::Broadcast { op: "picked", left, right } => PyValueError::new_err(format!(
+        Error::Broadcast { op: "pick", left, right } => PyValueError::new_err(format!(
             "shape1={} is not broadcastable to shape2={}",
             shape(left),
             shape(right)

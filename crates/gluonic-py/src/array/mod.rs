@@ -16,7 +16,7 @@ mod share;
 use std::sync::{PoisonError, RwLock};
 
 use gluonic::autograd::{Backward, GradReq};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyKeyError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -185,7 +185,7 @@ impl NDArray {
     #[pyo3(signature = (grad_req = "write", stype = None))]
     fn attach_grad(&self, py: Python<'_>, grad_req: &str, stype: Option<&str>) -> PyResult<()> {
         let _ = stype;
-        let req = grad_req_of(grad_req)?;
+        let req = grad_req_of(grad_req).map_err(|_| PyKeyError::new_err(grad_req.to_owned()))?;
         let array = self.get();
         let leaf = match array.attach_grad(req) {
             // A part of other memory: it gets its own.

@@ -49,6 +49,12 @@ impl NDArray {
         Ok(Bound::new(slf.py(), Rows { array, dialect, next: AtomicUsize::new(0) })?.into_any())
     }
 
+    fn __reversed__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let (py, dialect) = (slf.py(), Dialect::of(slf));
+        let array = slf.get().get().flip(&[0]).or_raise(py)?;
+        Ok(Bound::new(py, Rows { array, dialect, next: AtomicUsize::new(0) })?.into_any())
+    }
+
     fn __contains__(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<bool> {
         if slf.get().get().rank() > 1 {
             return Err(PyValueError::new_err(AMBIGUOUS));

@@ -46,7 +46,7 @@ impl Shared {
         let (start, strides) = self.array.layout();
         let strides: Vec<isize> = strides.iter().map(|stride| stride * size).collect();
         // An address is a number here: only NumPy follows it.
-        let address = self.pin.as_mut_ptr().addr() + start * size as usize;
+        let address = self.pin.as_mut_ptr().addr() + start;
         let told = PyDict::new(py);
         told.set_item("version", 3)?;
         told.set_item("shape", PyTuple::new(py, self.array.dims().iter())?)?;

@@ -115,16 +115,12 @@ fn encoder_layer(
         bias_initializer: init(bias_initializer),
         ..TransformerEncoderConfig::default()
     };
-    Ok(match num_layers {
-        Some(n) => {
-            let layer = naming.name(py, || TransformerEncoder::with(n, &config))?;
-            Layer { block: layer.clone(), kind: Kind::Encoder(layer) }
-        }
-        None => {
-            let layer = naming.name(py, || TransformerEncoderLayer::with(&config))?;
-            Layer { block: layer.clone(), kind: Kind::Encoder(layer) }
-        }
-    })
+    if let Some(n) = num_layers {
+        let layer = naming.name(py, || TransformerEncoder::with(n, &config))?;
+        return Ok(Layer { block: layer.clone(), kind: Kind::Encoder(layer) });
+    }
+    let layer = naming.name(py, || TransformerEncoderLayer::with(&config))?;
+    Ok(Layer { block: layer.clone(), kind: Kind::Encoder(layer) })
 }
 
 #[pyfunction]

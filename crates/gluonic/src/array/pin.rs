@@ -170,7 +170,6 @@ impl NdArray {
     ///
     /// # Examples
     /// ```
-    /// use std::sync::Arc;
     /// use gluonic::{DType, NdArray};
     /// let mut theirs = vec![1.0_f32, 2.0, 3.0, 4.0];
     /// let (address, owner) = (theirs.as_mut_ptr().cast(), Box::new(()));

@@ -180,6 +180,12 @@ impl NdArray {
         let plan = Plan::new(self, picks)?;
         let part = self.slice(&plan.elems)?;
         let [first, ..] = plan.axes[..] else { return Ok(part) };
+        if shapes_only() {
+            let rest = plan.order(part.rank()).split_off(plan.axes.len());
+            let rest: Vec<usize> = rest.into_iter().map(|axis| part.dims()[axis]).collect();
+            let dims = [&rest[..plan.at], &plan.found, &rest[plan.at..]].concat();
+            return NdArray::shape_only(dims, self.dtype());
+        }
         if plan.axes.len() == 1 {
             let [places] = <[_; 1]>::try_from(plan.places).unwrap_or_default();
             return taken(&part, edges(&[&part])?, places, &plan.found, first);
@@ -294,6 +300,10 @@ impl NdArray {
     /// ```
     #[doc(alias = "index_copy", alias = "slice_assign")]
     pub fn with_picked(&self, picks: &[Pick], value: &NdArray) -> Result<NdArray> {
+        if shapes_only() {
+            value.broadcast_to(self.picked(picks)?.dims())?;
+            return NdArray::shape_only(self.dims(), self.dtype());
+        }
         let n = self.elem_count();
         let places =
             self.there(|| NdArray::arange::<i64>(n).reshape(self.dims()))?.picked(picks)?;
@@ -331,6 +341,8 @@ fn gather_starts(view: &View, n: usize) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::NewAxis;
+
     use super::*;
     use crate::s;
 

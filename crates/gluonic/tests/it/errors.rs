@@ -496,6 +496,12 @@ fn errors_of_arrays_and_operations() {
     this array has a shape but no values: shapes are being inferred
     hint: run one batch through the model, or look at values outside of its forward: shapes do not tell them
     ");
+    #[allow(unsafe_code, reason = "refused before anything is read")]
+    // SAFETY: the array has no element.
+    let foreign = unsafe {
+        NdArray::from_foreign(std::ptr::null_mut(), DType::F32, (0, 2), &[1], Box::new(()))
+    };
+    assert_snapshot!(told("Foreign", foreign), @"memory from outside cannot be shared: there must be a stride for each size");
     assert_snapshot!(told("NotWhole", x.row(0).unwrap().attach_grad(GradReq::Write)), @r"
     `attach_grad` needs a whole array, found a view on a part
     hint: use `deep_clone` first

@@ -114,6 +114,11 @@ fn elementwise() -> Vec<Row> {
         unary("x / number", ANY, |x| &x[0] / 0.7),
         unary("number / x", POSITIVE, |x| 0.7 / &x[0]),
         unary("-x", ANY, |x| -&x[0]),
+        unary("number ^ x", ANY, |x| x[0].scalar_pow(1.7)),
+        unary("x mod number", ANY, |x| x[0].remainder_scalar(0.37)),
+        unary("number mod x", POSITIVE, |x| x[0].scalar_remainder(3.1)),
+        unary("x div number", ANY, |x| x[0].floor_divide_scalar(0.37)),
+        unary("number div x", POSITIVE, |x| x[0].scalar_floor_divide(3.1)),
         unary("cast to the same type", ANY, |x| x[0].cast(DType::F64)),
         unary("dropout", ANY, |x| {
             with_address(&Address::new(5, "dropout"), || ops::dropout(&x[0], 0.4))
@@ -125,6 +130,8 @@ fn elementwise() -> Vec<Row> {
         binary("mul", ANY, |x| &x[0] * &x[1]),
         binary("div", POSITIVE, |x| &x[0] / &x[1]),
         binary("pow", POSITIVE, |x| x[0].pow(&x[1])),
+        binary("remainder", POSITIVE, |x| x[0].remainder(&x[1])),
+        binary("floor_divide", POSITIVE, |x| x[0].floor_divide(&x[1])),
         binary("maximum", ANY, |x| x[0].maximum(&x[1])),
         binary("minimum", ANY, |x| x[0].minimum(&x[1])),
         binary("a user's function", ANY, |x| {

@@ -1,8 +1,9 @@
 //! The gradient of every operation that chooses, joins, repeats or reorders elements, and of the
 //! further activations, for every layout of its inputs, against central differences.
 
-use gluonic::ops::{Order, Pad};
+use gluonic::ops::{Order, Pad, Pick};
 use gluonic::prelude::*;
+use gluonic::s;
 
 use crate::gradients::With::{Fails, Works};
 use crate::gradients::{ANY, POSITIVE, Row, Sizes, check_table, row, unary};
@@ -73,6 +74,27 @@ fn choices() -> Vec<Row> {
         row("gather_nd of blocks", CUBE, Fails(&[&[]], "Misfit"), Works(&[&[2, 0, 4]]), |x| {
             x[0].gather_nd(&ids(&[1, 1, 0], (1, 3)))
         }),
+        row("picked", CUBE, Fails(&[&[]], "Index"), Fails(&[&[2, 0, 4]], "Index"), |x| {
+            let places = |values: &[i64]| Pick::Places(ids(values, values.len()));
+            x[0].picked(&[Pick::Part(s![..][0]), places(&[2, 0, 2]), places(&[1, -1, 1])])
+        }),
+        row(
+            "picked by a mask",
+            FLAT,
+            Fails(&[&[]], "OperandShape"),
+            Fails(&[&[0, 4]], "OperandShape"),
+            |x| {
+                let mask = NdArray::from_slice(&[true, false, true], 3)?;
+                x[0].picked(&[Pick::Places(mask), Pick::Part(s![1..][0])])
+            },
+        ),
+        row(
+            "with_picked",
+            &[&[3, 4], &[2, 4]],
+            Fails(&[&[], &[]], "Index"),
+            Fails(&[&[0, 4], &[2, 4]], "Index"),
+            |x| x[0].with_picked(&[Pick::Places(ids(&[2, 0], 2))], &x[1]),
+        ),
         row(
             "scatter_nd",
             &[&[3, 2]],

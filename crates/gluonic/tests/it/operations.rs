@@ -2,6 +2,7 @@
 
 use gluonic::ops::{Order, Pad};
 use gluonic::prelude::*;
+use gluonic::s;
 
 use crate::support::{array, error, variant};
 
@@ -256,5 +257,111 @@ fn bad_input_is_told_by_name_and_changes_nothing() -> Result<()> {
         assert_eq!(variant(&error(result)), expected, "case {i}");
     }
     assert_eq!(variant(&error(x.topk(4, 1, Order::Ascending))), "Setting");
+    Ok(())
+}
+
+#[test]
+fn integers_compute_and_wrap_as_in_mxnet() -> Result<()> {
+    // Measured with MXNet 1.9.1: int32 7, -7, 5 with 3, 3, -3; uint8 250, 3, 1; int8 127, -128, 1.
+    let (x, y) = (ints(&[7, -7, 5]).cast(DType::I32)?, ints(&[3, 3, -3]).cast(DType::I32)?);
+    let cases = [
+        (x.add(&y), [10.0, -4.0, 2.0]),
+        (x.sub(&y), [4.0, -10.0, 8.0]),
+        (x.mul(&y), [21.0, -21.0, -15.0]),
+        (x.div(&y), [2.0, -2.0, -1.0]),
+        (x.remainder(&y), [1.0, 2.0, -1.0]),
+        (x.floor_divide(&y), [2.0, -3.0, -2.0]),
+        (x.pow(&y), [343.0, -343.0, 0.0]),
+        (x.maximum(&y), [7.0, 3.0, 5.0]),
+        (x.neg(), [-7.0, 7.0, -5.0]),
+        (x.abs(), [7.0, 7.0, 5.0]),
+        (x.mul_scalar(2.5), [14.0, -14.0, 10.0]),
+        (x.div_scalar(2), [3.0, -3.0, 2.0]),
+        (x.scalar_sub(2.5), [-5.0, 9.0, -3.0]),
+        (x.scalar_div(1), [0.0, 0.0, 0.0]),
+        (x.remainder_scalar(-3), [-2.0, -1.0, -1.0]),
+        (x.div(&(x.sub(&x)?)), [0.0, 0.0, 0.0]),
+    ];
+    for (i, (result, expected)) in cases.into_iter().enumerate() {
+        assert_eq!(result.as_ref().unwrap().dtype(), DType::I32, "{i}");
+        assert_eq!(values(result), expected, "{i}");
+    }
+    let u = ints(&[250, 3, 1]).cast(DType::U8)?;
+    assert_eq!(values(u.add(&u)), [244.0, 6.0, 2.0]);
+    assert_eq!(values(u.add_scalar(300)), [38.0, 47.0, 45.0]);
+    let i = ints(&[127, -128, 1]).cast(DType::I8)?;
+    assert_eq!(values(i.neg()), [-127.0, -128.0, -1.0]);
+    let large = ints(&[1 << 62, -5]);
+    assert_eq!(large.add_scalar(1)?.to_vec::<i64>()?, [(1 << 62) + 1, -4]);
+    assert_eq!(
+        (values(x.sum()), values(x.max()), values(x.min())),
+        (vec![5.], vec![7.], vec![-7.])
+    );
+    let matrix = ints(&[1, 2, 3, 4, 5, 6]).reshape((2, 3))?;
+    assert_eq!(values(matrix.sum_axes(&[0], false)), [5.0, 7.0, 9.0]);
+    assert_eq!(values(matrix.max_axes(&[1], true)), [3.0, 6.0]);
+    assert_eq!(values(matrix.transpose()?.add(&ints(&[10, 20]))), [11., 24., 12., 25., 13., 26.]);
+    let wide = matrix.sum_axes(&[0, 1], false)?;
+    assert_eq!((wide.rank(), wide.dtype()), (0, DType::I64));
+    Ok(())
+}
+
+#[test]
+fn integers_are_changed_in_place_without_a_detour_by_floats() -> Result<()> {
+    let x = ints(&[1 << 62, -7, 5]);
+    x.add_assign(1)?;
+    assert_eq!(x.to_vec::<i64>()?, [(1 << 62) + 1, -6, 6]);
+    x.sub_assign(&ints(&[1 << 62, 0, 0]))?;
+    x.remainder_assign(4)?;
+    assert_eq!(x.to_vec::<i64>()?, [1, 2, 2]);
+    let u = ints(&[250, 3]).cast(DType::U8)?;
+    u.add_assign(&u.clone())?;
+    u.mul_assign(2)?;
+    assert_eq!(u.to_vec::<u8>()?, [232, 12]);
+    // Strides, also backwards, and broadcasting.
+    let m = ints(&[1, 2, 3, 4, 5, 6]).reshape((2, 3))?;
+    m.slice(s![.., ..;-2])?.mul_assign(&ints(&[10, 100]))?;
+    assert_eq!(m.to_vec::<i64>()?, [100, 2, 30, 400, 5, 60]);
+    m.transpose()?.floor_divide_assign(&ints(&[7, 9]))?;
+    assert_eq!(m.to_vec::<i64>()?, [14, 0, 4, 44, 0, 6]);
+    m.pow_assign(2)?;
+    assert_eq!(m.to_vec::<i64>()?, [196, 0, 16, 1936, 0, 36]);
+    Ok(())
+}
+
+#[test]
+fn booleans_are_added_multiplied_and_counted_but_not_subtracted() -> Result<()> {
+    let x = NdArray::from_slice(&[true, true, false], 3)?;
+    let y = NdArray::from_slice(&[true, false, false], 3)?;
+    assert_eq!(x.add(&y)?.to_vec::<bool>()?, [true, true, false]);
+    assert_eq!(x.mul(&y)?.to_vec::<bool>()?, [true, false, false]);
+    assert_eq!(x.bit_xor(&y)?.to_vec::<bool>()?, [false, true, false]);
+    assert_eq!(x.sum()?.to_scalar::<i64>()?, 2);
+    let refused =
+        [x.sub(&y), x.div(&y), x.neg(), x.add_scalar(1), ints(&[1]).cast(DType::F32)?.bit_not()];
+    for result in refused {
+        assert_eq!(variant(&error(result)), "NoArithmetic");
+    }
+    assert_eq!(variant(&error(x.sub_assign(&y))), "NoArithmetic");
+    let bits = ints(&[12, 10]);
+    assert_eq!(values(bits.bit_and(&ints(&[10]))), [8.0, 10.0]);
+    assert_eq!(values(bits.bit_or(&ints(&[1]))), [13.0, 11.0]);
+    assert_eq!(values(bits.bit_not()), [-13.0, -11.0]);
+    Ok(())
+}
+
+#[test]
+fn remainders_of_floats_have_the_sign_of_the_divisor() -> Result<()> {
+    // Measured with MXNet 1.9.1.
+    let (x, y) = (array(&[7.0, -7.0, 5.5], 3), array(&[3.0, 3.0, -3.0], 3));
+    assert_eq!(values(x.remainder(&y)), [1.0, 2.0, -0.5]);
+    assert_eq!(values(x.remainder_scalar(-3.0)), [-2.0, -1.0, -0.5]);
+    assert_eq!(values(x.scalar_remainder(3.0)), [3.0, -4.0, 3.0]);
+    assert_eq!(values(x.remainder_scalar(0.0)), [0.0, 0.0, 0.0]);
+    assert_eq!(values(x.floor_divide(&y)), [2.0, -3.0, -2.0]);
+    // A quotient that rounds up to a whole number: 0.3 / 0.1 is less than 3.
+    assert_eq!(values(array(&[0.3], 1).cast(DType::F64)?.floor_divide_scalar(0.1)).len(), 1);
+    let infinite = values(x.floor_divide_scalar(0.0));
+    assert_eq!((infinite[0], infinite[1]), (f64::INFINITY, f64::NEG_INFINITY));
     Ok(())
 }

@@ -63,7 +63,7 @@ class _PlainLoss(Loss):
 class L2Loss(_PlainLoss):
     """Half the squared error: `weight / 2 · (label - pred)²`.
 
-    >>> L2Loss()(nd.array([[1.0, 3.0]]), nd.array([[1.0, 1.0]])).asscalar()
+    >>> float(L2Loss()(nd.array([[1.0, 3.0]]), nd.array([[1.0, 1.0]])).asscalar())
     1.0
     """
 

@@ -210,6 +210,7 @@ class Constant(Parameter):
     def __init__(self, name, value):
         self._declare_constant(name, value)
         self.__dict__["value"] = value if hasattr(value, "asnumpy") else _array(value)
+        self.__dict__["_given_dtype"] = self.value.dtype
 
     @property
     def grad_req(self):
@@ -304,7 +305,11 @@ class ParameterDict(_gluonic.ParameterDict):
 
     def get_constant(self, name, value=None):
         """The constant `prefix + name`; made if there is none and a value is given."""
-        return self._keep(self._get_constant(name, value))
+        constant = self._get_constant(name, value)
+        if "value" not in constant.__dict__:
+            constant.__dict__["value"] = value if hasattr(value, "asnumpy") else _array(value)
+            constant.__dict__["_given_dtype"] = constant.value.dtype
+        return self._keep(constant)
 
     def update(self, other):
         """Adds all parameters of another set."""

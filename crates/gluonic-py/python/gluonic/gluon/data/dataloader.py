@@ -17,7 +17,8 @@ class DataLoader:
     The batches are the same with any number of them. `pin_memory`, `thread_pool`, `timeout` and
     `auto_reload` are accepted and change nothing.
 
-    >>> loader = DataLoader(ArrayDataset(nd.ones((5, 2)), nd.zeros(5)), batch_size=2)
+    >>> samples = gluon.data.ArrayDataset(nd.ones((5, 2)), nd.zeros(5))
+    >>> loader = DataLoader(samples, batch_size=2)
     >>> [data.shape for data, label in loader]
     [(2, 2), (2, 2), (1, 2)]
     """

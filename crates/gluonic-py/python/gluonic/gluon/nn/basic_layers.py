@@ -146,8 +146,8 @@ def _no_function(function):
 class Lambda(Block):
     """A function as a block: one of one's own, or an operation by its name.
 
-    >>> Lambda("tanh")
-    Lambda(tanh)
+    >>> Lambda(lambda x: x * 2)
+    Lambda(<lambda>)
     """
 
     def __init__(self, function, prefix=None):
