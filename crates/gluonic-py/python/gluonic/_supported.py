@@ -1,6 +1,5 @@
 """Which names of MXNet's array modules are supported, and what is said about the others."""
 
-import difflib
 import importlib
 
 from ._mxnet_names import NAMES
@@ -29,6 +28,8 @@ def _module(namespace):
 
 
 def _nearest(name, names):
+    import difflib
+
     found = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.6)
     lower = {one.lower(): one for one in names}
     return lower.get(name.lower().replace("_", ""), found[0] if found else None)
