@@ -40,27 +40,8 @@ def test_the_cases_of_mxnet_pass(capsys):
 
 # Cases of the second folder that are not yet as on MXNet: one that passes is to be taken out.
 NOT_YET = {
-    "m028": "a size of -1 before npx.set_np()",
     "m030": "the text for a constant that does not broadcast",
-    "m044": "data() gives a new handle at each call",
-    "m045": "grad() gives a new handle at each call",
-    "m056": "how the element type of a Constant prints",
-    "m066": "a multiplier prints as 2.0",
-    "m068": "the text for an unknown argument",
-    "m079": "Parameter.init is what was given",
-    "m089": "the error of Bilinear for a matrix",
-    "m090": "the error for an unknown random type",
-    "m091": "the error for an unknown factor type",
-    "m105": "the text of the deprecation",
-    "m106": "the text of the deprecation",
-    "m124": "re.error for a wrong pattern",
-    "m160": "the error for a file of global names",
-    "m162": "the error for an extra parameter",
-    "m165": "the text of the deprecation",
-    "m170": "the error for a file of no format",
     "m171": "the error for a file without names",
-    "m200": "the error of dot",
-    "m202": "hybridize() warns for a Sequential",
 }
 
 

@@ -24,15 +24,16 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 fn misfit<T>(x: &NdArray, y: &NdArray) -> PyResult<T> {
-    let text = |x: &NdArray| {
-        let sizes: Vec<String> = x.dims().iter().map(ToString::to_string).collect();
-        format!("[{}]", sizes.join(","))
-    };
     Err(MXNetError::new_err(format!(
         "MXNetError: Check failed: the sizes to be multiplied differ in {} and {}",
-        text(x),
-        text(y)
+        bracketed(x),
+        bracketed(y)
     )))
+}
+
+fn bracketed(x: &NdArray) -> String {
+    let sizes: Vec<String> = x.dims().iter().map(ToString::to_string).collect();
+    format!("[{}]", sizes.join(","))
 }
 
 /// The sum of products over axes of both, in pairs; what is left of the first comes first.
@@ -90,6 +91,15 @@ fn dot<'py>(
     }
     let x_axis = if transpose_x { 0 } else { x.rank() - 1 };
     let y_axis = if transpose_y { y.rank() - 1 } else { 0 };
+    let (one, two) = (x.dims()[x_axis], y.dims()[y_axis]);
+    if one != two {
+        return Err(MXNetError::new_err(format!(
+            "MXNetError: Check failed: L[!Ta].Size() == R[Tb].Size() ({one} vs. {two}) : dot shape \
+             error: {} X {}",
+            bracketed(&x),
+            bracketed(&y)
+        )));
+    }
     contracted(py, (x, y), (vec![x_axis], vec![y_axis]), dialect)
 }
 

@@ -129,7 +129,7 @@ _INITIALIZERS = {
 # An index out of range of an Embedding, an unknown activation, a size that is none.
 _AT_ONCE = (
     r"is not a row number below|^no activation is called|must be 1 or more, found (0|-)"
-    r"|^a size cannot be -|^can't convert negative int"
+    r"|^a size cannot be -|^can't convert negative int|less than 0, while received -"
 )
 
 DEPARTURES = [

@@ -12,7 +12,7 @@ from .._gluonic import DeferredInitializationError
 from ..initializer import intercepting
 from . import _deferred
 from ._swap import Swap
-from .parameter import Parameter, ParameterDict, _warn_all
+from .parameter import Parameter, ParameterDict, _warn_all, note_saved_dtype
 
 __all__ = ["Block", "HybridBlock", "SymbolBlock"]
 
@@ -214,6 +214,7 @@ class Block(_gluonic.Block):
         self._load(
             filename, ctx, allow_missing, ignore_extra, bool(cast_dtype), dtype_source
         )
+        note_saved_dtype(self._collect_params().values(), cast_dtype, dtype_source)
 
     def save_params(self, filename):
         """The old name of `save_parameters`, which writes names without the block's prefix."""

@@ -79,10 +79,9 @@ class Parameter(_gluonic.Parameter):
         """The type of the elements, as it was given."""
         given = self.__dict__.get("_given_dtype")
         name = self._dtype_name
-        if given is None or _dtype_name(given) == name:
-            return name if given is None else given
-        # A load or a cast of the tree has changed it.
-        return getattr(_np, name, name)
+        if given is not None and _dtype_name(given) == name:
+            return given
+        return name
 
     @dtype.setter
     def dtype(self, dtype):
@@ -178,6 +177,14 @@ class Parameter(_gluonic.Parameter):
 
     def __reduce__(self):
         raise TypeError("a Parameter cannot be pickled\nsave it with save_parameters")
+
+
+def note_saved_dtype(parameters, cast_dtype, dtype_source):
+    """After a load that may have taken the types of the file: those are NumPy's, as in MXNet."""
+    if cast_dtype and dtype_source == "saved":
+        for parameter in parameters:
+            name = parameter._dtype_name
+            parameter.__dict__["_given_dtype"] = getattr(_np, name, name)
 
 
 class _Variable:
@@ -372,6 +379,7 @@ class ParameterDict(_gluonic.ParameterDict):
             bool(cast_dtype),
             dtype_source,
         )
+        note_saved_dtype(self._list(), cast_dtype, dtype_source)
         for parameter in self._list():
             trainer = parameter.__dict__.get("_trainer", lambda: None)()
             if trainer is not None:
