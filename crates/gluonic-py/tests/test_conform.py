@@ -38,6 +38,38 @@ def test_the_cases_of_mxnet_pass(capsys):
     assert status == 0
 
 
+# Cases of the second folder that are not yet as on MXNet: one that passes is to be taken out.
+NOT_YET = {
+    "m028": "a size of -1 before npx.set_np()",
+    "m030": "the text for a constant that does not broadcast",
+    "m044": "data() gives a new handle at each call",
+    "m045": "grad() gives a new handle at each call",
+    "m056": "how the element type of a Constant prints",
+    "m066": "a multiplier prints as 2.0",
+    "m068": "the text for an unknown argument",
+    "m079": "Parameter.init is what was given",
+    "m089": "the error of Bilinear for a matrix",
+    "m090": "the error for an unknown random type",
+    "m091": "the error for an unknown factor type",
+    "m105": "the text of the deprecation",
+    "m106": "the text of the deprecation",
+    "m124": "re.error for a wrong pattern",
+    "m160": "the error for a file of global names",
+    "m162": "the error for an extra parameter",
+    "m165": "the text of the deprecation",
+    "m170": "the error for a file of no format",
+    "m171": "the error for a file without names",
+    "m200": "the error of dot",
+    "m202": "hybridize() warns for a Sequential",
+}
+
+
+def test_the_second_folder_passes_but_for_what_is_not_done_yet(capsys):
+    _, lines = conform(PACKAGE / "tests" / "golden", capsys)
+    failed = {line.partition(":")[0] for line in lines[:-1]}
+    assert failed == set(NOT_YET), lines
+
+
 def test_mxnet_itself_passes_all_of_them_without_departures():
     """Proof that the runner is sound: the same code on the MXNet that made the cases."""
     python = os.environ.get("GLUONIC_MXNET_PYTHON")
@@ -52,12 +84,21 @@ spec = importlib.util.spec_from_file_location(
     "conform", {str(folder / "__init__.py")!r}, submodule_search_locations=[{str(folder)!r}])
 sys.modules["conform"] = importlib.util.module_from_spec(spec)
 from conform import _names, _semantics
-for kind, run in (("semantics", _semantics.run), ("names", _names.run)):
-    cases = json.load(open({str(FIXTURES)!r} + f"/{{kind}}.json", encoding="utf-8"))
+for folder, kind, run in (
+    ({str(FIXTURES)!r}, "semantics", _semantics.run),
+    ({str(FIXTURES)!r}, "names", _names.run),
+    ({str(PACKAGE / "tests" / "golden")!r}, "semantics", _semantics.run),
+):
+    cases = json.load(open(f"{{folder}}/{{kind}}.json", encoding="utf-8"))
     print("\\n".join(run(cases, mx).lines()))
 """
     done = subprocess.run([python, "-W", "ignore", "-c", code], capture_output=True, text=True)
-    assert done.stdout.splitlines() == ["semantics 76/76, departures 0", "names 41/41"], done.stderr
+    expected = [
+        "semantics 76/76, departures 0",
+        "names 41/41",
+        "semantics 219/219, departures 0",
+    ]
+    assert done.stdout.splitlines() == expected, done.stderr
 
 
 def test_any_folder_of_the_form_works(tmp_path, capsys):

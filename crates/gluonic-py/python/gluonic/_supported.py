@@ -1,6 +1,5 @@
 """Which names of MXNet's array modules are supported, and what is said about the others."""
 
-import difflib
 import importlib
 
 from ._mxnet_names import NAMES
@@ -29,6 +28,8 @@ def _module(namespace):
 
 
 def _nearest(name, names):
+    import difflib
+
     found = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.6)
     lower = {one.lower(): one for one in names}
     return lower.get(name.lower().replace("_", ""), found[0] if found else None)
@@ -76,7 +77,7 @@ def table():
     lines = [
         "# Supported names of MXNet's array modules",
         "",
-        "Written by `python -m gluonic._supported`; a test compares it with the package. Missing are",
+        "Written by `tests/operators.py`; a test compares it with the package. Missing are",
         "those of MXNet 1.9.1 that raise an error which names the nearest of the others.",
     ]
     for namespace, names in supported().items():
@@ -104,9 +105,3 @@ def _wrapped(names):
             line = ""
         line = f"{line} {word}" if line else word
     return [*lines, line] if line else lines
-
-
-if __name__ == "__main__":
-    import sys
-
-    sys.stdout.write(table())

@@ -76,8 +76,8 @@ class Initializer:
         `beta` with 0, `gamma` with 1."""
         if not isinstance(desc, InitDesc):
             warnings.warn(
-                "Calling initializer with init(str, NDArray) has been deprecated. please use "
-                "init(mx.init.InitDesc(...), NDArray) instead.",
+                "\x1b[91mCalling initializer with init(str, NDArray) has been deprecated.please use "
+                "init(mx.init.InitDesc(...), NDArray) instead.\x1b[0m",
                 DeprecationWarning,
                 stacklevel=2,
             )
@@ -226,6 +226,31 @@ def _meant(name):
 
     near = difflib.get_close_matches(name.lower(), _registry, n=3)
     return f"\ndid you mean {', '.join(repr(word) for word in near)}?" if near else ""
+
+
+def later(init):
+    """As `create`, of which a name that nobody has registered yet fails when it is used."""
+    try:
+        return create(init)
+    except AssertionError:
+        if isinstance(init, str):
+            return _Unknown(init)
+        raise
+
+
+class _Unknown(Initializer):
+    """A name that stands for nothing, unless somebody registers it."""
+
+    def __init__(self, text):
+        super().__init__()
+        self._text = text
+
+    def dumps(self):
+        """The name."""
+        return self._text
+
+    def _fill(self, name, data):
+        create(self._text)._fill(name, data)
 
 
 class _Function(Initializer):

@@ -141,7 +141,7 @@ fn write<'py>(
             text(&result)
         )));
     }
-    if target.dtype() != result.dtype() && !(target.dtype() == DType::Bool) {
+    if target.dtype() != result.dtype() && target.dtype() != DType::Bool {
         return Err(MXNetError::new_err(format!(
             "MXNetError: Type inconsistent, Provided = {}, inferred type = {}",
             target.dtype(),

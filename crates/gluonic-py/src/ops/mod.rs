@@ -60,11 +60,13 @@ fn set_np(array: bool, shape: bool) {
     NP_SHAPE.store(shape, Ordering::Relaxed);
 }
 
+/// Whether blocks and parameters give arrays of `mx.np`.
 #[pyfunction]
 fn is_np_array() -> bool {
     NP_ARRAY.load(Ordering::Relaxed)
 }
 
+/// Whether 0 is a size, as in NumPy, and not a size that is not known.
 #[pyfunction]
 fn is_np_shape() -> bool {
     NP_SHAPE.load(Ordering::Relaxed)

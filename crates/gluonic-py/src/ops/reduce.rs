@@ -67,14 +67,12 @@ fn reduced(
     f: impl FnOnce(&NdArray, &[isize]) -> Result<NdArray>,
 ) -> Result<NdArray> {
     let x = if x.dtype() == DType::Bool { &x.cast(DType::F32)? } else { x };
-    match axes_of(x, axes, exclude, dialect) {
-        // A scalar has no axis to name: all are meant.
-        Some(axes) => f(x, &axes),
-        None => {
-            let apart: Vec<usize> = x.dims().iter().copied().chain([1]).collect();
-            f(&x.reshape(apart)?, &[-1])?.reshape(x.dims().clone())
-        }
+    // A scalar has no axis to name: all are meant.
+    if let Some(axes) = axes_of(x, axes, exclude, dialect) {
+        return f(x, &axes);
     }
+    let apart: Vec<usize> = x.dims().iter().copied().chain([1]).collect();
+    f(&x.reshape(apart)?, &[-1])?.reshape(x.dims().clone())
 }
 
 /// Of integers: computed in `f64` and cut off.
@@ -83,7 +81,7 @@ fn cut_off(x: &NdArray, f: impl FnOnce(&NdArray) -> Result<NdArray>) -> Result<N
 }
 
 macro_rules! reductions {
-    ($($name:ident |$x:ident, $axes:ident, $keep:ident, $dialect:ident| $f:expr;)*) => {$(
+    ($($name:ident |$x:ident, $axes:ident, $keep:ident| $f:expr;)*) => {$(
         #[pyfunction]
         #[pyo3(signature = (x, axes = None, keep_dims = false, exclude = false))]
         fn $name(
@@ -94,8 +92,7 @@ macro_rules! reductions {
             exclude: bool,
         ) -> PyResult<Bound<'_, PyAny>> {
             let Data { array, dialect } = x;
-            let ($keep, $dialect) = (keep_dims, dialect);
-            let _ = $dialect;
+            let $keep = keep_dims;
             compute(py, array.elem_count(), dialect, || {
                 reduced(&array, axes.as_ref(), exclude, dialect, |$x, $axes| $f)
             })
@@ -120,18 +117,33 @@ fn truth(x: &NdArray, axes: &[isize], keep: bool, all: bool) -> Result<NdArray> 
 }
 
 reductions! {
-    sum |x, axes, keep, _dialect| x.sum_axes(axes, keep);
-    nansum |x, axes, keep, _dialect| without_nan(x, 0.0)?.sum_axes(axes, keep);
-    nanprod |x, axes, keep, _dialect| without_nan(x, 1.0)?.prod_axes(axes, keep);
-    prod |x, axes, keep, _dialect| x.prod_axes(axes, keep);
-    max |x, axes, keep, _dialect| x.max_axes(axes, keep);
-    min |x, axes, keep, _dialect| x.min_axes(axes, keep);
-    mean |x, axes, keep, dialect| match dialect {
-        Dialect::Np if !x.dtype().is_float() => x.cast(DType::F32)?.mean_axes(axes, keep),
-        _ => cut_off(x, |x| x.mean_axes(axes, keep)),
-    };
-    all |x, axes, keep, _dialect| truth(x, axes, keep, true);
-    any |x, axes, keep, _dialect| truth(x, axes, keep, false);
+    sum |x, axes, keep| x.sum_axes(axes, keep);
+    nansum |x, axes, keep| without_nan(x, 0.0)?.sum_axes(axes, keep);
+    nanprod |x, axes, keep| without_nan(x, 1.0)?.prod_axes(axes, keep);
+    prod |x, axes, keep| x.prod_axes(axes, keep);
+    max |x, axes, keep| x.max_axes(axes, keep);
+    min |x, axes, keep| x.min_axes(axes, keep);
+    all |x, axes, keep| truth(x, axes, keep, true);
+    any |x, axes, keep| truth(x, axes, keep, false);
+}
+
+/// The means; of integers as `float32` in `mx.np`, cut off in `mx.nd`.
+#[pyfunction]
+#[pyo3(signature = (x, axes = None, keep_dims = false, exclude = false))]
+fn mean(
+    py: Python<'_>,
+    x: Data,
+    axes: Option<Numbers>,
+    keep_dims: bool,
+    exclude: bool,
+) -> PyResult<Bound<'_, PyAny>> {
+    let Data { array, dialect } = x;
+    compute(py, array.elem_count(), dialect, || {
+        reduced(&array, axes.as_ref(), exclude, dialect, |x, axes| match dialect {
+            Dialect::Np if !x.dtype().is_float() => x.cast(DType::F32)?.mean_axes(axes, keep_dims),
+            _ => cut_off(x, |x| x.mean_axes(axes, keep_dims)),
+        })
+    })
 }
 
 #[pyfunction]
@@ -197,12 +209,11 @@ fn arg_best(
         let best = |x: &NdArray, axis: isize, keep: bool| {
             if largest { x.argmax(axis, keep) } else { x.argmin(axis, keep) }
         };
-        let found = match axis {
-            Some(axis) => best(&array, axis, keep_dims)?,
-            None => {
-                let found = best(&array.reshape(array.elem_count())?, 0, false)?;
-                if keep_dims { found.reshape(vec![1; array.rank()])? } else { found }
-            }
+        let found = if let Some(axis) = axis {
+            best(&array, axis, keep_dims)?
+        } else {
+            let found = best(&array.reshape(array.elem_count())?, 0, false)?;
+            if keep_dims { found.reshape(vec![1; array.rank()])? } else { found }
         };
         if dialect == Dialect::Nd { found.cast(array.dtype()) } else { Ok(found) }
     })

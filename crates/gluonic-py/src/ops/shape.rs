@@ -132,7 +132,7 @@ impl<'a> Codes<'a> {
         if let Some(open) = self.open {
             let total: usize = self.dims.iter().product();
             let known: usize = self.found.iter().product();
-            if known == 0 || total % known != 0 {
+            if known == 0 || !total.is_multiple_of(known) {
                 return wrong(format!(
                     "cannot reshape array of size {total} into shape {:?}: one size is to be inferred",
                     self.found

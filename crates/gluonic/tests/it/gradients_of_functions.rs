@@ -1,8 +1,6 @@
 //! The gradient of the functions of one number that no layer needs, and of products, for every
 //! layout of their inputs, against central differences.
 
-use gluonic::prelude::*;
-
 use crate::gradients::With::Works;
 use crate::gradients::{ANY, POSITIVE, Row, check_table, row, unary};
 

@@ -1,5 +1,7 @@
 """Linear algebra of `mx.np`."""
 
+import numpy as _numpy
+
 from .._gluonic import ops
 from .._supported import attribute
 
@@ -11,7 +13,7 @@ def norm(x, ord=None, axis=None, keepdims=False):
     axis, or the largest with `inf`."""
     axes = axis if axis is None or isinstance(axis, int) else tuple(axis)
     one = isinstance(axes, int) or (axes is None and x.ndim <= 1)
-    if x.dtype.__name__[0] in "iub":
+    if _numpy.dtype(x.dtype).kind in "iub":
         x = ops.cast(x, "float32")
     if ord is None or ord == "fro" or (ord == 2 and one):
         return ops.norm(x, 2, axes, bool(keepdims))
