@@ -434,3 +434,8 @@ def test_a_hundred_thousand_operations_leave_memory_flat():
     before = resident()
     run(100_000)
     assert resident() - before < 4 << 20
+
+
+def test_integers_convert_to_narrower_ones_by_their_bits():
+    assert values(nd.array([7, -7, 300], dtype="int32").astype("uint8")) == [7, 249, 44]
+    assert values(nd.array([2**40 + 5], dtype="int64").astype("int32")) == [5]

@@ -144,6 +144,6 @@ impl NpArray {
         if slf.as_super().get().get().rank() == 0 {
             return only(slf)?.call_method1("__format__", (spec,));
         }
-        Ok(slf.str()?.call_method1("__format__", (spec,))?)
+        slf.str()?.call_method1("__format__", (spec,))
     }
 }

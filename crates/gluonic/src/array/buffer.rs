@@ -198,15 +198,24 @@ impl Buf {
             (DType::F32, DType::BF16) => Buf::new::<half::bf16>(self.len, |out| {
                 out.convert_from_f32_slice(self.slice());
             }),
-            // Only here would a detour by f64 lose digits.
-            (DType::I64, to) if to.is_int() => self.convert_int::<i64>(to),
-            (DType::U64, to) if to.is_int() => self.convert_int::<u64>(to),
+            // A detour by f64 would lose digits, and would not wrap.
+            (from, to) if from.is_int() && to.is_int() => self.convert_by_i64(to),
             (_, to) => self.convert_by_f64(to),
         }
     }
 
-    fn convert_int<S: Element>(&self, to: DType) -> Buf {
-        for_dtype!(to, T => Buf::new::<T>(self.len, |out| convert(self.slice::<S>(), out)))
+    /// Converts integers piece by piece through `i64`, which keeps all bits that another type may
+    /// take: those of `u64` too.
+    fn convert_by_i64(&self, to: DType) -> Buf {
+        const PIECE: usize = 512;
+        let mut wide = [0_i64; PIECE];
+        for_dtype!(to, T => Buf::new::<T>(self.len, |out| {
+            for (i, out) in out.chunks_mut(PIECE).enumerate() {
+                let (wide, start) = (&mut wide[..out.len()], i * PIECE);
+                for_dtype!(self.dtype, S => convert(&self.slice::<S>()[start..][..out.len()], wide));
+                convert(wide, out);
+            }
+        }))
     }
 
     /// Converts piece by piece through `f64`, which holds every other type exactly: so two loops
@@ -269,6 +278,16 @@ mod tests {
                 for_dtype!(from, T => assert_eq!(back.slice::<T>(), ones.slice::<T>()));
             }
         }
+    }
+
+    #[test]
+    fn integers_convert_by_their_bits() {
+        let from = |values: &[i32]| Buf::from_vec(values.to_vec());
+        assert_eq!(from(&[-7, 300, 5]).convert(DType::U8).slice::<u8>(), [249, 44, 5]);
+        assert_eq!(from(&[-1]).convert(DType::U64).slice::<u64>(), [u64::MAX]);
+        let large = Buf::from_vec(vec![u64::MAX - 1]);
+        assert_eq!(large.convert(DType::I64).slice::<i64>(), [-2]);
+        assert_eq!(large.convert(DType::I16).slice::<i16>(), [-2]);
     }
 
     /// Aligned to 8, whatever the allocator does.

@@ -203,7 +203,7 @@ impl Number for bool {
     }
     #[inline(always)]
     fn pow(self, y: bool) -> bool {
-        self | !y
+        self || !y
     }
 }
 

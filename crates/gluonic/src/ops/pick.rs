@@ -44,7 +44,9 @@ fn true_places(mask: &NdArray) -> Result<Vec<Vec<usize>>> {
     let mut places = vec![Vec::new(); mask.rank()];
     for (places, &n) in places.iter_mut().zip(mask.dims().iter()).rev() {
         *places = rest.iter().map(|i| i % n).collect();
-        rest.iter_mut().for_each(|i| *i /= n);
+        for i in &mut rest {
+            *i /= n;
+        }
     }
     Ok(places)
 }

@@ -39,7 +39,7 @@ fn what_moves_elements_works_on_every_element_type() -> Result<()> {
             assert_eq!((y.dtype(), near(y)), (dtype, expected.clone()), "{i} of {dtype}");
         }
         assert_eq!(x.argmax(1, false)?.to_vec::<i64>()?, [1, 0], "{dtype}");
-        let arithmetic = x.cumsum(0);
+        let arithmetic = x.exp();
         assert_eq!(arithmetic.is_ok(), dtype.is_float(), "{dtype}");
     }
     Ok(())
@@ -245,7 +245,7 @@ fn bad_input_is_told_by_name_and_changes_nothing() -> Result<()> {
         ("Broadcast", x.masked_softmax(&NdArray::ones((4, 2, 3), DType::Bool)?, -1)),
         ("Empty", NdArray::zeros((2, 0), DType::F32)?.argmax(1, false)),
         ("NoArithmetic", int.gelu()),
-        ("NoArithmetic", int.cumsum(0)),
+        ("NoArithmetic", int.log()),
         ("Axis", x.diagonal(1, -1)),
         ("TooLarge", x.tile(&[usize::MAX, 2])),
         ("TooLarge", x.repeat(usize::MAX, 0)),
