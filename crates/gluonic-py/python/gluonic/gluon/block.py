@@ -455,6 +455,12 @@ class _LayerBlock(HybridBlock):
                 self._children[key] = member
             self.__dict__[key] = member
 
+    def _note_initializers(self, **given):
+        """Lets parameters remember what their initializers were given as."""
+        for key, init in given.items():
+            if key in self._reg_params:
+                self._reg_params[key].__dict__.setdefault("_given_init", init)
+
     @staticmethod
     def _of(layer):
         """The block of a layer inside another one."""

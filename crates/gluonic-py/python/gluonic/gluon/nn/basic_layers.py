@@ -67,6 +67,7 @@ class Dense(_ActivatedBlock):
             in_units,
         )
         super().__init__(layer)
+        self._note_initializers(weight=weight_initializer, bias=bias_initializer)
         self._units = units
         self._in_units = in_units
         self._flatten = flatten
@@ -111,6 +112,7 @@ class Embedding(_LayerBlock):
             self._naming(**kwargs), input_dim, output_dim, dtype, weight_initializer, sparse_grad
         )
         super().__init__(layer)
+        self._note_initializers(weight=weight_initializer)
         self._kwargs = {
             "input_dim": input_dim,
             "output_dim": output_dim,

@@ -79,6 +79,7 @@ class _Conv(_ActivatedBlock):
             in_channels,
         )
         super().__init__(layer)
+        self._note_initializers(weight=weight_initializer, bias=bias_initializer)
         self._channels = channels
         self._in_channels = in_channels
         self._kwargs = {

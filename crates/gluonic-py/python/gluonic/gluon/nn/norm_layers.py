@@ -57,6 +57,12 @@ in_channels=3)
             in_channels,
         )
         super().__init__(layer)
+        self._note_initializers(
+            gamma=gamma_initializer,
+            beta=beta_initializer,
+            running_mean=running_mean_initializer,
+            running_var=running_variance_initializer,
+        )
         self._kwargs = {
             "axis": axis,
             "eps": epsilon,
