@@ -111,7 +111,7 @@ impl PixelShuffle {
         let spatial = self.factors.len();
         expect_rank(op, x, spatial + 2)?;
         let all: usize = self.factors.iter().product();
-        if x.dims()[1] % all != 0 {
+        if !x.dims()[1].is_multiple_of(all) {
             let needs = format!("its channels are to be a multiple of {all}").into();
             return Err(Error::Misfit { op, input: x.dims().into(), needs });
         }
