@@ -228,7 +228,7 @@ impl NdArray {
     ///
     /// # Examples
     /// ```
-    /// use gluonic::{GradReq, NdArray, autograd};
+    /// use gluonic::{NdArray, autograd, autograd::GradReq};
     /// let x = NdArray::scalar(3.0_f32).attach_grad(GradReq::Write)?;
     /// let total = NdArray::scalar(1.0_f32);
     /// let sum = autograd::record(|| total.adopt(&(&total + &(&x * &x)?)?))?;
