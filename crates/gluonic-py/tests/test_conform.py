@@ -44,7 +44,6 @@ NOT_YET = {
     "m030": "the text for a constant that does not broadcast",
     "m044": "data() gives a new handle at each call",
     "m045": "grad() gives a new handle at each call",
-    "m056": "how the element type of a Constant prints",
     "m066": "a multiplier prints as 2.0",
     "m068": "the text for an unknown argument",
     "m079": "Parameter.init is what was given",
@@ -57,9 +56,7 @@ NOT_YET = {
     "m160": "the error for a file of global names",
     "m162": "the error for an extra parameter",
     "m165": "the text of the deprecation",
-    "m170": "the error for a file of no format",
     "m171": "the error for a file without names",
-    "m200": "the error of dot",
     "m202": "hybridize() warns for a Sequential",
 }
 
