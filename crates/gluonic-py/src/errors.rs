@@ -174,6 +174,8 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
         Error::Attribute { name, attribute, mismatch } => {
             let shown = |text: &str| match *attribute {
                 "init" => word_of(text),
+                // As Python prints a float.
+                "lr_mult" | "wd_mult" if !text.contains('.') => format!("{text}.0"),
                 _ => text.replace('?', "0"),
             };
             let (desired, stored) = (shown(&mismatch.expected), shown(&mismatch.found));
@@ -204,6 +206,21 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
                 )),
             )
         }
+        Error::UnknownWord { kind: "rnd_type", .. } => (value, Some("Unknown random type".into())),
+        Error::UnknownWord { kind: "factor_type", .. } => {
+            (value, Some("Incorrect factor type".into()))
+        }
+        Error::InitShape { init: "bilinear", shape, .. } if shape.len() < 4 => {
+            (PyIndexError::new_err, Some("tuple index out of range".into()))
+        }
+        Error::Format { .. } => (
+            mxnet,
+            Some(
+                "MXNetError: Check failed: header == kMXAPINDArrayListMagic: Invalid NDArray file \
+                 format"
+                    .into(),
+            ),
+        ),
         Error::UnknownWord { kind: "initializer", word, .. } => (
             assertion,
             Some(format!(

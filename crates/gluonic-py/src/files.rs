@@ -173,6 +173,10 @@ impl Block {
             placing.carry_out()
         })?;
         done.map_err(|error| {
+            if let Some(outside) = outside_of(node.prefix(), checkpoint, &named) {
+                let first = restore_words(&outside, node.prefix());
+                return PyAssertionError::new_err(format!("{first}\n{}", told(&error)));
+            }
             let names = named.iter();
             let names = names.map(|(path, own)| (path.to_string(), own.name().to_string()));
             let words = Words {
@@ -275,10 +279,9 @@ impl Dict {
             placing.carry_out()
         })?;
         done.map_err(|error| match error {
-            Error::Prefix { name, prefix } => PyAssertionError::new_err(format!(
-                "restore_prefix is '{prefix}' but Parameters name '{name}' does not start with \
-                 '{prefix}'. {NAMING}"
-            )),
+            Error::Prefix { name, prefix } => {
+                PyAssertionError::new_err(restore_words(&name, &prefix))
+            }
             error => {
                 let words = Words {
                     file: shown.to_owned(),
@@ -297,6 +300,28 @@ impl Dict {
 
 const NAMING: &str = "For more info on naming, please see \
      https://mxnet.io/api/python/docs/tutorials/packages/gluon/blocks/naming.html";
+
+fn restore_words(name: &str, prefix: &str) -> String {
+    format!(
+        "restore_prefix is '{prefix}' but Parameters name '{name}' does not start with '{prefix}'. \
+         {NAMING}"
+    )
+}
+
+/// A parameter whose name does not begin with the block's prefix, if the file is of the older kind,
+/// whose keys are names without that: such a file MXNet does not load at all.
+fn outside_of(
+    prefix: &str,
+    checkpoint: &Checkpoint,
+    named: &[(gluonic::name::ParamPath, Parameter)],
+) -> Option<String> {
+    let tensors = checkpoint.tensors();
+    if tensors.is_empty() || tensors.iter().any(|tensor| tensor.name.contains('.')) {
+        return None;
+    }
+    let names = named.iter().map(|(_, parameter)| parameter.name());
+    names.into_iter().find(|name| !name.starts_with(prefix)).map(ToString::to_string)
+}
 
 fn keys_of(checkpoint: &Checkpoint) -> Vec<String> {
     let plain = |name: &str| {
@@ -366,7 +391,8 @@ fn first_words(report: &LoadReport, words: &Words) -> Option<(bool, String)> {
             true,
             format!(
                 "Parameter '{key}' loaded from {file} is not present in ParameterDict, choices \
-                 are: {}. Set ignore_extra to True to ignore. {NAMING}",
+                 are: {}. Set ignore_extra to True to ignore. Please make sure source and target \
+                 networks have the same prefix.{NAMING}",
                 brief(&words.choices)
             ),
         )),

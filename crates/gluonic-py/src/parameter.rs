@@ -1,6 +1,6 @@
 //! `Parameter`: one Python object for each parameter.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use gluonic::param::Kind;
 use gluonic::{Error, ParamSpec, Reinit};
@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use crate::array::{Dialect, from_object, grad_req_of, wrap};
+use crate::array::{Dialect, NDArray, from_object, grad_req_of, wrap};
 use crate::context::{ContextArg, ContextsArg, list_to_py};
 use crate::dtype::DTypeArg;
 use crate::errors::{self, OrRaise};
@@ -26,9 +26,40 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 #[derive(Debug)]
 pub(crate) struct Parameter {
     inner: OnceLock<gluonic::Parameter>,
+    /// The objects that `data` and `grad` gave last: they give them again.
+    handles: Mutex<Vec<Py<PyAny>>>,
 }
 
+/// As many objects of one parameter are remembered: value and gradient on a few contexts.
+const HANDLES: usize = 8;
+
 impl Parameter {
+    /// The object for a handle on the value or the gradient: the one that was given before, if it is
+    /// still of the same.
+    fn handle<'py>(
+        &self,
+        py: Python<'py>,
+        array: gluonic::NdArray,
+        dialect: Dialect,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        for handle in &*handles {
+            let handle = handle.bind(py);
+            if let Ok(known) = handle.cast::<NDArray>()
+                && known.get().get().same_handle(&array)
+                && Dialect::of(handle) == dialect
+            {
+                return Ok(handle.clone());
+            }
+        }
+        let handle = wrap(py, array, dialect)?;
+        if handles.len() == HANDLES {
+            handles.remove(0);
+        }
+        handles.push(handle.clone().unbind());
+        Ok(handle)
+    }
+
     pub(crate) fn get(&self) -> PyResult<&gluonic::Parameter> {
         self.inner.get().ok_or_else(|| {
             PyRuntimeError::new_err("super().__init__() was not called for this Parameter")
@@ -82,7 +113,7 @@ impl Parameter {
     #[pyo3(signature = (*args, **kwargs))]
     fn new(args: &Bound<'_, PyTuple>, kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         let _ = (args, kwargs); // are those of the subclass's __init__
-        Parameter { inner: OnceLock::new() }
+        Parameter { inner: OnceLock::new(), handles: Mutex::default() }
     }
 
     /// Makes the parameter that this object is of.
@@ -273,7 +304,7 @@ impl Parameter {
             Some(ctx) => parameter.data_on(ctx.0),
             None => parameter.data(),
         };
-        wrap(py, data.map_err(|error| waiting(py, parameter, error))?, dialect(np))
+        self.handle(py, data.map_err(|error| waiting(py, parameter, error))?, dialect(np))
     }
 
     #[pyo3(signature = (ctx, np))]
@@ -288,7 +319,7 @@ impl Parameter {
             Some(ctx) => parameter.grad_on(ctx.0),
             None => parameter.grad(),
         };
-        wrap(py, grad.map_err(|error| waiting(py, parameter, error))?, dialect(np))
+        self.handle(py, grad.map_err(|error| waiting(py, parameter, error))?, dialect(np))
     }
 
     fn _list_data<'py>(&self, py: Python<'py>, np: bool) -> PyResult<Bound<'py, PyList>> {

@@ -76,8 +76,8 @@ class Initializer:
         `beta` with 0, `gamma` with 1."""
         if not isinstance(desc, InitDesc):
             warnings.warn(
-                "Calling initializer with init(str, NDArray) has been deprecated. please use "
-                "init(mx.init.InitDesc(...), NDArray) instead.",
+                "\x1b[91mCalling initializer with init(str, NDArray) has been deprecated.please use "
+                "init(mx.init.InitDesc(...), NDArray) instead.\x1b[0m",
                 DeprecationWarning,
                 stacklevel=2,
             )

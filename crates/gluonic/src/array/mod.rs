@@ -194,6 +194,12 @@ impl NdArray {
         context::with(self.context(), f)
     }
 
+    /// Whether both handles are alike in every respect: on one value, at which they look in one way,
+    /// and with one gradient.
+    pub fn same_handle(&self, other: &NdArray) -> bool {
+        self.same_memory(other) && self.view == other.view && self.track.is_same(&other.track)
+    }
+
     /// Whether both handles are on the same value, however they look at it.
     pub fn same_memory(&self, other: &NdArray) -> bool {
         Arc::ptr_eq(&self.cell, &other.cell)

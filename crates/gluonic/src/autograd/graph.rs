@@ -229,6 +229,16 @@ pub(crate) enum Track {
 }
 
 impl Track {
+    /// Whether gradients go to one place.
+    pub(crate) fn is_same(&self, other: &Track) -> bool {
+        match (self, other) {
+            (Track::None, Track::None) => true,
+            (Track::Leaf(a), Track::Leaf(b)) => Arc::ptr_eq(a, b),
+            (Track::Node(a), Track::Node(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
     pub(crate) fn edge(&self) -> Edge {
         match self {
             Track::Leaf(slot) if slot.req() != GradReq::Null => Edge::Slot(slot.clone()),

@@ -1,5 +1,7 @@
 """Blocks: what networks consist of."""
 
+import json
+import re
 import sys
 import warnings
 from collections import OrderedDict
@@ -159,6 +161,8 @@ class Block(_gluonic.Block):
         """The parameters of the tree, or those whose names `select` matches: a regular expression
         that is to match from the first letter on."""
         self._warn_containers()
+        if select:
+            re.compile(select)  # which says best what is wrong
         return self._collect_params(select or None)
 
     def _warn_containers(self):
@@ -216,7 +220,7 @@ class Block(_gluonic.Block):
         warnings.warn(
             "save_params is deprecated. Please use save_parameters. Note that if you want load "
             "from SymbolBlock later, please use export instead. For details, see "
-            "https://mxnet.apache.org/tutorials/gluon/save_lo\nad_params.html",
+            "https://mxnet.apache.org/tutorials/gluon/save_load_params.html",
             UserWarning,
             stacklevel=2,
         )
@@ -228,6 +232,25 @@ class Block(_gluonic.Block):
             "load_params is deprecated. Please use load_parameters.", UserWarning, stacklevel=2
         )
         self.load_parameters(filename, ctx, allow_missing, ignore_extra)
+
+    def save(self, prefix):
+        """Writes the parameters to `PREFIX-model.params`, and which classes the tree is of to
+        `PREFIX-model.json`."""
+        self.save_parameters(f"{prefix}-model.params")
+        with open(f"{prefix}-model.json", "w", encoding="utf-8") as file:
+            json.dump(_classes(self), file, indent=1)
+
+    def load(self, prefix):
+        """Loads what `save` wrote from a tree of the same classes: all of it, or nothing."""
+        with open(f"{prefix}-model.json", encoding="utf-8") as file:
+            saved = json.load(file)
+        if saved != _classes(self):
+            raise ValueError(
+                f"{prefix}-model.json is of another model: {saved['class']} with children "
+                f"{list(saved['children'])}\nthis one is {_classes(self)['class']} with children "
+                f"{list(self._children)}"
+            )
+        self.load_parameters(f"{prefix}-model.params")
 
     def load_dict(
         self,
@@ -306,6 +329,12 @@ class Block(_gluonic.Block):
     def forward(self, *args):
         """Computes the output. Override it."""
         raise NotImplementedError
+
+
+def _classes(block):
+    """The classes of a tree."""
+    children = {key: _classes(child) for key, child in block._children.items()}
+    return {"class": type(block).__name__, "children": children}
 
 
 class HybridBlock(Block):

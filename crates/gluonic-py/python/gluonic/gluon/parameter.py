@@ -79,7 +79,10 @@ class Parameter(_gluonic.Parameter):
         """The type of the elements, as it was given."""
         given = self.__dict__.get("_given_dtype")
         name = self._dtype_name
-        return given if given is not None and _dtype_name(given) == name else name
+        if given is None or _dtype_name(given) == name:
+            return name if given is None else given
+        # A load or a cast of the tree has changed it.
+        return getattr(_np, name, name)
 
     @dtype.setter
     def dtype(self, dtype):
@@ -101,7 +104,9 @@ class Parameter(_gluonic.Parameter):
         given = self.__dict__.get("_given_init")
         if given is not None or text is None:
             return given
-        return initializer.create(text) if text.startswith("[") else text
+        # What layers say of themselves, they say as words.
+        words = {'["zero", {}]': "zeros", '["one", {}]': "ones"}
+        return words.get(text) or (initializer.create(text) if text.startswith("[") else text)
 
     @init.setter
     def init(self, init):
@@ -208,8 +213,9 @@ class Constant(Parameter):
     """A parameter that is never trained: it starts as its value, and has no gradient."""
 
     def __init__(self, name, value):
+        value = value if hasattr(value, "asnumpy") else _array(value)
         self._declare_constant(name, value)
-        self.__dict__["value"] = value if hasattr(value, "asnumpy") else _array(value)
+        self.__dict__["value"] = value
         self.__dict__["_given_dtype"] = self.value.dtype
 
     @property
@@ -286,7 +292,7 @@ class ParameterDict(_gluonic.ParameterDict):
         unknown = [word for word in kwargs if word not in known]
         if unknown and found is None:
             raise TypeError(
-                f"__init__() got an unexpected keyword argument '{unknown[0]}'"
+                f"Parameter.__init__() got an unexpected keyword argument '{unknown[0]}'"
                 f"\nknown are: {', '.join(_ATTRIBUTES)}"
             )
         parameter = self._get(name, **known)
@@ -305,9 +311,11 @@ class ParameterDict(_gluonic.ParameterDict):
 
     def get_constant(self, name, value=None):
         """The constant `prefix + name`; made if there is none and a value is given."""
+        if value is not None and not hasattr(value, "asnumpy"):
+            value = _array(value)
         constant = self._get_constant(name, value)
         if "value" not in constant.__dict__:
-            constant.__dict__["value"] = value if hasattr(value, "asnumpy") else _array(value)
+            constant.__dict__["value"] = constant.data() if value is None else value
             constant.__dict__["_given_dtype"] = constant.value.dtype
         return self._keep(constant)
 
@@ -364,6 +372,10 @@ class ParameterDict(_gluonic.ParameterDict):
             bool(cast_dtype),
             dtype_source,
         )
+        for parameter in self._list():
+            trainer = parameter.__dict__.get("_trainer", lambda: None)()
+            if trainer is not None:
+                trainer._reset_kvstore()
 
     def load_dict(
         self,

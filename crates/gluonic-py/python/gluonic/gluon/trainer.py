@@ -1,5 +1,7 @@
 """`Trainer`: steps of training."""
 
+import weakref
+
 from .. import _gluonic, optimizer as _optimizer
 from .parameter import Parameter, ParameterDict
 
@@ -47,6 +49,8 @@ class Trainer(_gluonic.Trainer):
         self._scale = self._optimizer.rescale_grad
         self._kvstore_params = {"kvstore": kvstore, "update_on_kvstore": update_on_kvstore}
         self._kv_initialized = False
+        for parameter in self._params:
+            parameter.__dict__["_trainer"] = weakref.ref(self)
 
     def _check_contexts(self):
         contexts = None

@@ -1,5 +1,7 @@
 """Blocks one after another, and side by side."""
 
+import warnings
+
 from ... import _gluonic
 from ..block import Block, HybridBlock, _indent, _LayerBlock
 
@@ -67,7 +69,15 @@ class Sequential(_Children, Block):
     """
 
     def hybridize(self, active=True, **kwargs):
-        """Does nothing: every block runs as fast as it can."""
+        """Does nothing: every block runs as fast as it can. Warns where MXNet advises another
+        class."""
+        children = self._children.values()
+        if active and children and all(isinstance(child, HybridBlock) for child in children):
+            warnings.warn(
+                f"All children of this Sequential layer '{self.prefix}' are HybridBlocks. Consider "
+                "using HybridSequential for the best performance.",
+                stacklevel=2,
+            )
 
 
 class HybridSequential(_Children, HybridBlock):
