@@ -213,14 +213,6 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
         Error::InitShape { init: "bilinear", shape, .. } if shape.len() < 4 => {
             (PyIndexError::new_err, Some("tuple index out of range".into()))
         }
-        Error::Format { .. } => (
-            mxnet,
-            Some(
-                "MXNetError: Check failed: header == kMXAPINDArrayListMagic: Invalid NDArray file \
-                 format"
-                    .into(),
-            ),
-        ),
         Error::UnknownWord { kind: "initializer", word, .. } => (
             assertion,
             Some(format!(
@@ -344,16 +336,14 @@ fn of_format(error: &FormatError) -> Option<String> {
             return Some(format!("MXNetError: Unknown type enum {found}"));
         }
         FormatError::Empty => "fi->Read(&header)",
-        FormatError::UnknownFormat { .. } | FormatError::WrongKind { .. } => {
-            "header == kMXAPINDArrayListMagic"
-        }
         FormatError::Truncated { format: Format::MxnetParams, what, .. } => match *what {
             "the reserved field" => "fi->Read(&reserved)",
             what if what.contains("name") => "fi->Read(keys)",
             _ => "fi->Read(data)",
         },
         FormatError::Negative { .. } | FormatError::NamesMismatch { .. } => "fi->Read(data)",
-        _ => return None,
+        // To MXNet every other file is of no format.
+        _ => "header == kMXAPINDArrayListMagic",
     };
     Some(format!("MXNetError: Check failed: {check}: Invalid NDArray file format"))
 }
