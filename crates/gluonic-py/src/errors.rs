@@ -4,6 +4,7 @@
 use std::error::Error as _;
 
 use gluonic::Error;
+use gluonic::checkpoint::{Format, FormatError};
 use pyo3::create_exception;
 use pyo3::exceptions::{
     PyAssertionError, PyIndexError, PyMemoryError, PyNotImplementedError, PyRuntimeError,
@@ -212,14 +213,6 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
         Error::InitShape { init: "bilinear", shape, .. } if shape.len() < 4 => {
             (PyIndexError::new_err, Some("tuple index out of range".into()))
         }
-        Error::Format { .. } => (
-            mxnet,
-            Some(
-                "MXNetError: Check failed: header == kMXAPINDArrayListMagic: Invalid NDArray file \
-                 format"
-                    .into(),
-            ),
-        ),
         Error::UnknownWord { kind: "initializer", word, .. } => (
             assertion,
             Some(format!(
@@ -275,6 +268,7 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
             (PyIndexError::new_err, Some("list index out of range".into()))
         }
         Error::NoForward { .. } => (PyNotImplementedError::new_err, None),
+        Error::Format { source, .. } => (mxnet, of_format(source)),
         Error::Index { .. } | Error::NoSample { .. } => (PyIndexError::new_err, None),
         Error::TooLarge { .. } | Error::Memory { .. } => (PyMemoryError::new_err, None),
         Error::Io { source, .. } if source.kind() == std::io::ErrorKind::OutOfMemory => {
@@ -333,6 +327,25 @@ fn word_of(text: &str) -> String {
             None => text.to_owned(),
         },
     }
+}
+
+/// What MXNet says of a file that is not its own, or is cut off.
+fn of_format(error: &FormatError) -> Option<String> {
+    let check = match error {
+        FormatError::UnknownDType { found, .. } => {
+            return Some(format!("MXNetError: Unknown type enum {found}"));
+        }
+        FormatError::Empty => "fi->Read(&header)",
+        FormatError::Truncated { format: Format::MxnetParams, what, .. } => match *what {
+            "the reserved field" => "fi->Read(&reserved)",
+            what if what.contains("name") => "fi->Read(keys)",
+            _ => "fi->Read(data)",
+        },
+        FormatError::Negative { .. } | FormatError::NamesMismatch { .. } => "fi->Read(data)",
+        // To MXNet every other file is of no format.
+        _ => "header == kMXAPINDArrayListMagic",
+    };
+    Some(format!("MXNetError: Check failed: {check}: Invalid NDArray file format"))
 }
 
 /// A shape as MXNet prints it: sizes that are not known are 0.

@@ -23,17 +23,28 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     Ok(())
 }
 
-fn misfit<T>(x: &NdArray, y: &NdArray) -> PyResult<T> {
+fn sizes(x: &NdArray) -> String {
+    let sizes: Vec<String> = x.dims().iter().map(ToString::to_string).collect();
+    format!("[{}]", sizes.join(","))
+}
+
+/// The error for two axes to be multiplied that differ, as MXNet words it.
+fn misfit<T>(x: &NdArray, y: &NdArray, (k, l): (usize, usize)) -> PyResult<T> {
     Err(MXNetError::new_err(format!(
-        "MXNetError: Check failed: the sizes to be multiplied differ in {} and {}",
-        bracketed(x),
-        bracketed(y)
+        "MXNetError: Check failed: L[!Ta].Size() == R[Tb].Size() ({k} vs. {l}) : dot shape error: \
+         {} X {}",
+        sizes(x),
+        sizes(y)
     )))
 }
 
-fn bracketed(x: &NdArray) -> String {
-    let sizes: Vec<String> = x.dims().iter().map(ToString::to_string).collect();
-    format!("[{}]", sizes.join(","))
+/// As [`misfit`], for functions of `mx.np`.
+fn np_misfit<T>(x: &NdArray, l: usize) -> PyResult<T> {
+    Err(MXNetError::new_err(format!(
+        "MXNetError: Shape inconsistent, Provided = {}, inferred shape=[-1,{l}]\nthe axes that are to \
+         be multiplied must have one size",
+        sizes(x)
+    )))
 }
 
 /// The sum of products over axes of both, in pairs; what is left of the first comes first.
@@ -42,14 +53,14 @@ fn contract(x: &NdArray, y: &NdArray, x_axes: &[usize], y_axes: &[usize]) -> Res
         (0..x.rank()).filter(|axis| !axes.contains(axis)).collect()
     };
     let (x_free, y_free) = (free(x, x_axes), free(y, y_axes));
-    let sizes = |x: &NdArray, axes: &[usize]| -> Vec<usize> {
+    let sizes_of = |x: &NdArray, axes: &[usize]| -> Vec<usize> {
         axes.iter().map(|&axis| x.dims()[axis]).collect()
     };
     let order = |one: &[usize], two: &[usize]| -> Vec<isize> {
         one.iter().chain(two).map(|&axis| axis as isize).collect()
     };
-    let (m, n) = (sizes(x, &x_free), sizes(y, &y_free));
-    let k: usize = sizes(x, x_axes).iter().product();
+    let (m, n) = (sizes_of(x, &x_free), sizes_of(y, &y_free));
+    let k: usize = sizes_of(x, x_axes).iter().product();
     let count = |sizes: &[usize]| sizes.iter().product::<usize>();
     let left = x.permute(&order(&x_free, x_axes))?.reshape((count(&m), k))?;
     let right = y.permute(&order(y_axes, &y_free))?.reshape((k, count(&n)))?;
@@ -68,7 +79,11 @@ fn contracted<'py>(
             _ => false,
         });
     if !fits {
-        return misfit(&x, &y);
+        let size = |x: &NdArray, axes: &[usize]| {
+            axes.iter().filter_map(|axis| x.dims().get(*axis)).product::<usize>()
+        };
+        let (k, l) = (size(&x, &x_axes), size(&y, &y_axes));
+        return if dialect == Dialect::Np { np_misfit(&x, l) } else { misfit(&x, &y, (k, l)) };
     }
     let work =
         x.elem_count().saturating_mul(y.elem_count() / y.dims().first().unwrap_or(&1).max(&1));
@@ -87,19 +102,10 @@ fn dot<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let (x, y, dialect) = (x.array, y.array, x.dialect);
     if x.rank() == 0 || y.rank() == 0 {
-        return misfit(&x, &y);
+        return misfit(&x, &y, (x.elem_count(), y.elem_count()));
     }
     let x_axis = if transpose_x { 0 } else { x.rank() - 1 };
     let y_axis = if transpose_y { y.rank() - 1 } else { 0 };
-    let (one, two) = (x.dims()[x_axis], y.dims()[y_axis]);
-    if one != two {
-        return Err(MXNetError::new_err(format!(
-            "MXNetError: Check failed: L[!Ta].Size() == R[Tb].Size() ({one} vs. {two}) : dot shape \
-             error: {} X {}",
-            bracketed(&x),
-            bracketed(&y)
-        )));
-    }
     contracted(py, (x, y), (vec![x_axis], vec![y_axis]), dialect)
 }
 
@@ -144,6 +150,11 @@ fn matrix_work(x: &NdArray, y: &NdArray) -> usize {
 
 #[pyfunction]
 fn matmul(py: Python<'_>, x: Lhs, y: Rhs) -> PyResult<Bound<'_, PyAny>> {
+    if let ([_, k], [l, _]) = (&**x.array.dims(), &**y.array.dims())
+        && k != l
+    {
+        return np_misfit(&x.array, *l);
+    }
     let work = matrix_work(&x.array, &y.array);
     compute(py, work, x.dialect, || x.array.matmul(&y.array))
 }
@@ -161,8 +172,22 @@ fn batch_dot<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let (x, y, dialect) = (x.array, y.array, x.dialect);
     let stack = |x: &NdArray| x.dims()[..x.rank().saturating_sub(2)].to_vec();
-    if x.rank() < least || x.rank() != y.rank() || stack(&x) != stack(&y) {
-        return misfit(&x, &y);
+    let (k, l) = {
+        let size = |x: &NdArray, turned: bool, back: usize| {
+            let axis = x.rank().checked_sub(if turned { 3 - back } else { back });
+            axis.and_then(|axis| x.dims().get(axis).copied()).unwrap_or(0)
+        };
+        (size(&x, transpose_x, 1), size(&y, transpose_y, 2))
+    };
+    if x.rank() < least || x.rank() != y.rank() || stack(&x) != stack(&y) || k != l {
+        return Err(MXNetError::new_err(format!(
+            "MXNetError: Check failed: lshape_k == rshape_k ({k} vs. {l}) : batch_dot shape error \
+             (shape mismatch): {} X {} trans_a={} trans_b={}",
+            sizes(&x),
+            sizes(&y),
+            u8::from(transpose_x),
+            u8::from(transpose_y)
+        )));
     }
     compute(py, matrix_work(&x, &y), dialect, || {
         let turned = |x: &NdArray, turn: bool| {

@@ -13,6 +13,7 @@ mod linear;
 mod pairs;
 mod random;
 mod reduce;
+mod reshape;
 mod sequence;
 mod shape;
 
@@ -45,6 +46,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     pairs::register(&ops)?;
     random::register(&ops)?;
     reduce::register(&ops)?;
+    reshape::register(&ops)?;
     sequence::register(&ops)?;
     shape::register(&ops)?;
     module.add_submodule(&ops)

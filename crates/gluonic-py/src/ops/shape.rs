@@ -13,8 +13,6 @@ use crate::errors::{MXNetError, OrRaise};
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     for function in [
-        wrap_pyfunction!(reshape, module)?,
-        wrap_pyfunction!(reshape_by, module)?,
         wrap_pyfunction!(transpose, module)?,
         wrap_pyfunction!(swap_axes, module)?,
         wrap_pyfunction!(expand_dims, module)?,
@@ -42,7 +40,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 /// Computes an array that may share its memory with the operand, and copies it then: in MXNet no
 /// function does, so that an edit of the result does not reach the operand.
-fn apart<'py>(
+pub(super) fn apart<'py>(
     py: Python<'py>,
     x: &Data,
     f: impl FnOnce(&NdArray) -> Result<NdArray> + Send,
@@ -53,195 +51,8 @@ fn apart<'py>(
     })
 }
 
-/// With exactly these sizes.
-#[pyfunction]
-fn reshape(py: Python<'_>, x: Data, dims: DimsArg) -> PyResult<Bound<'_, PyAny>> {
-    apart(py, &x, |x| x.reshape(dims.0))
-}
-
-/// Sizes that are said relative to those of an array.
-struct Codes<'a> {
-    dims: &'a [usize],
-    /// How many of the array's axes are used up.
-    used: usize,
-    found: Vec<usize>,
-    /// Which of the sizes found is to be computed.
-    open: Option<usize>,
-}
-
-fn wrong<T>(text: impl std::fmt::Display) -> PyResult<T> {
+pub(super) fn wrong<T>(text: impl std::fmt::Display) -> PyResult<T> {
     Err(MXNetError::new_err(format!("MXNetError: Check failed: {text}")))
-}
-
-impl<'a> Codes<'a> {
-    fn new(dims: &'a [usize]) -> Self {
-        Codes { dims, used: 0, found: Vec::new(), open: None }
-    }
-
-    fn next(&mut self) -> PyResult<usize> {
-        let Some(&size) = self.dims.get(self.used) else {
-            return wrong("the shape refers to more axes than the array has");
-        };
-        self.used += 1;
-        Ok(size)
-    }
-
-    fn rest(&mut self) {
-        let rest = self.dims.get(self.used..).unwrap_or_default();
-        self.found.extend_from_slice(rest);
-        self.used = self.dims.len();
-    }
-
-    fn infer(&mut self) -> PyResult<()> {
-        if self.open.replace(self.found.len()).is_some() {
-            return wrong("One and only one dim can be inferred");
-        }
-        self.used += 1;
-        self.found.push(1);
-        Ok(())
-    }
-
-    fn merge(&mut self) -> PyResult<()> {
-        let size = self.next()? * self.next()?;
-        self.found.push(size);
-        Ok(())
-    }
-
-    /// One size as two, of which one may be -1.
-    fn cut(&mut self, parts: [Option<i64>; 2]) -> PyResult<()> {
-        let size = self.next()?;
-        let part = |part: Option<i64>| match part {
-            Some(-1) => Ok(None),
-            Some(n @ 1..) => Ok(Some(n as usize)),
-            _ => wrong("a size is split in two, of which one may be -1"),
-        };
-        let (one, two) = match (part(parts[0])?, part(parts[1])?) {
-            (Some(one), Some(two)) => (one, two),
-            (Some(one), None) => (one, size / one),
-            (None, Some(two)) => (size / two, two),
-            (None, None) => return wrong("Split dims cannot both be -1"),
-        };
-        if one * two != size {
-            return wrong(format!("Split dims {one}, {two} do not divide original dim {size}"));
-        }
-        self.found.extend([one, two]);
-        Ok(())
-    }
-
-    fn finish(mut self) -> PyResult<Vec<usize>> {
-        if let Some(open) = self.open {
-            let total: usize = self.dims.iter().product();
-            let known: usize = self.found.iter().product();
-            if known == 0 || !total.is_multiple_of(known) {
-                return wrong(format!(
-                    "cannot reshape array of size {total} into shape {:?}: one size is to be inferred",
-                    self.found
-                ));
-            }
-            self.found[open] = total / known;
-        }
-        Ok(self.found)
-    }
-}
-
-/// `mx.nd`: 0 keeps a size, -1 is inferred, -2 keeps all that are left, -3 makes one of two, -4
-/// makes two of one.
-fn codes_of_nd(dims: &[usize], codes: &[i64]) -> PyResult<Vec<usize>> {
-    let mut to = Codes::new(dims);
-    let mut codes = codes.iter().copied();
-    while let Some(code) = codes.next() {
-        match code {
-            0 => {
-                let size = to.next()?;
-                to.found.push(size);
-            }
-            -1 => to.infer()?,
-            -2 => to.rest(),
-            -3 => to.merge()?,
-            -4 => to.cut([codes.next(), codes.next()])?,
-            1.. => {
-                to.used += 1;
-                to.found.push(code as usize);
-            }
-            _ => return wrong(format!("Invalid shape code {code}: known are 0 to -4")),
-        }
-    }
-    to.finish()
-}
-
-/// `mx.npx`: -1 is inferred, -2 keeps a size, -3 leaves out one of 1, -4 keeps all that are left, -5
-/// makes one of two, -6 makes two of one.
-fn codes_of_npx(dims: &[usize], codes: &[i64]) -> PyResult<Vec<usize>> {
-    let mut to = Codes::new(dims);
-    let mut codes = codes.iter().copied();
-    while let Some(code) = codes.next() {
-        match code {
-            -1 => to.infer()?,
-            -2 => {
-                let size = to.next()?;
-                to.found.push(size);
-            }
-            -3 => {
-                if to.next()? != 1 {
-                    return wrong("-3 leaves out a size of 1 only");
-                }
-            }
-            -4 => to.rest(),
-            -5 => to.merge()?,
-            -6 => to.cut([codes.next(), codes.next()])?,
-            0.. => {
-                to.used += 1;
-                to.found.push(code as usize);
-            }
-            _ => return wrong(format!("Invalid shape code {code}: known are -1 to -6")),
-        }
-    }
-    to.finish()
-}
-
-/// As NumPy: -1 is inferred.
-fn codes_of_np(dims: &[usize], codes: &[i64]) -> PyResult<Vec<usize>> {
-    let mut to = Codes::new(dims);
-    for &code in codes {
-        match code {
-            -1 => to.infer()?,
-            0.. => to.found.push(code as usize),
-            _ => return wrong(format!("a size cannot be {code}")),
-        }
-    }
-    to.finish()
-}
-
-/// In sizes that may be said by MXNet's codes, of one of its three functions. The memory may be
-/// shared if `share`.
-#[pyfunction]
-#[pyo3(signature = (x, codes, rule, reverse, share = false))]
-fn reshape_by<'py>(
-    py: Python<'py>,
-    x: Data,
-    codes: Numbers,
-    rule: &str,
-    reverse: bool,
-    share: bool,
-) -> PyResult<Bound<'py, PyAny>> {
-    let mut dims = x.array.dims().to_vec();
-    let mut codes: Vec<i64> = codes.0.into_iter().map(|code| code as i64).collect();
-    if reverse {
-        dims.reverse();
-        codes.reverse();
-    }
-    let mut to = match rule {
-        "nd" => codes_of_nd(&dims, &codes)?,
-        "npx" => codes_of_npx(&dims, &codes)?,
-        _ => codes_of_np(&dims, &codes)?,
-    };
-    if reverse {
-        to.reverse();
-    }
-    if share {
-        return compute(py, 0, x.dialect, || x.array.reshape(to));
-    }
-    apart(py, &x, |x| x.reshape(to))
 }
 
 #[pyfunction]
