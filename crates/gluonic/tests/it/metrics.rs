@@ -135,9 +135,10 @@ fn metrics_record_nothing_and_take_recorded_predictions() -> Result<()> {
 fn correlations_equal_those_of_mxnet() -> Result<()> {
     let first = (array(&[0.0, 1.0, 1.0, 0.0], 4), [0.3, 0.7, 0.0, 1.0, 0.4, 0.6, 0.9, 0.1]);
     let second = (array(&[1.0, 0.0], 2), [0.2, 0.8, 0.6, 0.4]);
-    for (average, expected) in
-        [(Average::Macro, 0.788_675_134_594_812_9), (Average::Micro, std::f64::consts::FRAC_1_SQRT_2)]
-    {
+    for (average, expected) in [
+        (Average::Macro, 0.788_675_134_594_812_9),
+        (Average::Micro, std::f64::consts::FRAC_1_SQRT_2),
+    ] {
         let mut mcc = Mcc::new(average);
         assert!(mcc.value().is_nan());
         mcc.update(&first.0, &array(&first.1, (4, 2)))?;
