@@ -533,3 +533,25 @@ def test_super_init_that_was_not_called_is_named():
 
     with pytest.raises(RuntimeError, match="was not called"):
         Forgot()(nd.ones((1,)))
+
+
+def test_a_tree_is_saved_and_loaded_by_places_whatever_its_blocks_are_called(tmp_path):
+    class Named(nn.Block):
+        def __init__(self, depth):
+            super().__init__()
+            for _ in range(2):
+                child = Named(depth - 1) if depth else nn.Dense(2, in_units=2)
+                self.register_child(child, child.name)
+
+    one, other = Named(1), Named(1)
+    one.initialize(init.Xavier())
+    prefix = str(tmp_path / "model")
+    one.save(prefix)
+    other.load(prefix)
+    values = [
+        [p.data().asnumpy().tolist() for p in block.collect_params().values()]
+        for block in (one, other)
+    ]
+    assert values[0] == values[1]
+    with pytest.raises(ValueError, match="is of another model"):
+        Named(0).load(prefix)

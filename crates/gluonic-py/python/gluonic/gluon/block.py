@@ -235,23 +235,26 @@ class Block(_gluonic.Block):
         self.load_parameters(filename, ctx, allow_missing, ignore_extra)
 
     def save(self, prefix):
-        """Writes the parameters to `PREFIX-model.params`, and which classes the tree is of to
-        `PREFIX-model.json`."""
-        self.save_parameters(f"{prefix}-model.params")
+        """Writes the parameters to `PREFIX-model.params`, by the places of their blocks instead of
+        their names, and the classes of the tree to `PREFIX-model.json`."""
+        values = {place: parameter.data() for place, _, parameter in _places(self)}
+        ndarray = sys.modules["gluonic.ndarray"]
+        ndarray.save(f"{prefix}-model.params", values)
         with open(f"{prefix}-model.json", "w", encoding="utf-8") as file:
             json.dump(_classes(self), file, indent=1)
 
     def load(self, prefix):
-        """Loads what `save` wrote from a tree of the same classes: all of it, or nothing."""
+        """Loads what `save` wrote from a tree of the same classes in the same places, whatever they
+        are called: all of it, or nothing."""
         with open(f"{prefix}-model.json", encoding="utf-8") as file:
             saved = json.load(file)
         if saved != _classes(self):
             raise ValueError(
-                f"{prefix}-model.json is of another model: {saved['class']} with children "
-                f"{list(saved['children'])}\nthis one is {_classes(self)['class']} with children "
-                f"{list(self._children)}"
+                f"{prefix}-model.json is of another model: {saved}\nthis one is {_classes(self)}"
             )
-        self.load_parameters(f"{prefix}-model.params")
+        values = sys.modules["gluonic.ndarray"].load(f"{prefix}-model.params")
+        paths = {place: path for place, path, _ in _places(self)}
+        self.load_dict({paths.get(place, place): value for place, value in values.items()})
 
     def load_dict(
         self,
@@ -333,9 +336,16 @@ class Block(_gluonic.Block):
 
 
 def _classes(block):
-    """The classes of a tree."""
-    children = {key: _classes(child) for key, child in block._children.items()}
-    return {"class": type(block).__name__, "children": children}
+    """The classes of a tree, by place."""
+    return [type(block).__name__, *(_classes(child) for child in block._children.values())]
+
+
+def _places(block, place="", path=""):
+    """The place, the path and the parameter of each parameter of a tree."""
+    for key, parameter in block._reg_params.items():
+        yield f"{place}{key}", f"{path}{key}", parameter
+    for i, (key, child) in enumerate(block._children.items()):
+        yield from _places(child, f"{place}{i}.", f"{path}{key}.")
 
 
 class HybridBlock(Block):
