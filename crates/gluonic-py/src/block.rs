@@ -94,15 +94,16 @@ impl Node {
         let mut members = Vec::new();
         let parameters = this.getattr("_reg_params")?;
         for item in parameters.call_method0("items")?.try_iter()? {
-            let (key, value): (String, Bound<'_, PyAny>) = item?.extract()?;
+            let (key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item?.extract()?;
             let parameter = value.cast::<Parameter>()?.get().get()?.clone();
-            members.push((key, Lent::Parameter(parameter)));
+            members.push((key.str()?.to_cow()?.into_owned(), Lent::Parameter(parameter)));
         }
         let children = this.getattr("_children")?;
         for item in children.call_method0("items")?.try_iter()? {
-            let (key, value): (String, Bound<'_, PyAny>) = item?.extract()?;
+            let (key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item?.extract()?;
             // Sequential.add takes anything in MXNet; what is no block has no parameters.
             if let Ok(block) = value.cast::<Block>() {
+                let key = key.str()?.to_cow()?.into_owned();
                 members.push((key, Lent::Block(block.get().node()?.clone())));
             }
         }

@@ -555,3 +555,17 @@ def test_a_tree_is_saved_and_loaded_by_places_whatever_its_blocks_are_called(tmp
     assert values[0] == values[1]
     with pytest.raises(ValueError, match="is of another model"):
         Named(0).load(prefix)
+
+
+def test_children_under_numbers_are_not_lost(tmp_path):
+    class Numbered(nn.Block):
+        def __init__(self):
+            super().__init__()
+            for i in range(2):
+                self._children[i] = nn.Dense(2, in_units=2)
+
+    block = Numbered()
+    block.initialize()
+    file = str(tmp_path / "net.params")
+    block.save_parameters(file)
+    assert sorted(nd.load(file)) == ["0.bias", "0.weight", "1.bias", "1.weight"]
