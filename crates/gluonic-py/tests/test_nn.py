@@ -411,3 +411,9 @@ def test_parameters_are_shared_by_params():
     conv = nn.Conv2D(2, 3, in_channels=1)
     assert nn.Conv2D(2, 3, in_channels=1, params=conv.params).bias is conv.bias
     assert gluon.nn.Dense(1).name == "dense2"
+
+
+@pytest.mark.parametrize("make", [nn.Dense, lambda n: nn.Conv2D(n, 3), lambda n: nn.Embedding(n, 2)])
+def test_a_negative_size_is_refused_with_its_number(make):
+    with pytest.raises(ValueError, match="a size cannot be -3"):
+        make(-3)

@@ -58,6 +58,20 @@ impl<'py> FromPyObject<'_, 'py> for SizeArg {
     }
 }
 
+/// A number of things that there are: outputs, channels.
+#[derive(Clone, Copy)]
+pub(super) struct CountArg(pub(super) usize);
+
+impl<'py> FromPyObject<'_, 'py> for CountArg {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let n: i64 = object.extract()?;
+        let count = usize::try_from(n).map(CountArg);
+        count.map_err(|_| PyValueError::new_err(format!("a size cannot be {n}")))
+    }
+}
+
 /// The initializer inside an argument.
 pub(super) fn init(init: Option<InitArg>) -> Option<Arc<dyn Initializer>> {
     init.map(|init| init.0)

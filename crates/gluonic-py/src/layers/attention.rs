@@ -11,7 +11,7 @@ use gluonic::ops::AttentionMask;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::args::{SizeArg, init};
+use super::args::{CountArg, SizeArg, init};
 use super::{Kind, Layer, Naming};
 use crate::array::{ArrayArg, wrap};
 use crate::dtype::DTypeArg;
@@ -47,7 +47,7 @@ impl Encoder for TransformerEncoderLayer {
 fn attention_layer(
     py: Python<'_>,
     naming: &Naming,
-    units: usize,
+    units: CountArg,
     num_heads: usize,
     in_units: SizeArg,
     use_bias: bool,
@@ -58,7 +58,7 @@ fn attention_layer(
     bias_initializer: Option<InitArg>,
 ) -> PyResult<Layer> {
     let config = MultiHeadAttentionConfig {
-        units,
+        units: units.0,
         num_heads,
         in_units: in_units.0,
         use_bias,
@@ -80,7 +80,7 @@ fn encoder_layer(
     py: Python<'_>,
     naming: &Naming,
     num_layers: Option<usize>,
-    units: usize,
+    units: CountArg,
     num_heads: usize,
     hidden_size: SizeArg,
     dropout: f64,
@@ -102,7 +102,7 @@ fn encoder_layer(
         }
     };
     let config = TransformerEncoderConfig {
-        units,
+        units: units.0,
         num_heads,
         hidden_size: hidden_size.0,
         dropout,

@@ -6,7 +6,7 @@ use gluonic::nn::{
 };
 use pyo3::prelude::*;
 
-use super::args::{ActivationArg, SizeArg, init, init_or};
+use super::args::{ActivationArg, CountArg, SizeArg, init, init_or};
 use super::{Kind, Layer, Naming};
 use crate::array::{ArrayArg, wrap};
 use crate::block::Block;
@@ -39,7 +39,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 fn dense(
     py: Python<'_>,
     naming: &Naming,
-    units: usize,
+    units: CountArg,
     activation: Option<ActivationArg>,
     use_bias: bool,
     flatten: bool,
@@ -50,7 +50,7 @@ fn dense(
 ) -> PyResult<Layer> {
     let bare = naming.name(py, || {
         Dense::with(DenseConfig {
-            units,
+            units: units.0,
             in_units: in_units.0,
             use_bias,
             flatten,
@@ -73,16 +73,16 @@ fn dense(
 fn embedding_layer(
     py: Python<'_>,
     naming: &Naming,
-    input_dim: usize,
-    output_dim: usize,
+    input_dim: CountArg,
+    output_dim: CountArg,
     dtype: DTypeArg,
     weight_initializer: Option<InitArg>,
     sparse_grad: bool,
 ) -> PyResult<Layer> {
     naming.build(py, || {
         Embedding::with(EmbeddingConfig {
-            input_dim,
-            output_dim,
+            input_dim: input_dim.0,
+            output_dim: output_dim.0,
             dtype: dtype.0,
             sparse_grad,
             weight_initializer: init(weight_initializer),

@@ -8,7 +8,7 @@ use gluonic::nn::{
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use super::args::{ActivationArg, LayoutArg, SizeArg, init};
+use super::args::{ActivationArg, CountArg, LayoutArg, SizeArg, init};
 use super::{Kind, Layer, Naming};
 use crate::initializer::InitArg;
 use crate::ops::DimsArg;
@@ -37,7 +37,7 @@ fn conv_layer(
     py: Python<'_>,
     naming: &Naming,
     kind: &str,
-    channels: usize,
+    channels: CountArg,
     kernel_size: DimsArg,
     strides: DimsArg,
     padding: DimsArg,
@@ -52,7 +52,7 @@ fn conv_layer(
     in_channels: SizeArg,
 ) -> PyResult<Layer> {
     let config = ConvConfig {
-        channels,
+        channels: channels.0,
         kernel_size: kernel_size.0,
         strides: strides.0,
         padding: padding.0,

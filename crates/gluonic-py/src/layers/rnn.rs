@@ -12,7 +12,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use super::args::{SizeArg, init};
+use super::args::{CountArg, SizeArg, init};
 use super::{Kind, Layer, Naming};
 use crate::array::{ArrayArg, Dialect, wrap};
 use crate::block::{Block, Node};
@@ -86,7 +86,7 @@ fn recurrent_layer(
     py: Python<'_>,
     naming: &Naming,
     mode: &str,
-    hidden_size: usize,
+    hidden_size: CountArg,
     num_layers: usize,
     layout: LayoutArg,
     dropout: f64,
@@ -99,7 +99,7 @@ fn recurrent_layer(
     dtype: DTypeArg,
 ) -> PyResult<Layer> {
     let config = RecurrentConfig {
-        hidden_size,
+        hidden_size: hidden_size.0,
         num_layers,
         layout: layout.0,
         dropout,
@@ -131,7 +131,7 @@ fn recurrent_cell(
     py: Python<'_>,
     naming: &Naming,
     mode: &str,
-    hidden_size: usize,
+    hidden_size: CountArg,
     input_size: SizeArg,
     i2h_weight_initializer: Option<InitArg>,
     h2h_weight_initializer: Option<InitArg>,
@@ -139,7 +139,7 @@ fn recurrent_cell(
     h2h_bias_initializer: Option<InitArg>,
 ) -> PyResult<Layer> {
     let config = CellConfig {
-        hidden_size,
+        hidden_size: hidden_size.0,
         input_size: input_size.0,
         i2h_weight_initializer: init(i2h_weight_initializer),
         h2h_weight_initializer: init(h2h_weight_initializer),
