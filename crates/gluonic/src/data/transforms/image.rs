@@ -130,11 +130,15 @@ impl Normalize {
 
 impl Transform for Normalize {
     fn apply(&self, x: &NdArray) -> Result<NdArray> {
-        let rank = image_rank("Normalize", x)?;
+        let op = "Normalize";
+        if !x.dtype().is_float() {
+            return Err(Error::NoArithmetic { op, dtype: x.dtype() });
+        }
+        let rank = image_rank(op, x)?;
         let (channels, given) = (x.dims()[rank - 3], self.mean.elem_count());
         if given != 1 && given != channels {
             let needs = format!("it has {channels} channels, mean and std are of {given}").into();
-            return Err(Error::Misfit { op: "Normalize", input: x.dims().into(), needs });
+            return Err(Error::Misfit { op, input: x.dims().into(), needs });
         }
         let (mean, std) = (self.mean.cast(x.dtype())?, self.std.cast(x.dtype())?);
         &(x - &mean)? / &std
