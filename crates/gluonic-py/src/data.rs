@@ -346,8 +346,9 @@ impl LoadedBatches {
         }
     }
 
-    fn __len__(&self) -> usize {
-        self.get().as_ref().map_or(0, ExactSizeIterator::len)
+    fn __len__(&self, py: Python<'_>) -> usize {
+        // Another thread may hold the lock and wait for workers that need the GIL.
+        py.detach(|| self.get().as_ref().map_or(0, ExactSizeIterator::len))
     }
 
     /// Ends it, and its threads.
