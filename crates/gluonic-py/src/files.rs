@@ -184,7 +184,7 @@ impl Block {
                 keys: keys_of(checkpoint),
                 order: named.iter().map(|(path, _)| path.to_string()).collect(),
                 names: names.collect(),
-                choices: node.core_names(),
+                choices: node.own_names(),
                 of_dict: false,
             };
             load_error(py, error, &words)
