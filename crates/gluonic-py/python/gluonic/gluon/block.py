@@ -168,10 +168,9 @@ class Block(_gluonic.Block):
     def _warn_containers(self):
         own = set(self._children.values())
         for name, value in self.__dict__.items():
-            if name.startswith("_") or not isinstance(value, (list, tuple, dict)):
+            if name.startswith("__") or name == "_children":
                 continue
-            values = value.values() if isinstance(value, dict) else value
-            if any(isinstance(item, Block) and item not in own for item in values):
+            if isinstance(value, (list, tuple, dict)) and _holds_others(value, own):
                 warnings.warn(
                     f'"{type(self).__name__}.{name}" is an unregistered container with Blocks. '
                     "Note that Blocks inside the list, tuple or dict will not be registered "
@@ -237,7 +236,7 @@ class Block(_gluonic.Block):
     def save(self, prefix):
         """Writes the parameters to `PREFIX-model.params`, by the places of their blocks instead of
         their names, and the classes of the tree to `PREFIX-model.json`."""
-        values = {place: parameter.data() for place, _, parameter in _places(self)}
+        values = {place: parameter._data(None, False) for place, _, parameter in _places(self)}
         ndarray = sys.modules["gluonic.ndarray"]
         ndarray.save(f"{prefix}-model.params", values)
         with open(f"{prefix}-model.json", "w", encoding="utf-8") as file:
@@ -333,6 +332,17 @@ class Block(_gluonic.Block):
     def forward(self, *args):
         """Computes the output. Override it."""
         raise NotImplementedError
+
+
+def _holds_others(container, own):
+    """Whether a container, or one in it, holds a block that is not among the `own`."""
+    for item in container.values() if isinstance(container, dict) else container:
+        if isinstance(item, (list, tuple, dict)):
+            if _holds_others(item, own):
+                return True
+        elif isinstance(item, Block) and item not in own:
+            return True
+    return False
 
 
 def _classes(block):
