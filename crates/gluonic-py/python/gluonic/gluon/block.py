@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections import OrderedDict
 
-from .. import _gluonic
+from .. import _gluonic, name as _name
 from .._html import block_html
 from .._gluonic import DeferredInitializationError
 from ..initializer import intercepting
@@ -27,9 +27,11 @@ class _NameScope:
 
     def __enter__(self):
         self._before.append(_gluonic.set_scope(self._block))
+        _name.now.scopes += 1
         return self
 
     def __exit__(self, *_):
+        _name.now.scopes -= 1
         _gluonic.set_scope(self._before.pop())
 
 
@@ -70,7 +72,7 @@ class Block(_gluonic.Block):
 
     def __init__(self, prefix=None, params=None):
         self._begin()
-        self._declare(type(self).__name__, self._alias(), prefix, params)
+        self._declare(type(self).__name__, _name.hint_of(self._alias()), prefix, params)
 
     def _begin(self):
         members = self.__dict__
@@ -490,7 +492,8 @@ class _LayerBlock(HybridBlock):
         return block
 
     def _naming(self, prefix=None, params=None):
-        return _gluonic._Naming(type(self).__name__, self._alias(), prefix, params)
+        hint = _name.hint_of(self._alias())
+        return _gluonic._Naming(type(self).__name__, hint, prefix, params)
 
     def __repr__(self):
         return self._layer_text()
