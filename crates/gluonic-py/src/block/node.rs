@@ -99,15 +99,15 @@ impl Node {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let tells = self.base.as_ref().is_some_and(Base::tells);
-        let hooked = self.hooks.are_there();
-        if hooked {
+        if self.hooks.are_there() {
             hooks::before(this, args)?;
         }
         let out = {
-            let _running = (hooked && tells).then(|| Running::enter(self.id()));
+            let _running = tells.then(|| Running::enter(self.id()));
             this.call_method("forward", args, kwargs)?
         };
-        if hooked {
+        // There may be some since the forward.
+        if self.hooks.are_there() {
             hooks::after(this, args, &out)?;
         }
         if !tells {
