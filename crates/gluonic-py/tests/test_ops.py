@@ -237,3 +237,53 @@ def test_a_file_that_is_missing_or_broken_is_an_mxnet_error(tmp_path):
         nd.load(str(tmp_path / "bad"))
     with pytest.raises(TypeError, match="^fname required to be a string$"):
         nd.load(3)
+
+
+# Each of them makes arrays besides the result. Measured: MXNet's results are where the operand is.
+ON_ANOTHER_CONTEXT = {
+    "Dropout": lambda x: nd.Dropout(x, 0.5, axes=(0,), mode="always"),
+    "SequenceMask": lambda x: nd.SequenceMask(x, nd.array([1, 2], ctx=x.context), True),
+    "diag": lambda x: nd.diag(x[0], k=1),
+    "logical_not": nd.logical_not,
+    "nansum": nd.nansum,
+    "one_hot": lambda x: nd.one_hot(x[0], 3),
+    "softmax of lengths": lambda x: nd.softmax(
+        x, length=nd.array([1, 2], ctx=x.context, dtype="int32"), use_length=True
+    ),
+    "topk's mask": lambda x: nd.topk(x, ret_typ="mask"),
+}
+
+
+@pytest.mark.parametrize("name", ON_ANOTHER_CONTEXT)
+def test_what_is_computed_on_another_context_stays_there(name):
+    x = nd.array([[1, 2], [3, 4]])
+    there = ON_ANOTHER_CONTEXT[name](x.as_in_context(mx.cpu(1)))
+    assert there.context == mx.cpu(1)
+    if name != "Dropout":
+        assert there.asnumpy().tolist() == ON_ANOTHER_CONTEXT[name](x).asnumpy().tolist()
+
+
+@pytest.mark.parametrize("axes", [(2,), (0, 5)])
+def test_dropout_refuses_axes_that_an_array_has_not(axes):
+    text = rf"^MXNetError: Check failed: i >= 0 && i < ndim\(\): index = {axes[-1]} must be in range"
+    with pytest.raises(MXNetError, match=text):
+        nd.Dropout(nd.ones((2, 2)), axes=axes)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, n: nd.tile(x, (n, n)),
+        lambda x, n: nd.repeat(x, 2**62),
+        lambda x, n: nd.broadcast_to(nd.ones((1, 1)), (n, n)),
+        lambda x, n: nd.reshape(x, (-4, n, n)),
+        lambda x, n: nd.reshape(x, (n, n, -1)),
+        lambda x, n: nd.reshape(x, (n, n)),
+        lambda x, n: nd.diag(x, k=-(2**62)),
+        lambda x, n: nd.FullyConnected(nd.zeros((0, n, n)), nd.ones((2, 3)), num_hidden=2, no_bias=1),
+    ],
+)
+def test_sizes_that_no_memory_has_are_an_error_that_can_be_caught(call):
+    # MXNet's are MXNetErrors or what C++ makes of the memory; ours say it of the sizes.
+    with pytest.raises((MXNetError, MemoryError)):
+        call(nd.ones(4), 2**40)

@@ -4,7 +4,6 @@ use gluonic::{DType, NdArray, Result, ops};
 use pyo3::prelude::*;
 
 use super::args::{Data, DimsArg, Indices, Weight};
-use super::compute;
 use crate::dtype::DTypeArg;
 use crate::errors::MXNetError;
 
@@ -78,10 +77,11 @@ fn take<'py>(
     axis: Option<isize>,
     mode: Mode,
 ) -> PyResult<Bound<'py, PyAny>> {
-    compute(py, x.array.elem_count() + indices.array.elem_count(), x.dialect, || {
+    let work = x.array.elem_count().saturating_add(indices.array.elem_count());
+    x.compute_of(py, work, |x| {
         let (x, axis) = match axis {
-            Some(axis) => (x.array, axis),
-            None => (x.array.reshape(x.array.elem_count())?, 0),
+            Some(axis) => (x.clone(), axis),
+            None => (x.reshape(x.elem_count())?, 0),
         };
         x.take_axis(&positions(&indices.array, size(&x, axis), mode)?, axis)
     })
@@ -96,13 +96,13 @@ fn pick<'py>(
     keep_dims: bool,
     mode: Mode,
 ) -> PyResult<Bound<'py, PyAny>> {
-    compute(py, x.array.elem_count(), x.dialect, || {
-        let (x, mut indices) = (x.array, indices.array);
+    x.compute(py, |x| {
+        let mut indices = indices.array;
         // Labels may have the axis that is picked from, with size 1.
         if indices.rank() == x.rank() && size(&indices, axis) == 1 {
             indices = indices.squeeze(axis)?;
         }
-        let picked = x.pick(&positions(&indices, size(&x, axis), mode)?, axis)?;
+        let picked = x.pick(&positions(&indices, size(x, axis), mode)?, axis)?;
         if !keep_dims {
             return Ok(picked);
         }
@@ -122,8 +122,8 @@ fn one_hot(
     off: f64,
     dtype: DTypeArg,
 ) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count() * depth, x.dialect, || {
-        let labels = x.array.detach().cast(DType::I64)?.expand_dims(-1)?;
+    x.compute_of(py, x.array.elem_count().saturating_mul(depth), |x| {
+        let labels = x.detach().cast(DType::I64)?.expand_dims(-1)?;
         let number = |value: f64| NdArray::full((), value, dtype.0);
         labels.eq_elem(&NdArray::arange::<i64>(depth))?.select(&number(on)?, &number(off)?)
     })
@@ -131,7 +131,7 @@ fn one_hot(
 
 #[pyfunction]
 fn gather_nd(py: Python<'_>, x: Data, indices: Indices) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count(), x.dialect, || x.array.gather_nd(&indices.array))
+    x.compute(py, |x| x.gather_nd(&indices.array))
 }
 
 #[pyfunction]
@@ -141,14 +141,13 @@ fn scatter_nd<'py>(
     indices: Indices,
     dims: DimsArg,
 ) -> PyResult<Bound<'py, PyAny>> {
-    compute(py, dims.0.elem_count(), x.dialect, || x.array.scatter_nd(&indices.array, dims.0))
+    x.compute_of(py, dims.0.elem_count(), |x| x.scatter_nd(&indices.array, dims.0))
 }
 
 #[pyfunction]
 fn embedding(py: Python<'_>, x: Data, weight: Weight) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count() * size(&weight.array, 1), x.dialect, || {
-        ops::embedding(&x.array, &weight.array)
-    })
+    let work = x.array.elem_count().saturating_mul(size(&weight.array, 1));
+    x.compute_of(py, work, |x| ops::embedding(x, &weight.array))
 }
 
 /// Where elements are not 0: their positions, a row for each.
@@ -171,14 +170,14 @@ fn places(x: &NdArray) -> Result<NdArray> {
 
 #[pyfunction]
 fn nonzero(py: Python<'_>, x: Data) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count(), x.dialect, || places(&x.array))
+    x.compute(py, places)
 }
 
 /// The elements in their order, each once.
 #[pyfunction]
 fn unique(py: Python<'_>, x: Data) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count(), x.dialect, || {
-        let sorted = x.array.detach().reshape(x.array.elem_count())?;
+    x.compute(py, |x| {
+        let sorted = x.detach().reshape(x.elem_count())?;
         let sorted = sorted.sort(0, ops::Order::Ascending)?;
         let values = sorted.to_f64_vec()?;
         let new = |i: usize| i == 0 || values[i] != values[i - 1];
@@ -195,8 +194,8 @@ fn rows_where<'py>(
     condition: Indices,
     axis: isize,
 ) -> PyResult<Bound<'py, PyAny>> {
-    compute(py, x.array.elem_count(), x.dialect, || {
+    x.compute(py, |x| {
         let places = places(&condition.array)?;
-        x.array.take_axis(&places.reshape(places.elem_count())?, axis)
+        x.take_axis(&places.reshape(places.elem_count())?, axis)
     })
 }

@@ -4,7 +4,6 @@ use gluonic::{NdArray, Result};
 use pyo3::prelude::*;
 
 use super::args::{Data, Indices};
-use super::compute;
 use crate::errors::MXNetError;
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -56,20 +55,19 @@ fn sequence_mask<'py>(
     value: f64,
     axis: usize,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let Data { array, dialect } = x;
-    let (steps, batch) = sizes(&array, axis)?;
+    let (steps, batch) = sizes(&x.array, axis)?;
     let lengths = lengths(steps_of, steps, batch)?;
-    compute(py, array.elem_count(), dialect, || {
+    x.compute(py, |x| {
         let within: Vec<bool> = if axis == 0 {
             (0..steps).flat_map(|step| lengths.iter().map(move |n| step < *n)).collect()
         } else {
             lengths.iter().flat_map(|n| (0..steps).map(move |step| step < *n)).collect()
         };
-        let mut dims = vec![1; array.rank()];
-        dims[0] = array.dims()[0];
-        dims[1] = array.dims()[1];
+        let mut dims = vec![1; x.rank()];
+        dims[0] = x.dims()[0];
+        dims[1] = x.dims()[1];
         let mask = NdArray::from_vec(within, dims)?;
-        mask.select(&array, &NdArray::full((), value, array.dtype())?)
+        mask.select(x, &NdArray::full((), value, x.dtype())?)
     })
 }
 
@@ -88,16 +86,15 @@ fn sequence_last<'py>(
     steps_of: Option<Indices>,
     axis: usize,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let Data { array, dialect } = x;
-    let (steps, batch) = sizes(&array, axis)?;
+    let (steps, batch) = sizes(&x.array, axis)?;
     let lengths = lengths(steps_of, steps, batch)?;
-    compute(py, array.elem_count(), dialect, || {
+    x.compute(py, |x| {
         let place = |(i, n): (usize, &usize)| {
             let step = n.saturating_sub(1);
             if axis == 0 { step * batch + i } else { i * steps + step }
         };
         let places: Vec<usize> = lengths.iter().enumerate().map(place).collect();
-        rows(&array, &places, vec![batch])
+        rows(x, &places, vec![batch])
     })
 }
 
@@ -108,16 +105,15 @@ fn sequence_reverse<'py>(
     x: Data,
     steps_of: Option<Indices>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let Data { array, dialect } = x;
-    let (steps, batch) = sizes(&array, 0)?;
+    let (steps, batch) = sizes(&x.array, 0)?;
     let lengths = lengths(steps_of, steps, batch)?;
-    compute(py, array.elem_count(), dialect, || {
+    x.compute(py, |x| {
         let place = |(step, i): (usize, usize)| {
             let from = if step < lengths[i] { lengths[i] - 1 - step } else { step };
             from * batch + i
         };
         let all = (0..steps).flat_map(|step| (0..batch).map(move |i| (step, i)));
         let places: Vec<usize> = all.map(place).collect();
-        rows(&array, &places, vec![steps, batch])
+        rows(x, &places, vec![steps, batch])
     })
 }

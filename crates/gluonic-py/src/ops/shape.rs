@@ -2,12 +2,12 @@
 
 use gluonic::array::index::{Slice, SliceInfoElem};
 use gluonic::ops::{Pad, concat as join, stack as pile};
-use gluonic::{NdArray, Result};
+use gluonic::{Dims, Error, NdArray, Result};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::args::{Data, DimsArg, Lhs, Numbers, Rhs, Sizes};
-use super::{compute, compute_all};
+use super::compute;
 use crate::array::Dialect;
 use crate::errors::{MXNetError, OrRaise};
 
@@ -45,9 +45,9 @@ pub(super) fn apart<'py>(
     x: &Data,
     f: impl FnOnce(&NdArray) -> Result<NdArray> + Send,
 ) -> PyResult<Bound<'py, PyAny>> {
-    compute(py, x.array.elem_count(), x.dialect, || {
-        let result = f(&x.array)?;
-        if result.same_memory(&x.array) { result.cast(result.dtype()) } else { Ok(result) }
+    x.compute(py, |x| {
+        let result = f(x)?;
+        if result.same_memory(x) { result.cast(result.dtype()) } else { Ok(result) }
     })
 }
 
@@ -99,7 +99,7 @@ fn broadcast_to(py: Python<'_>, x: Data, dims: DimsArg) -> PyResult<Bound<'_, Py
             return wrong(format!(
                 "ishape.ndim() == oshape.ndim(): Operand of shape {own} cannot be broadcasted to \
                  {}: there must be as many axes; reshape it first",
-                gluonic::Dims::from(dims)
+                Dims::from(dims)
             ));
         }
         for (size, own) in dims.iter_mut().zip(own.iter()) {
@@ -108,9 +108,9 @@ fn broadcast_to(py: Python<'_>, x: Data, dims: DimsArg) -> PyResult<Bound<'_, Py
             }
         }
     }
-    let work = dims.iter().product();
-    compute(py, work, x.dialect, || {
-        let wide = x.array.broadcast_to(dims)?;
+    let work = dims.iter().copied().fold(1, usize::saturating_mul);
+    x.compute_of(py, work, |x| {
+        let wide = x.broadcast_to(dims)?;
         wide.cast(wide.dtype())
     })
 }
@@ -150,9 +150,7 @@ fn split<'py>(
     axis: isize,
     squeeze: bool,
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    compute_all(py, x.array.elem_count(), x.dialect, || {
-        copied(x.array.split(sections, axis)?, axis, squeeze)
-    })
+    x.compute_all(py, |x| copied(x.split(sections, axis)?, axis, squeeze))
 }
 
 #[pyfunction]
@@ -163,9 +161,7 @@ fn split_at<'py>(
     axis: isize,
     squeeze: bool,
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    compute_all(py, x.array.elem_count(), x.dialect, || {
-        copied(x.array.split_at(&places, axis)?, axis, squeeze)
-    })
+    x.compute_all(py, |x| copied(x.split_at(&places, axis)?, axis, squeeze))
 }
 
 /// The range that Python's `begin:end:step` means on an axis of this size.
@@ -214,7 +210,7 @@ fn slice(
     if x.dialect == Dialect::Nd && part.elem_count() == 0 && x.array.elem_count() > 0 {
         return wrong("begin < end: the slice has no elements");
     }
-    compute(py, x.array.elem_count(), x.dialect, || copy_of(&x.array, &elems))
+    x.compute(py, |x| copy_of(x, &elems))
 }
 
 #[pyfunction]
@@ -239,7 +235,7 @@ fn slice_axis(
     let elems: Vec<SliceInfoElem> = (0..rank as isize)
         .map(|i| if i == resolved { (begin..end).into() } else { (..).into() })
         .collect();
-    compute(py, x.array.elem_count(), x.dialect, || copy_of(&x.array, &elems))
+    x.compute(py, |x| copy_of(x, &elems))
 }
 
 #[pyfunction]
@@ -277,8 +273,8 @@ fn slice_like(
 
 #[pyfunction]
 fn tile(py: Python<'_>, x: Data, repeats: Sizes) -> PyResult<Bound<'_, PyAny>> {
-    let work = x.array.elem_count() * repeats.0.iter().product::<usize>();
-    compute(py, work, x.dialect, || x.array.tile(&repeats.0))
+    let work = repeats.0.iter().copied().fold(x.array.elem_count(), usize::saturating_mul);
+    x.compute_of(py, work, |x| x.tile(&repeats.0))
 }
 
 #[pyfunction]
@@ -288,9 +284,9 @@ fn repeat(
     times: usize,
     axis: Option<isize>,
 ) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count() * times, x.dialect, || match axis {
-        Some(axis) => x.array.repeat(times, axis),
-        None => x.array.reshape(x.array.elem_count())?.repeat(times, 0),
+    x.compute_of(py, x.array.elem_count().saturating_mul(times), |x| match axis {
+        Some(axis) => x.repeat(times, axis),
+        None => x.reshape(x.elem_count())?.repeat(times, 0),
     })
 }
 
@@ -312,15 +308,15 @@ fn pad<'py>(
             )));
         }
     };
-    compute(py, x.array.elem_count(), x.dialect, || x.array.pad(&widths, pad))
+    x.compute(py, |x| x.pad(&widths, pad))
 }
 
 #[pyfunction]
 fn flip(py: Python<'_>, x: Data, axes: Option<Numbers>) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count(), x.dialect, || {
-        let all = || (0..x.array.rank() as isize).collect();
+    x.compute(py, |x| {
+        let all = || (0..x.rank() as isize).collect();
         let axes: Vec<isize> = axes.map_or_else(all, |axes| axes.0);
-        x.array.flip(&axes)?.cast(x.array.dtype())
+        x.flip(&axes)?.cast(x.dtype())
     })
 }
 
@@ -329,34 +325,36 @@ fn shifted(x: &NdArray, k: isize, one: isize, other: isize) -> Result<NdArray> {
     let rank = x.rank() as isize;
     let axis = |axis: isize| if axis < 0 { axis + rank } else { axis };
     let cut = if k >= 0 { axis(other) } else { axis(one) };
-    let elems: Vec<SliceInfoElem> =
-        (0..rank).map(|i| if i == cut { (k.abs()..).into() } else { (..).into() }).collect();
+    let elems: Vec<SliceInfoElem> = (0..rank)
+        .map(|i| if i == cut { (k.saturating_abs()..).into() } else { (..).into() })
+        .collect();
     x.slice(&elems)
 }
 
 /// A matrix with this diagonal, or the diagonal of one.
 #[pyfunction]
 fn diag(py: Python<'_>, x: Data, k: isize, one: isize, other: isize) -> PyResult<Bound<'_, PyAny>> {
-    let Data { array, dialect } = x;
-    compute(py, array.elem_count(), dialect, || {
-        if array.rank() != 1 {
-            return shifted(&array, k, one, other)?.diagonal(one, other)?.cast(array.dtype());
+    x.compute(py, |x| {
+        if x.rank() != 1 {
+            return shifted(x, k, one, other)?.diagonal(one, other)?.cast(x.dtype());
         }
         // Each element in a row of its own that is as long as the matrix and one more: in these
         // rows, one after another, all elements stand in one column.
-        let n = array.elem_count();
+        let n = x.elem_count();
         let side = n + k.unsigned_abs();
-        let rows = array.reshape((n, 1))?.pad(&[(0, 0), (0, side)], Pad::Constant(0.0))?;
+        let total = side.checked_mul(side + 1).map(|total| total - side);
+        let total =
+            total.ok_or_else(|| Error::TooLarge { shape: Dims::from((side, side)).into() })?;
+        let rows = x.reshape((n, 1))?.pad(&[(0, 0), (0, side)], Pad::Constant(0.0))?;
         let (before, after) =
             if k >= 0 { (k.unsigned_abs(), 0) } else { (side * k.unsigned_abs(), 0) };
         let row = rows.reshape(n * (side + 1))?;
-        let total = side * side;
         let padded = row.pad(&[(before, after)], Pad::Constant(0.0))?;
         let long = padded.elem_count();
         let fitting = if long < total {
             padded.pad(&[(0, total - long)], Pad::Constant(0.0))?
         } else {
-            padded.slice([SliceInfoElem::from(0..total as isize)])?.cast(array.dtype())?
+            padded.slice([SliceInfoElem::from(0..total as isize)])?.cast(x.dtype())?
         };
         fitting.reshape((side, side))
     })
@@ -370,24 +368,24 @@ fn trace(
     one: isize,
     other: isize,
 ) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count(), x.dialect, || {
-        shifted(&x.array, k, one, other)?.diagonal(one, other)?.sum_axes(&[-1], false)
-    })
+    x.compute(py, |x| shifted(x, k, one, other)?.diagonal(one, other)?.sum_axes(&[-1], false))
 }
 
 /// What is on and below diagonal number `k`, and zeros.
 #[pyfunction]
 fn lower_triangle(py: Python<'_>, x: Data, k: isize) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count(), x.dialect, || {
-        let dims = x.array.dims();
+    x.compute(py, |x| {
+        let dims = x.dims();
         let (rows, columns) = match &**dims {
             [.., rows, columns] => (*rows, *columns),
-            _ => return x.array.swap_axes(-1, -2),
+            _ => return x.swap_axes(-1, -2),
         };
         let row = NdArray::arange::<i64>(rows).reshape((rows, 1))?;
-        let column =
-            NdArray::from_vec((0..columns as i64).map(|c| c - k as i64).collect(), columns)?;
-        let zero = NdArray::full((), 0.0, x.array.dtype())?;
-        column.le(&row)?.select(&x.array, &zero)
+        let column = NdArray::from_vec(
+            (0..columns as i64).map(|c| c.saturating_sub(k as i64)).collect(),
+            columns,
+        )?;
+        let zero = NdArray::full((), 0.0, x.dtype())?;
+        column.le(&row)?.select(x, &zero)
     })
 }
