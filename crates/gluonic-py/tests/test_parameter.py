@@ -1,5 +1,8 @@
 """Parameters and sets of them: spec §§2-4, 6."""
 
+import subprocess
+import sys
+import textwrap
 import warnings
 
 import numpy as np
@@ -361,3 +364,24 @@ def test_a_layer_without_outputs_is_a_layer():
     layer = nn.Dense(0, in_units=3)
     layer.initialize()
     assert layer(nd.ones((2, 3))).shape == (2, 0)
+
+
+def test_a_callback_of_an_old_handle_may_ask_for_a_new_one():
+    # In a process of its own, which would hang for ever.
+    program = textwrap.dedent(
+        """
+        import weakref
+        from gluonic import gluon
+
+        w = gluon.Parameter("w", shape=(1,))
+        w.initialize()
+        seen = []
+        old = weakref.ref(w.data(), lambda _: seen.append(w.data()))
+        for i in range(10):
+            w.cast("float32" if i % 2 else "float64")
+            w.data()
+        assert old() is None and len(seen) == 1
+        assert w.data() is w.data()
+        """
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)

@@ -79,6 +79,11 @@ impl NDArray {
         self.array.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether the object is this handle, alike in every respect.
+    pub(crate) fn is_handle_of(&self, array: &gluonic::NdArray) -> bool {
+        self.array.read().unwrap_or_else(PoisonError::into_inner).same_handle(array)
+    }
+
     /// Makes the object a handle on another array.
     pub(crate) fn put(&self, array: gluonic::NdArray) {
         *self.array.write().unwrap_or_else(PoisonError::into_inner) = array;
