@@ -109,6 +109,11 @@ impl Sizes {
     }
 }
 
+/// A number that cannot be negative; where it is, an error in MXNet's words.
+pub(super) fn count(n: i64, words: impl FnOnce() -> String) -> PyResult<usize> {
+    usize::try_from(n).map_err(|_| MXNetError::new_err(format!("MXNetError: {}", words())))
+}
+
 fn array_called(object: &Bound<'_, PyAny>, name: &str) -> PyResult<NdArray> {
     match object.cast::<NDArray>() {
         Ok(array) => Ok(array.get().get()),

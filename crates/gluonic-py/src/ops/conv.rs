@@ -4,7 +4,7 @@ use gluonic::ops::{self, ConvOptions, PoolOptions};
 use gluonic::{Dims, NdArray, Result};
 use pyo3::prelude::*;
 
-use super::args::{Data, Sizes, Weight};
+use super::args::{Data, Sizes, Weight, count};
 use super::layers::{expect_shape, wrong};
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -26,14 +26,14 @@ fn options(
     strides: &Sizes,
     padding: &Sizes,
     dilation: &Sizes,
-    groups: usize,
+    groups: i64,
     layout: Option<&str>,
 ) -> PyResult<ConvOptions> {
     Ok(ConvOptions {
         strides: strides.or(1),
         padding: padding.or(0),
         dilation: dilation.or(1),
-        groups,
+        groups: count(groups, || format!("a number of groups cannot be {groups}"))?,
         channels_last: channels_last(layout)?,
     })
 }
@@ -46,16 +46,18 @@ fn conv<'py>(
     weight: Weight,
     bias: Option<Weight>,
     kernel: Sizes,
-    filters: Option<usize>,
+    filters: Option<i64>,
     strides: Sizes,
     padding: Sizes,
     dilation: Sizes,
-    groups: usize,
+    groups: i64,
     layout: Option<&str>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let options = options(&strides, &padding, &dilation, groups, layout)?;
+    let words = |n| format!("value {n} for Parameter num_filter should be greater equal to 1");
+    let filters = filters.map(|n| count(n, || words(n))).transpose()?;
     if let (Some(filters), Some(_), false) = (filters, kernel.0.first(), options.channels_last) {
-        let channels = x.array.dims().get(1).copied().unwrap_or(0) / groups.max(1);
+        let channels = x.array.dims().get(1).copied().unwrap_or(0) / options.groups.max(1);
         expect_shape(&weight.array, &[&[filters, channels], &kernel.0[..]].concat())?;
     }
     let bias = bias.map(|bias| bias.array);
@@ -73,7 +75,7 @@ fn conv_transpose<'py>(
     padding: Sizes,
     output_padding: Sizes,
     dilation: Sizes,
-    groups: usize,
+    groups: i64,
     layout: Option<&str>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let options = options(&strides, &padding, &dilation, groups, layout)?;

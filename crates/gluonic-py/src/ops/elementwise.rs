@@ -247,5 +247,5 @@ fn scale_gradient(py: Python<'_>, x: Data, scale: f64) -> PyResult<Bound<'_, PyA
         }
     }
 
-    x.compute(py, |x| apply(&Arc::new(Loss(scale)), &[x.clone()]))
+    x.compute(py, |x| apply(&Arc::new(Loss(scale)), std::slice::from_ref(x)))
 }

@@ -3,7 +3,8 @@
 use gluonic::{DType, NdArray, Result, ops};
 use pyo3::prelude::*;
 
-use super::args::{Data, DimsArg, Indices, Weight};
+use super::args::{Data, DimsArg, Indices, Weight, count};
+use super::shape::size_of;
 use crate::dtype::DTypeArg;
 use crate::errors::MXNetError;
 
@@ -65,8 +66,7 @@ fn positions(indices: &NdArray, n: usize, mode: Mode) -> Result<NdArray> {
 }
 
 fn size(x: &NdArray, axis: isize) -> usize {
-    let axis = if axis < 0 { axis + x.rank() as isize } else { axis };
-    usize::try_from(axis).ok().and_then(|axis| x.dims().get(axis).copied()).unwrap_or(0)
+    size_of(x, axis).unwrap_or(0)
 }
 
 #[pyfunction]
@@ -117,15 +117,29 @@ fn pick<'py>(
 fn one_hot(
     py: Python<'_>,
     x: Data,
-    depth: usize,
+    depth: i64,
     on: f64,
     off: f64,
     dtype: DTypeArg,
 ) -> PyResult<Bound<'_, PyAny>> {
+    let depth = count(depth, || {
+        format!(
+            "Check failed: *depth >= 0 ({depth} vs. 0) : Dimension size, depth, must be a \
+             non-negative integer"
+        )
+    })?;
     x.compute_of(py, x.array.elem_count().saturating_mul(depth), |x| {
-        let labels = x.detach().cast(DType::I64)?.expand_dims(-1)?;
+        // NaN is no place.
+        let is_float = x.dtype().is_float();
+        let labels = if is_float {
+            x.detach().trunc()?.cast(DType::F64)
+        } else {
+            x.detach().cast(DType::I64)
+        };
+        let labels = labels?.expand_dims(-1)?;
+        let places = NdArray::arange::<i64>(depth).cast(labels.dtype())?;
         let number = |value: f64| NdArray::full((), value, dtype.0);
-        labels.eq_elem(&NdArray::arange::<i64>(depth))?.select(&number(on)?, &number(off)?)
+        labels.eq_elem(&places)?.select(&number(on)?, &number(off)?)
     })
 }
 

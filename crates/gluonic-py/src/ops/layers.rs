@@ -3,7 +3,7 @@
 use gluonic::{NdArray, Result, autograd, ops};
 use pyo3::prelude::*;
 
-use super::args::{Data, Indices, Sizes, Weight};
+use super::args::{Data, Indices, Sizes, Weight, count};
 use crate::errors::{MXNetError, OrRaise};
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -44,9 +44,11 @@ fn dense<'py>(
     x: Data,
     weight: Weight,
     bias: Option<Weight>,
-    units: Option<usize>,
+    units: Option<i64>,
     flatten: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let words = |n| format!("value {n} for Parameter num_hidden should be greater equal to 1");
+    let units = units.map(|n| count(n, || words(n))).transpose()?;
     let Data { array, dialect } = x;
     let array = if flatten {
         let batch = array.dims().first().copied().unwrap_or(1);

@@ -5,6 +5,7 @@ use gluonic::{DType, NdArray, Result};
 use pyo3::prelude::*;
 
 use super::args::Data;
+use super::shape::size_of;
 use crate::array::Dialect;
 use crate::dtype::DTypeArg;
 
@@ -87,13 +88,13 @@ fn sort(
 }
 
 /// The first `k` elements in an order: their values and positions, and a mask of where they are.
-/// `k` of 0 means all.
+/// Without a `k` above 0 all.
 #[pyfunction]
 fn topk<'py>(
     py: Python<'py>,
     x: Data,
     axis: Option<isize>,
-    k: usize,
+    k: i64,
     ascending: bool,
     dtype: DTypeArg,
     mask: bool,
@@ -101,9 +102,8 @@ fn topk<'py>(
     x.compute_all(py, |x| {
         let whole = x;
         let (x, axis) = along(whole, axis)?;
-        let size = if axis < 0 { axis + x.rank() as isize } else { axis };
-        let n = usize::try_from(size).ok().and_then(|axis| x.dims().get(axis).copied());
-        let k = if k == 0 { n.unwrap_or(0) } else { k };
+        let k = usize::try_from(k).ok().filter(|k| *k > 0);
+        let k = k.or(size_of(&x, axis)).unwrap_or(0);
         let (values, positions) = x.topk(k, axis, order(ascending))?;
         if mask {
             let zeros = NdArray::zeros(x.dims().clone(), DType::F32)?;

@@ -1,6 +1,6 @@
 //! Reductions: sums, means, norms over axes.
 
-use gluonic::{DType, NdArray, Result};
+use gluonic::{DType, Error, NdArray, Result};
 use pyo3::prelude::*;
 
 use super::args::{Data, Numbers};
@@ -33,21 +33,24 @@ fn axes_of(
     axes: Option<&Numbers>,
     exclude: bool,
     dialect: Dialect,
-) -> Option<Vec<isize>> {
+) -> Result<Option<Vec<isize>>> {
     let rank = x.rank() as isize;
     let all = || (0..rank).collect::<Vec<_>>();
     let Some(Numbers(axes)) = axes else {
-        return if exclude { None } else { Some(all()) };
+        return Ok((!exclude).then(all));
     };
     if axes.is_empty() {
-        return (dialect == Dialect::Nd).then(all);
+        return Ok((dialect == Dialect::Nd).then(all));
     }
     if !exclude {
-        return Some(axes.clone());
+        return Ok(Some(axes.clone()));
+    }
+    if let Some(&axis) = axes.iter().find(|axis| !(-rank..rank).contains(axis)) {
+        return Err(Error::Axis { op: "reduce", axis, rank: x.rank() });
     }
     let named: Vec<isize> = axes.iter().map(|&a| if a < 0 { a + rank } else { a }).collect();
     let others: Vec<isize> = (0..rank).filter(|axis| !named.contains(axis)).collect();
-    (!others.is_empty()).then_some(others)
+    Ok((!others.is_empty()).then_some(others))
 }
 
 /// Runs a reduction. Over no axis each element is its own.
@@ -61,8 +64,7 @@ fn reduced<'py>(
     let dialect = x.dialect;
     x.compute(py, |x| {
         let x = if x.dtype() == DType::Bool { &x.cast(DType::F32)? } else { x };
-        // A scalar has no axis to name: all are meant.
-        if let Some(axes) = axes_of(x, axes, exclude, dialect) {
+        if let Some(axes) = axes_of(x, axes, exclude, dialect)? {
             return f(x, &axes);
         }
         let apart: Vec<usize> = x.dims().iter().copied().chain([1]).collect();
@@ -100,7 +102,7 @@ fn without_nan(x: &NdArray, value: f64) -> Result<NdArray> {
 }
 
 /// How many elements are true, or, if not, false: exactly 0 of none, and 1 or more of one or more.
-fn count(x: &NdArray, axes: &[isize], keep: bool, truth: bool) -> Result<NdArray> {
+fn how_many(x: &NdArray, axes: &[isize], keep: bool, truth: bool) -> Result<NdArray> {
     let zero = NdArray::full((), 0.0, x.dtype())?;
     let counted = if truth { x.ne_elem(&zero)? } else { x.eq_elem(&zero)? };
     counted.cast(DType::F32)?.sum_axes(axes, keep)
@@ -113,8 +115,8 @@ reductions! {
     prod |x, axes, keep| x.prod_axes(axes, keep);
     max |x, axes, keep| x.max_axes(axes, keep);
     min |x, axes, keep| x.min_axes(axes, keep);
-    all |x, axes, keep| count(x, axes, keep, false)?.eq_elem(&NdArray::scalar(0_f32));
-    any |x, axes, keep| count(x, axes, keep, true)?.ne_elem(&NdArray::scalar(0_f32));
+    all |x, axes, keep| how_many(x, axes, keep, false)?.eq_elem(&NdArray::scalar(0_f32));
+    any |x, axes, keep| how_many(x, axes, keep, true)?.ne_elem(&NdArray::scalar(0_f32));
 }
 
 /// The means; of integers as `float32` in `mx.np`, cut off in `mx.nd`.

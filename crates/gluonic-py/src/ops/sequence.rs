@@ -18,12 +18,12 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 /// The numbers of steps and of sequences, where the steps are on axis 0 or 1.
-fn sizes(x: &NdArray, axis: usize) -> PyResult<(usize, usize)> {
+fn sizes(x: &NdArray, axis: isize) -> PyResult<(usize, usize)> {
     match (&**x.dims(), axis) {
         ([steps, batch, ..], 0) | ([batch, steps, ..], 1) => Ok((*steps, *batch)),
         _ => Err(MXNetError::new_err(format!(
-            "MXNetError: Check failed: steps must be on axis 0 or 1 of an array of two axes or \
-             more, found axis {axis} of {}",
+            "MXNetError: Check failed: (param_.axis == 0) || (param_.axis == 1): Current \
+             implementation expects axis to be 0 or 1.\nfound axis {axis} of {}",
             x.dims()
         ))),
     }
@@ -53,7 +53,7 @@ fn sequence_mask<'py>(
     x: Data,
     steps_of: Option<Indices>,
     value: f64,
-    axis: usize,
+    axis: isize,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (steps, batch) = sizes(&x.array, axis)?;
     let lengths = lengths(steps_of, steps, batch)?;
@@ -84,7 +84,7 @@ fn sequence_last<'py>(
     py: Python<'py>,
     x: Data,
     steps_of: Option<Indices>,
-    axis: usize,
+    axis: isize,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (steps, batch) = sizes(&x.array, axis)?;
     let lengths = lengths(steps_of, steps, batch)?;

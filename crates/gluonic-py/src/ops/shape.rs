@@ -6,7 +6,7 @@ use gluonic::{Dims, Error, NdArray, Result};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use super::args::{Data, DimsArg, Lhs, Numbers, Rhs, Sizes};
+use super::args::{Data, DimsArg, Lhs, Numbers, Rhs, Sizes, count};
 use super::compute;
 use crate::array::Dialect;
 use crate::errors::{MXNetError, OrRaise};
@@ -146,10 +146,13 @@ fn copied(parts: Vec<NdArray>, axis: isize, squeeze: bool) -> Result<Vec<NdArray
 fn split<'py>(
     py: Python<'py>,
     x: Data,
-    sections: usize,
+    sections: i64,
     axis: isize,
     squeeze: bool,
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let sections = count(sections, || {
+        format!("value {sections} for Parameter num_outputs should be greater equal to 1")
+    })?;
     x.compute_all(py, |x| copied(x.split(sections, axis)?, axis, squeeze))
 }
 
@@ -167,7 +170,7 @@ fn split_at<'py>(
 /// The range that Python's `begin:end:step` means on an axis of this size.
 fn range(begin: Option<isize>, end: Option<isize>, step: Option<isize>, n: usize) -> SliceInfoElem {
     let n = n as isize;
-    let step = step.filter(|step| *step != 0).unwrap_or(1);
+    let step = step.unwrap_or(1);
     let place =
         |i: isize, low: isize, high: isize| (if i < 0 { i + n } else { i }).clamp(low, high);
     if step > 0 {
@@ -196,6 +199,9 @@ fn slice(
     if begin.len() != end.len() || begin.len() > x.array.rank() {
         return wrong("begin and end must have as many numbers as the array has axes, or fewer");
     }
+    if let Some(axis) = step.iter().position(|step| *step == Some(0)) {
+        return wrong(format!("s != 0 (0 vs. 0) : slice op step[{axis}] cannot be 0"));
+    }
     let elems: Vec<SliceInfoElem> = x
         .array
         .dims()
@@ -211,6 +217,12 @@ fn slice(
         return wrong("begin < end: the slice has no elements");
     }
     x.compute(py, |x| copy_of(x, &elems))
+}
+
+/// How many parts an axis has, if the array has that axis.
+pub(super) fn size_of(x: &NdArray, axis: isize) -> Option<usize> {
+    let axis = if axis < 0 { axis + x.rank() as isize } else { axis };
+    usize::try_from(axis).ok().and_then(|axis| x.dims().get(axis).copied())
 }
 
 #[pyfunction]
@@ -278,12 +290,10 @@ fn tile(py: Python<'_>, x: Data, repeats: Sizes) -> PyResult<Bound<'_, PyAny>> {
 }
 
 #[pyfunction]
-fn repeat(
-    py: Python<'_>,
-    x: Data,
-    times: usize,
-    axis: Option<isize>,
-) -> PyResult<Bound<'_, PyAny>> {
+fn repeat(py: Python<'_>, x: Data, times: i64, axis: Option<isize>) -> PyResult<Bound<'_, PyAny>> {
+    let times = count(times, || {
+        format!("Check failed: *repeats >= 0 ({times} vs. 0) : repeats cannot be a negative number")
+    })?;
     x.compute_of(py, x.array.elem_count().saturating_mul(times), |x| match axis {
         Some(axis) => x.repeat(times, axis),
         None => x.reshape(x.elem_count())?.repeat(times, 0),
@@ -334,6 +344,12 @@ fn shifted(x: &NdArray, k: isize, one: isize, other: isize) -> Result<NdArray> {
 /// A matrix with this diagonal, or the diagonal of one.
 #[pyfunction]
 fn diag(py: Python<'_>, x: Data, k: isize, one: isize, other: isize) -> PyResult<Bound<'_, PyAny>> {
+    if x.dialect == Dialect::Nd && x.array.rank() != 1 {
+        let along = if k < 0 { one } else { other };
+        if k.unsigned_abs() > size_of(&x.array, along).unwrap_or(usize::MAX) {
+            return Err(MXNetError::new_err("MXNetError: Diagonal does not exist."));
+        }
+    }
     x.compute(py, |x| {
         if x.rank() != 1 {
             return shifted(x, k, one, other)?.diagonal(one, other)?.cast(x.dtype());
