@@ -385,3 +385,32 @@ def test_a_callback_of_an_old_handle_may_ask_for_a_new_one():
         """
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
+@pytest.mark.parametrize("owner", ["ParameterDict('net_')", "Block(prefix='net_').params"])
+def test_a_set_may_be_asked_while_a_thread_compares_initializers_in_it(owner):
+    # In a process of its own, which would hang for ever.
+    program = textwrap.dedent(
+        f"""
+        import threading, time
+        from gluonic import gluon, init
+
+        inside = threading.Event()
+
+        class Slow(init.Initializer):
+            def dumps(self):
+                inside.set()
+                time.sleep(0.3)
+                return "slow"
+
+        params = gluon.{owner}
+        params.get("w", shape=(1,), init=Slow())
+        inside.clear()
+        thread = threading.Thread(target=lambda: params.get("w", shape=(1,), init=Slow()))
+        thread.start()
+        assert inside.wait(60)
+        assert "net_w" in params and params["net_w"].shape == (1,)
+        thread.join()
+        """
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)

@@ -78,7 +78,7 @@ impl Block {
         prefix: Option<&str>,
         params: Option<&Bound<'_, Dict>>,
     ) -> PyResult<()> {
-        let params = params.map(|params| params.get().get()).transpose()?;
+        let params = params.map(|params| params.get().get(params.py())).transpose()?;
         Block::begin(slf, BlockCore::with(class, hint, prefix, params.as_ref()), None)
     }
 

@@ -252,7 +252,7 @@ impl Dict {
     ) -> PyResult<()> {
         let switches = Switches { allow_missing, ignore_extra, cast_dtype, dtype_source };
         let source = Source::file(py, &file, format!("file: {}", file.display()))?;
-        load(py, &Set { dict: self.get()?, restore_prefix }, source, ctx, &switches)
+        load(py, &Set { dict: self.get(py)?, restore_prefix }, source, ctx, &switches)
     }
 
     #[expect(clippy::too_many_arguments, reason = "they are Gluon's")]
@@ -268,7 +268,7 @@ impl Dict {
         dtype_source: String,
     ) -> PyResult<()> {
         let switches = Switches { allow_missing, ignore_extra, cast_dtype, dtype_source };
-        let target = Set { dict: self.get()?, restore_prefix };
+        let target = Set { dict: self.get(py)?, restore_prefix };
         load(py, &target, Source::values(values)?, ctx, &switches)
     }
 }

@@ -48,7 +48,7 @@ impl Block {
 #[pymethods]
 impl Dict {
     fn _save(&self, py: Python<'_>, file: PathBuf, strip_prefix: &str) -> PyResult<()> {
-        let dict = self.get()?;
+        let dict = self.get(py)?;
         let options = save_options(&file, false, false);
         match waiting::run_raw(py, "save", || dict.save_with(&file, strip_prefix, &options))? {
             Err(Error::Prefix { name, prefix }) => Err(PyValueError::new_err(format!(

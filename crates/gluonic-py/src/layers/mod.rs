@@ -102,7 +102,7 @@ impl Naming {
         prefix: Option<String>,
         params: Option<&Bound<'_, Dict>>,
     ) -> PyResult<Self> {
-        let params = params.map(|params| params.get().get()).transpose()?;
+        let params = params.map(|params| params.get().get(params.py())).transpose()?;
         Ok(Naming { class, hint, prefix, params })
     }
 }
