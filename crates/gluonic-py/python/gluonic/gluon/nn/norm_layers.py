@@ -3,6 +3,7 @@
 import numpy as _np
 
 from ... import _gluonic
+from .._defaults import with_defaults
 from ..block import _LayerBlock
 
 __all__ = [
@@ -97,14 +98,49 @@ def _norm(self, kind, axis, groups, epsilon, center, scale, beta, gamma, channel
     )
 
 
-class LayerNorm(_LayerBlock):
+class _AxisNorm(_LayerBlock):
+    """What normalizations along an axis have in common."""
+
+    _dtype_as_printed = _np.float32
+
+    _kind = ""
+
+    def __init__(
+        self,
+        axis=-1,
+        epsilon=1e-5,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        in_channels=0,
+        **kwargs,
+    ):
+        layer = _norm(
+            self,
+            self._kind,
+            axis,
+            1,
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            in_channels,
+            **kwargs,
+        )
+        super().__init__(layer)
+        self._kwargs = {"eps": epsilon, "axis": axis, "center": center, "scale": scale}
+
+
+class LayerNorm(_AxisNorm):
     """Normalizes each sample along an axis.
 
     >>> LayerNorm(in_channels=2)
     LayerNorm(eps=1e-05, axis=-1, center=True, scale=True, in_channels=2)
     """
 
-    _dtype_as_printed = _np.float32
+    _kind = "LayerNorm"
 
     def __init__(
         self,
@@ -118,11 +154,8 @@ class LayerNorm(_LayerBlock):
         prefix=None,
         params=None,
     ):
-        layer = _norm(
-            self,
-            "LayerNorm",
+        super().__init__(
             axis,
-            1,
             epsilon,
             center,
             scale,
@@ -132,41 +165,13 @@ class LayerNorm(_LayerBlock):
             prefix=prefix,
             params=params,
         )
-        super().__init__(layer)
-        self._kwargs = {"eps": epsilon, "axis": axis, "center": center, "scale": scale}
 
 
-class InstanceNorm(_LayerBlock):
+@with_defaults(axis=1, scale=False)
+class InstanceNorm(_AxisNorm):
     """Normalizes each channel of each sample."""
 
-    _dtype_as_printed = _np.float32
-
-    def __init__(
-        self,
-        axis=1,
-        epsilon=1e-5,
-        center=True,
-        scale=False,
-        beta_initializer="zeros",
-        gamma_initializer="ones",
-        in_channels=0,
-        **kwargs,
-    ):
-        layer = _norm(
-            self,
-            "InstanceNorm",
-            axis,
-            1,
-            epsilon,
-            center,
-            scale,
-            beta_initializer,
-            gamma_initializer,
-            in_channels,
-            **kwargs,
-        )
-        super().__init__(layer)
-        self._kwargs = {"eps": epsilon, "axis": axis, "center": center, "scale": scale}
+    _kind = "InstanceNorm"
 
 
 class GroupNorm(_LayerBlock):
