@@ -7,6 +7,7 @@ from .attention import *
 from .basic_layers import *
 from .containers import *
 from .conv_layers import *
+from .pool_layers import *  # type checkers do not find them in conv_layers
 
 _PARTS = (activations, attention, basic_layers, containers, conv_layers)
 

@@ -2,7 +2,7 @@
 
 from ... import _gluonic
 from .._defaults import with_defaults
-from ..block import _LayerBlock
+from .._layer_block import _LayerBlock
 
 __all__ = ["MultiHeadAttention", "Residual", "TransformerEncoder", "TransformerEncoderLayer"]
 

@@ -4,7 +4,8 @@ import warnings
 
 from ... import _gluonic
 from .._defaults import with_defaults
-from ..block import Block, HybridBlock, _indent, _LayerBlock
+from .._layer_block import _LayerBlock
+from ..block import Block, HybridBlock, _indent
 
 __all__ = [
     "Concatenate",

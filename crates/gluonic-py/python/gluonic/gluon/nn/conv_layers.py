@@ -4,7 +4,7 @@ import numpy as _np
 
 from ... import _gluonic
 from .._defaults import with_defaults
-from ..block import _ActivatedBlock, _LayerBlock
+from .._layer_block import _ActivatedBlock, _LayerBlock
 from . import pool_layers
 from .pool_layers import *
 from .pool_layers import _each

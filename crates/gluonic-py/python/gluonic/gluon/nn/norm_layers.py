@@ -4,7 +4,7 @@ import numpy as _np
 
 from ... import _gluonic
 from .._defaults import with_defaults
-from ..block import _LayerBlock
+from .._layer_block import _LayerBlock
 
 __all__ = [
     "BatchNorm",

@@ -4,7 +4,7 @@ import numpy as _np
 
 from ... import _gluonic
 from .._defaults import with_defaults
-from ..block import _LayerBlock
+from .._layer_block import _LayerBlock
 from . import cell_containers, cell_modifiers, recurrent_cell
 from .cell_containers import *
 from .cell_modifiers import *

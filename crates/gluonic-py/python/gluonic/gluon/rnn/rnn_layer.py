@@ -2,7 +2,7 @@
 
 from ... import _gluonic
 from .._defaults import with_defaults
-from ..block import _LayerBlock
+from .._layer_block import _LayerBlock
 from ._sequence import states_of
 
 __all__ = ["GRU", "LSTM", "RNN"]
