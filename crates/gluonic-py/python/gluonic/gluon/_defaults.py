@@ -27,6 +27,7 @@ def with_defaults(**defaults):
         own = types.FunctionType(code, base.__globals__, "__init__", values, base.__closure__)
         own.__qualname__ = f"{cls.__qualname__}.__init__"  # errors about arguments say it
         own.__module__ = cls.__module__
+        own.__kwdefaults__ = base.__kwdefaults__
         cls.__init__ = own
         return cls
 

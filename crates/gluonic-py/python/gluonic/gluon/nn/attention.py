@@ -1,7 +1,6 @@
 """Attention, transformers and residual blocks: beyond what Gluon has."""
 
 from ... import _gluonic
-from .._defaults import with_defaults
 from .._layer_block import _LayerBlock
 
 __all__ = ["MultiHeadAttention", "Residual", "TransformerEncoder", "TransformerEncoderLayer"]
@@ -56,7 +55,49 @@ class MultiHeadAttention(_LayerBlock):
 
 
 class _Encoder(_LayerBlock):
-    """One encoder layer, if there is no number of them, or several."""
+    def forward(self, x, mask=None, valid_length=None, causal=False):
+        """Encodes `(batch, t, units)` to the same shape."""
+        return _gluonic.encode(self._layer, x, mask, valid_length, causal)
+
+
+class TransformerEncoderLayer(_Encoder):
+    """Attention of a sequence to itself and a feed-forward net, each with a residual and a norm."""
+
+    def __init__(
+        self,
+        units,
+        num_heads,
+        hidden_size=None,
+        dropout=0.1,
+        activation="relu",
+        pre_norm=False,
+        epsilon=1e-5,
+        causal=False,
+        dtype="float32",
+        weight_initializer=None,
+        bias_initializer="zeros",
+        **kwargs,
+    ):
+        layer = _gluonic.encoder_layer(
+            self._naming(**kwargs),
+            None,
+            units,
+            num_heads,
+            hidden_size,
+            dropout,
+            activation,
+            pre_norm,
+            epsilon,
+            causal,
+            dtype,
+            weight_initializer,
+            bias_initializer,
+        )
+        super().__init__(layer)
+
+
+class TransformerEncoder(_Encoder):
+    """Encoder layers one after another."""
 
     def __init__(
         self,
@@ -90,50 +131,6 @@ class _Encoder(_LayerBlock):
             bias_initializer,
         )
         super().__init__(layer)
-
-    def forward(self, x, mask=None, valid_length=None, causal=False):
-        """Encodes `(batch, t, units)` to the same shape."""
-        return _gluonic.encode(self._layer, x, mask, valid_length, causal)
-
-
-class TransformerEncoderLayer(_Encoder):
-    """Attention of a sequence to itself and a feed-forward net, each with a residual and a norm."""
-
-    def __init__(
-        self,
-        units,
-        num_heads,
-        hidden_size=None,
-        dropout=0.1,
-        activation="relu",
-        pre_norm=False,
-        epsilon=1e-5,
-        causal=False,
-        dtype="float32",
-        weight_initializer=None,
-        bias_initializer="zeros",
-        **kwargs,
-    ):
-        super().__init__(
-            None,
-            units,
-            num_heads,
-            hidden_size,
-            dropout,
-            activation,
-            pre_norm,
-            epsilon,
-            causal,
-            dtype,
-            weight_initializer,
-            bias_initializer,
-            **kwargs,
-        )
-
-
-@with_defaults()
-class TransformerEncoder(_Encoder):
-    """Encoder layers one after another."""
 
 
 class Residual(_LayerBlock):

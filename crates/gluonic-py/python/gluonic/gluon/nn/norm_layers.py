@@ -3,7 +3,6 @@
 import numpy as _np
 
 from ... import _gluonic
-from .._defaults import with_defaults
 from .._layer_block import _LayerBlock
 
 __all__ = [
@@ -98,49 +97,14 @@ def _norm(self, kind, axis, groups, epsilon, center, scale, beta, gamma, channel
     )
 
 
-class _AxisNorm(_LayerBlock):
-    """What normalizations along an axis have in common."""
-
-    _dtype_as_printed = _np.float32
-
-    _kind = ""
-
-    def __init__(
-        self,
-        axis=-1,
-        epsilon=1e-5,
-        center=True,
-        scale=True,
-        beta_initializer="zeros",
-        gamma_initializer="ones",
-        in_channels=0,
-        **kwargs,
-    ):
-        layer = _norm(
-            self,
-            self._kind,
-            axis,
-            1,
-            epsilon,
-            center,
-            scale,
-            beta_initializer,
-            gamma_initializer,
-            in_channels,
-            **kwargs,
-        )
-        super().__init__(layer)
-        self._kwargs = {"eps": epsilon, "axis": axis, "center": center, "scale": scale}
-
-
-class LayerNorm(_AxisNorm):
+class LayerNorm(_LayerBlock):
     """Normalizes each sample along an axis.
 
     >>> LayerNorm(in_channels=2)
     LayerNorm(eps=1e-05, axis=-1, center=True, scale=True, in_channels=2)
     """
 
-    _kind = "LayerNorm"
+    _dtype_as_printed = _np.float32
 
     def __init__(
         self,
@@ -154,8 +118,11 @@ class LayerNorm(_AxisNorm):
         prefix=None,
         params=None,
     ):
-        super().__init__(
+        layer = _norm(
+            self,
+            "LayerNorm",
             axis,
+            1,
             epsilon,
             center,
             scale,
@@ -165,13 +132,41 @@ class LayerNorm(_AxisNorm):
             prefix=prefix,
             params=params,
         )
+        super().__init__(layer)
+        self._kwargs = {"eps": epsilon, "axis": axis, "center": center, "scale": scale}
 
 
-@with_defaults(axis=1, scale=False)
-class InstanceNorm(_AxisNorm):
+class InstanceNorm(_LayerBlock):
     """Normalizes each channel of each sample."""
 
-    _kind = "InstanceNorm"
+    _dtype_as_printed = _np.float32
+
+    def __init__(
+        self,
+        axis=1,
+        epsilon=1e-5,
+        center=True,
+        scale=False,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        in_channels=0,
+        **kwargs,
+    ):
+        layer = _norm(
+            self,
+            "InstanceNorm",
+            axis,
+            1,
+            epsilon,
+            center,
+            scale,
+            beta_initializer,
+            gamma_initializer,
+            in_channels,
+            **kwargs,
+        )
+        super().__init__(layer)
+        self._kwargs = {"eps": epsilon, "axis": axis, "center": center, "scale": scale}
 
 
 class GroupNorm(_LayerBlock):
