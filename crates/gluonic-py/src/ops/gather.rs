@@ -137,7 +137,7 @@ fn one_hot(
             x.detach().cast(DType::I64)
         };
         let labels = labels?.expand_dims(-1)?;
-        let places = NdArray::arange::<i64>(depth).cast(labels.dtype())?;
+        let places = super::create::row(depth, |i| i as f64)?.cast(labels.dtype())?;
         let number = |value: f64| NdArray::full((), value, dtype.0);
         labels.eq_elem(&places)?.select(&number(on)?, &number(off)?)
     })

@@ -1,51 +1,7 @@
 """Rules that change parameters by their gradients."""
 
-from . import optimizer
-from .native import (
-    FTML,
-    LAMB,
-    LARS,
-    NAG,
-    SGD,
-    SGLD,
-    AdaDelta,
-    Adafactor,
-    AdaGrad,
-    Adam,
-    Adamax,
-    AdamW,
-    Ftrl,
-    Lion,
-    Nadam,
-    RMSProp,
-    Signum,
-    ccSGD,
-)
-from .optimizer import Optimizer, Updater, create, get_updater, register
+from . import native, optimizer
+from .native import *
+from .optimizer import *
 
-__all__ = [
-    "FTML",
-    "LAMB",
-    "LARS",
-    "NAG",
-    "SGD",
-    "SGLD",
-    "AdaDelta",
-    "AdaGrad",
-    "Adafactor",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "Ftrl",
-    "Lion",
-    "Nadam",
-    "Optimizer",
-    "RMSProp",
-    "Signum",
-    "Updater",
-    "ccSGD",
-    "create",
-    "get_updater",
-    "optimizer",
-    "register",
-]
+__all__ = ["optimizer"] + native.__all__ + optimizer.__all__
