@@ -3,8 +3,7 @@
 use gluonic::{DType, NdArray, Result, ops};
 use pyo3::prelude::*;
 
-use super::args::{Data, DimsArg, Indices, Weight, count};
-use super::shape::size_of;
+use super::args::{Data, DimsArg, Indices, Weight, count, size_of};
 use crate::dtype::DTypeArg;
 use crate::errors::MXNetError;
 

@@ -19,6 +19,7 @@ mod reduce;
 mod reshape;
 mod sequence;
 mod shape;
+mod slice;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -58,6 +59,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     reshape::register(&ops)?;
     sequence::register(&ops)?;
     shape::register(&ops)?;
+    slice::register(&ops)?;
     module.add_submodule(&ops)
 }
 

@@ -4,8 +4,7 @@ use gluonic::ops::Order;
 use gluonic::{DType, NdArray, Result};
 use pyo3::prelude::*;
 
-use super::args::Data;
-use super::shape::size_of;
+use super::args::{Data, size_of};
 use crate::array::Dialect;
 use crate::dtype::DTypeArg;
 
