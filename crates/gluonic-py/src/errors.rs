@@ -136,7 +136,7 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
             value,
             Some(format!(
                 "Cannot initialize Parameter '{name}' because it has invalid shape: {}.",
-                shape.0.as_ref().map_or_else(|| "None".to_owned(), shape_text)
+                shape.0.as_ref().map_or_else(|| "None".to_owned(), known_text)
             )),
         ),
         Error::NoGrad { name: Some(name) } => (
@@ -149,8 +149,8 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
             assertion,
             Some(format!(
                 "Expected shape {} is incompatible with given shape {}.",
-                shape_text(found),
-                shape_text(expected)
+                known_text(found),
+                known_text(expected)
             )),
         ),
         Error::NotOnContext { name, context, contexts } => {
@@ -176,7 +176,7 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
                 "init" => word_of(text),
                 // As Python prints a float.
                 "lr_mult" | "wd_mult" if !text.contains('.') => format!("{text}.0"),
-                _ => text.replace('?', "0"),
+                _ => text.replace('?', unknown_size()),
             };
             let (desired, stored) = (shown(&mismatch.expected), shown(&mismatch.found));
             (
@@ -203,6 +203,16 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
                 Some(format!(
                     "Xavier initializer cannot be applied to vector {name}. It requires at least \
                      2D."
+                )),
+            )
+        }
+        Error::RandomDType { dtype } => {
+            let number = type_number(*dtype).map_or_else(|| dtype.to_string(), |n| n.to_string());
+            (
+                mxnet,
+                Some(format!(
+                    "MXNetError: Check failed: dtype_ok: Output type must be float16, float32, \
+                     float64: dtype is {number} vs 2 or 0 or 1"
                 )),
             )
         }
@@ -346,6 +356,56 @@ fn of_format(error: &FormatError) -> Option<String> {
         _ => "header == kMXAPINDArrayListMagic",
     };
     Some(format!("MXNetError: Check failed: {check}: Invalid NDArray file format"))
+}
+
+/// An array that cannot take other sizes: each dialect of MXNet says it in its own way.
+pub(crate) fn unreshaped(
+    dialect: crate::array::Dialect,
+    found: usize,
+    wanted: usize,
+    shape: &gluonic::Shape,
+) -> PyErr {
+    use crate::array::Dialect;
+    match dialect {
+        Dialect::Np => MXNetError::new_err(format!(
+            "MXNetError: Check failed: src.Size() == dst->Size() ({found} vs. {wanted}) : Cannot \
+             reshape array of size {found} into shape {}",
+            bracketed(shape)
+        )),
+        Dialect::Nd if found < wanted => MXNetError::new_err(format!(
+            "NDArray.Reshape: Check failed: shape_.Size() >= shape.Size() ({found} vs. {wanted}) : \
+             target shape size is larger than the current shape"
+        )),
+        Dialect::Nd => PyValueError::new_err(format!(
+            "Cannot reshape array of size {found} into shape {}",
+            shape_text(shape)
+        )),
+    }
+}
+
+/// The number that MXNet knows an element type by.
+fn type_number(dtype: gluonic::DType) -> Option<u8> {
+    use gluonic::DType;
+    Some(match dtype {
+        DType::F32 => 0,
+        DType::F64 => 1,
+        DType::F16 => 2,
+        DType::U8 => 3,
+        DType::I32 => 4,
+        DType::I8 => 5,
+        DType::I64 => 6,
+        DType::Bool => 7,
+        _ => return None,
+    })
+}
+
+/// A shape of a parameter as MXNet prints it: sizes that are not known are 0, where 0 is a size -1.
+pub(crate) fn known_text(shape: &gluonic::Shape) -> String {
+    shape.to_string().replace('?', unknown_size())
+}
+
+fn unknown_size() -> &'static str {
+    if crate::ops::is_np_shape() { "-1" } else { "0" }
 }
 
 /// A shape as MXNet prints it: sizes that are not known are 0.

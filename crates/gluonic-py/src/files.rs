@@ -7,7 +7,7 @@ use gluonic::checkpoint::{
     Checkpoint, DTypeSource, Format, LoadOptions, LoadPolicy, LoadReport, OnConflict, Problem,
     SaveLoad, SaveOptions,
 };
-use gluonic::{BlockExt, Error, NdArray, Parameter, Snapshot};
+use gluonic::{BlockExt, Error, NdArray, Parameter, Shape, Snapshot};
 use pyo3::exceptions::{PyAssertionError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -43,11 +43,13 @@ struct Switches {
 impl Switches {
     fn policy(&self) -> PyResult<LoadPolicy> {
         let dtype_source = match self.dtype_source.as_str() {
-            "current" => DTypeSource::Current,
             "saved" => DTypeSource::Saved,
+            // Only a load that casts looks at it. MXNet's assertion has no text.
+            _ if !self.cast_dtype => DTypeSource::Current,
+            "current" => DTypeSource::Current,
             other => {
                 return Err(PyAssertionError::new_err(format!(
-                    "dtype_source must be 'current' or 'saved', but got '{other}'"
+                    "\ndtype_source must be 'current' or 'saved', but got '{other}'"
                 )));
             }
         };
@@ -179,13 +181,22 @@ impl Block {
             }
             let names = named.iter();
             let names = names.map(|(path, own)| (path.to_string(), own.name().to_string()));
+            let names: HashMap<String, String> = names.collect();
+            let all = || named.iter().map(|(_, own)| own.name().to_string()).collect();
+            // MXNet loads a file of the older kind as `ParameterDict.load` does.
+            let older = is_older(checkpoint);
             let words = Words {
-                file: shown.to_owned(),
+                file: match shown.strip_prefix("file '").and_then(|file| file.strip_suffix('\'')) {
+                    Some(file) if older => format!("file: {file}"),
+                    _ => shown.to_owned(),
+                },
                 keys: keys_of(checkpoint),
                 order: named.iter().map(|(path, _)| path.to_string()).collect(),
-                names: names.collect(),
-                choices: node.core_names(),
-                of_dict: false,
+                choices: if older { all() } else { node.core_names() },
+                names,
+                of_dict: older,
+                prefix: if older { node.prefix().to_owned() } else { String::new() },
+                ready: ready_of(named.iter().map(|(_, own)| own)),
             };
             load_error(py, error, &words)
         })?;
@@ -290,6 +301,8 @@ impl Dict {
                     names: names.iter().map(|name| (name.clone(), name.clone())).collect(),
                     choices: names.clone(),
                     of_dict: true,
+                    prefix: restore_prefix.to_owned(),
+                    ready: ready_of(dict.iter()),
                 };
                 load_error(py, error, &words)
             }
@@ -308,6 +321,12 @@ fn restore_words(name: &str, prefix: &str) -> String {
     )
 }
 
+/// Whether the keys of a file are names, as before there were paths.
+fn is_older(checkpoint: &Checkpoint) -> bool {
+    let tensors = checkpoint.tensors();
+    !tensors.is_empty() && !tensors.iter().any(|tensor| tensor.name.contains('.'))
+}
+
 /// A parameter whose name does not begin with the block's prefix, if the file is of the older kind,
 /// whose keys are names without that: such a file MXNet does not load at all.
 fn outside_of(
@@ -315,12 +334,16 @@ fn outside_of(
     checkpoint: &Checkpoint,
     named: &[(gluonic::name::ParamPath, Parameter)],
 ) -> Option<String> {
-    let tensors = checkpoint.tensors();
-    if tensors.is_empty() || tensors.iter().any(|tensor| tensor.name.contains('.')) {
+    if !is_older(checkpoint) {
         return None;
     }
     let names = named.iter().map(|(_, parameter)| parameter.name());
     names.into_iter().find(|name| !name.starts_with(prefix)).map(ToString::to_string)
+}
+
+/// The names of parameters that have a value.
+fn ready_of<'a>(parameters: impl Iterator<Item = &'a Parameter>) -> Vec<String> {
+    parameters.filter(|own| own.is_initialized()).map(|own| own.name().to_string()).collect()
 }
 
 fn keys_of(checkpoint: &Checkpoint) -> Vec<String> {
@@ -345,6 +368,19 @@ struct Words {
     choices: Vec<String>,
     /// Whether a `ParameterDict` was loaded, which has other words.
     of_dict: bool,
+    /// What MXNet puts before the keys of the file.
+    prefix: String,
+    /// The names of parameters that have a value.
+    ready: Vec<String>,
+}
+
+impl Words {
+    /// A parameter's key as MXNet shows it: from a file of the older kind by its name, less the
+    /// prefix.
+    fn shown<'a>(&'a self, key: &'a str) -> &'a str {
+        let name = self.names.get(key).and_then(|name| name.strip_prefix(&*self.prefix));
+        name.filter(|_| self.of_dict && !self.prefix.is_empty()).unwrap_or(key)
+    }
 }
 
 /// The exception for a load that failed. MXNet stops at the first problem, missing parameters
@@ -368,7 +404,9 @@ fn first_words(report: &LoadReport, words: &Words) -> Option<(bool, String)> {
     let missing =
         report.problems.iter().filter(|problem| matches!(problem, Problem::Missing { .. }));
     if let Some(problem) = missing.min_by_key(|problem| place(&words.order, problem.key())) {
-        let (key, keys) = (problem.key(), brief(&words.keys));
+        let keys: Vec<String> =
+            words.keys.iter().map(|key| format!("{}{key}", words.prefix)).collect();
+        let (key, keys) = (words.shown(problem.key()), brief(&keys));
         return Some((
             true,
             if *of_dict {
@@ -406,12 +444,12 @@ fn first_words(report: &LoadReport, words: &Words) -> Option<(bool, String)> {
         )),
         Problem::Shape { expected, found, .. } => Some((
             true,
-            format!(
+            ranks_differ(expected, found, words.ready.iter().any(|own| own == name)).unwrap_or_else(|| format!(
                 "Failed loading Parameter '{name}' from saved params: shape incompatible expected \
                  {} vs saved {}",
                 shape_text(expected),
                 shape_text(found)
-            ),
+            )),
         )),
         Problem::DType { expected, found, .. } => Some((
             true,
@@ -423,6 +461,27 @@ fn first_words(report: &LoadReport, words: &Words) -> Option<(bool, String)> {
         )),
         _ => None,
     }
+}
+
+/// MXNet's words for a value of another rank whose sizes fit as far as there are some: it compares
+/// pair by pair, and sees the difference later.
+fn ranks_differ(expected: &Shape, found: &Shape, ready: bool) -> Option<String> {
+    let pairs = expected.iter().zip(found.iter());
+    let fits = pairs.clone().all(|(own, size)| own.is_none() || own == size);
+    if expected.len() == found.len() || !fits || (found.len() > expected.len() && !ready) {
+        return None;
+    }
+    let unified: Shape = pairs.map(|(own, size)| own.or(*size)).collect::<Vec<_>>().into();
+    let (new, known) = if found.len() < expected.len() {
+        (&unified, expected)
+    } else {
+        (found, &unified)
+    };
+    Some(format!(
+        "Expected shape {} is incompatible with given shape {}.",
+        shape_text(new),
+        shape_text(known)
+    ))
 }
 
 /// Names as MXNet lists them: of more than seven the first three and the last four.

@@ -164,6 +164,10 @@ def _set(owner, name, function):
 
 def attach():
     """Makes the functions methods."""
+    # Python's errors name a class as it was created, with its module, until it is given a name.
+    NDArray.__name__ = "NDArray"
+    NDArray.__module__ = "gluonic.ndarray.ndarray"
+    ndarray.__name__ = "ndarray"
     for name in _ND:
         _set(NDArray, name, getattr(nd, name))
     for function in (broadcast_to, expand_dims, flatten, reshape, squeeze, transpose):

@@ -44,6 +44,14 @@ class InitDesc(str):
         return desc
 
 
+def _unknown(name):
+    return ValueError(
+        f'Unknown initialization pattern for {name}. Default initialization is now limited '
+        'to "weight", "bias", "gamma" (1.0), and "beta" (0.0).Please use '
+        "mx.sym.Variable(init=mx.init.*) to set initialization pattern"
+    )
+
+
 class Initializer:
     """A rule for initial values. For your own, override `_init_weight(self, name, data)` and fill
     `data` in place.
@@ -55,6 +63,14 @@ class Initializer:
 
     def __init__(self, **kwargs):
         self._kwargs = kwargs
+        self._verbose = False
+        self._print_func = None
+
+    def set_verbosity(self, verbose=False, print_func=None):
+        """Says whether what is initialized is logged; `print_func` makes the text of an array."""
+        self._verbose = verbose
+        self._print_func = print_func or self._print_func
+        return self
 
     def dumps(self):
         """The initializer as JSON: its name and its arguments."""
@@ -81,7 +97,8 @@ class Initializer:
                 DeprecationWarning,
                 stacklevel=2,
             )
-            desc = InitDesc(desc)
+            self._call_of_name(desc, arr)
+            return
         init = desc.attrs.get("__init__")
         if init:
             create(init)._init_weight(desc, arr)
@@ -92,11 +109,26 @@ class Initializer:
         elif desc.endswith(("gamma", "max")):
             arr[:] = 1
         else:
-            raise ValueError(
-                f'Unknown initialization pattern for {desc}. Default initialization is now limited '
-                'to "weight", "bias", "gamma" (1.0), and "beta" (0.0).Please use '
-                "mx.sym.Variable(init=mx.init.*) to set initialization pattern"
-            )
+            raise _unknown(desc)
+
+    def _call_of_name(self, name, arr):
+        """The older way: by more endings, and two beginnings."""
+        if not isinstance(name, str):
+            raise TypeError("name must be string")
+        if name.startswith("upsampling"):
+            Bilinear()._init_weight(name, arr)
+        elif name.startswith("stn_loc") and name.endswith("weight"):
+            arr[:] = 0
+        elif name.startswith("stn_loc") and name.endswith("bias"):
+            arr[:] = _np.array([1.0, 0, 0, 0, 1.0, 0])
+        elif name.endswith("weight"):
+            self._init_weight(name, arr)
+        elif name.endswith(("bias", "beta", "moving_mean", "moving_inv_var", "moving_avg")):
+            arr[:] = 0
+        elif name.endswith(("gamma", "moving_var")):
+            arr[:] = 1
+        else:
+            raise _unknown(name)
 
     def __eq__(self, other):
         if not isinstance(other, Initializer):
@@ -113,10 +145,10 @@ class _Intercept(Initializer):
     def __init__(self, init, own):
         super().__init__()
         self._init = init
-        self._own = init if own is None else create(own)
+        self._own = init if own is None else own
 
     def _fill(self, name, data):
-        self._init(InitDesc(name, {"__init__": self._own.dumps()}), data)
+        self._init(InitDesc(name, {"__init__": self._own}), data)
 
 
 class intercepting:
@@ -177,12 +209,14 @@ def alias(*names):
 
 
 def _add(name, klass):
+    if not (isinstance(klass, type) and issubclass(klass, Initializer)):
+        raise AssertionError("Can only register subclass of Initializer")
     name = name.lower()
     if name in _registry:
         old = _registry[name]
         warnings.warn(
-            f"New initializer {klass.__module__}.{klass.__name__} registered with name {name} is"
-            f"overriding existing initializer {old.__module__}.{old.__name__}",
+            f"\x1b[91mNew initializer {klass.__module__}.{klass.__name__} registered with name {name} is"
+            f"overriding existing initializer {old.__module__}.{old.__name__}\x1b[0m",
             UserWarning,
             stacklevel=3,
         )
@@ -374,6 +408,9 @@ class MSRAPrelu(_Native):
 
     def __init__(self, factor_type="avg", slope=0.25):
         super().__init__(factor_type=factor_type, slope=slope)
+        self.rnd_type = "gaussian"
+        self.factor_type = factor_type
+        self.magnitude = 2.0 / (1 + slope**2)
 
 
 @register
@@ -402,7 +439,7 @@ class Mixed(Initializer):
 
     def __init__(self, patterns, initializers):
         if len(patterns) != len(initializers):
-            raise AssertionError("as many patterns as initializers are needed")
+            raise AssertionError("\nas many patterns as initializers are needed")
         super().__init__()
         inits = [create(init) for init in initializers]
         self.map = list(zip([re.compile(pattern) for pattern in patterns], inits))
@@ -438,6 +475,8 @@ class Load(Initializer):
             from .ndarray import load
 
             param = load(param)
+        if not isinstance(param, dict):
+            raise AssertionError(f"\na dict of arrays is needed, found {type(param)}")
         self.param = {
             name[4:] if name.startswith(("arg:", "aux:")) else name: value
             for name, value in param.items()
@@ -458,7 +497,7 @@ class Load(Initializer):
                 )
             arr[:] = value
         elif self.default_init is not None:
-            self.default_init._init_weight(name, arr)
+            self.default_init(name, arr)
         else:
             raise AssertionError(
                 f"Cannot Initialize {name}. Not found in loaded param and no default Initializer "

@@ -1,5 +1,6 @@
 //! Other sizes, which may be said by MXNet's codes.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::args::{Data, DimsArg, Numbers};
@@ -166,6 +167,19 @@ fn codes_of_np(dims: &[usize], codes: &[i64]) -> PyResult<Vec<usize>> {
     to.finish()
 }
 
+/// What the method says where plain sizes leave no whole number for the -1.
+fn undivided(dims: &[usize], codes: &[i64]) -> Option<PyErr> {
+    if codes.iter().any(|&code| code == 0 || code < -1) {
+        return None;
+    }
+    let shape: Vec<String> = codes.iter().map(ToString::to_string).collect();
+    let total: usize = dims.iter().product();
+    let shape = if let [one] = &*shape { format!("{one},") } else { shape.join(", ") };
+    Some(PyValueError::new_err(format!(
+        "Cannot reshape array of size {total} into shape ({shape})"
+    )))
+}
+
 /// In sizes that may be said by MXNet's codes, of one of its three functions. The memory may be
 /// shared if `share`.
 #[pyfunction]
@@ -185,12 +199,20 @@ fn reshape_by<'py>(
         codes.reverse();
     }
     let mut to = match rule {
+        "nd" if share && codes.iter().filter(|&&code| code == -1).count() == 1 => {
+            codes_of_nd(&dims, &codes).map_err(|error| undivided(&dims, &codes).unwrap_or(error))?
+        }
         "nd" => codes_of_nd(&dims, &codes)?,
         "npx" => codes_of_npx(&dims, &codes)?,
         _ => codes_of_np(&dims, &codes)?,
     };
     if reverse {
         to.reverse();
+    }
+    let (found, wanted) = (x.array.elem_count(), to.iter().product());
+    if found != wanted && (share || rule == "np") {
+        let shape = gluonic::Shape::from(to);
+        return Err(crate::errors::unreshaped(x.dialect, found, wanted, &shape));
     }
     if share {
         return compute(py, 0, x.dialect, || x.array.reshape(to));

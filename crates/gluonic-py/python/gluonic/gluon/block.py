@@ -10,6 +10,7 @@ from .. import _gluonic
 from .._html import block_html
 from .._gluonic import DeferredInitializationError
 from ..initializer import intercepting
+from ..util import is_np_shape
 from . import _deferred
 from ._swap import Swap
 from .parameter import Parameter, ParameterDict, _warn_all, note_saved_dtype
@@ -70,6 +71,7 @@ class Block(_gluonic.Block):
 
     def __init__(self, prefix=None, params=None):
         self._begin()
+        _check_params(params)
         self._declare(type(self).__name__, self._alias(), prefix, params)
 
     def _begin(self):
@@ -96,6 +98,12 @@ class Block(_gluonic.Block):
 
     def __setattr__(self, name, value):
         if "_children" not in self.__dict__:
+            for kind, members in ((Block, "_children"), (Parameter, "_reg_params")):
+                if isinstance(value, kind):
+                    raise AttributeError(
+                        f"'{type(self).__name__}' object has no attribute '{members}'"
+                        "\ncall super().__init__() before the first child or parameter is assigned"
+                    )
             super().__setattr__(name, value)
             return
         existing = self.__dict__.get(name)
@@ -183,6 +191,8 @@ class Block(_gluonic.Block):
     def initialize(self, init=None, ctx=None, verbose=False, force_reinit=False):
         """Initializes every parameter of the tree: each by its own initializer, else by `init`,
         which is `Uniform(0.07)` unless said otherwise."""
+        if verbose and init is not None:
+            init.set_verbosity(verbose=verbose)
         parameters = self._collect_params().values()
         _warn_all(parameters, force_reinit)
         with intercepting(init, parameters):
@@ -280,7 +290,9 @@ class Block(_gluonic.Block):
         return Swap(self, values)
 
     def hybridize(self, active=True, **kwargs):
-        """Does nothing: there is one way to run a block, and no graph is compiled from it."""
+        """Changes nothing in how a block is run: there is one way, and no graph is compiled."""
+        for child in self._children.values():
+            child.hybridize(active, **kwargs)
 
     def infer_shapes(self, *inputs):
         """Tells every parameter its shape by a forward without values, and returns the shape of
@@ -302,6 +314,7 @@ class Block(_gluonic.Block):
         >>> net.summary((2, 20))  # doctest: +ELLIPSIS
         -----...
         """
+        self.apply(_refuse_hybridized)
         if inputs and all(isinstance(shape, tuple) for shape in inputs):
             text = self._summary_of_shapes(list(inputs))
         else:
@@ -335,6 +348,27 @@ class Block(_gluonic.Block):
         raise NotImplementedError
 
 
+def _np_sizes(text):
+    """A layer's text where 0 is a size: there one that is not known is -1."""
+    text = re.sub(r"\((None|0) ->", "(-1 ->", text)
+    text = re.sub(r"-> (None|0),", "-> -1,", text)
+    return re.sub(r"in_channels=(None|0)\b", "in_channels=-1", text)
+
+
+def _refuse_hybridized(block):
+    if getattr(block, "_active", False):
+        raise AssertionError(
+            f'"{block.name}" must not be hybridized to print summary.'
+            "\ncall hybridize(False) before"
+        )
+
+
+def _check_params(params):
+    if params is not None and not isinstance(params, ParameterDict):
+        params.prefix  # which says what it is not, if it is nothing of the kind
+        raise TypeError(f"params must be a ParameterDict, found {type(params)}\npass block.params")
+
+
 def _classes(block):
     """The classes of a tree, by place."""
     return [type(block).__name__, *(_classes(child) for child in block._children.values())]
@@ -359,6 +393,14 @@ class HybridBlock(Block):
     ...     def hybrid_forward(self, F, x, factor):
     ...         return x * factor
     """
+
+    def __init__(self, prefix=None, params=None):
+        super().__init__(prefix=prefix, params=params)
+
+    def hybridize(self, active=True, **kwargs):
+        """As `Block.hybridize`; notes that it was called, for `summary`."""
+        self.__dict__["_active"] = bool(active)
+        super().hybridize(active, **kwargs)
 
     def register_child(self, block, name=None):
         """Makes a block a child, by default under the number of children."""
@@ -479,11 +521,20 @@ class _LayerBlock(HybridBlock):
         _LayerBlock.__init__(block, layer)
         return block
 
-    def _naming(self, prefix=None, params=None):
+    # The class whose `__init__` refuses what it does not know.
+    _base = "HybridBlock"
+
+    def _naming(self, prefix=None, params=None, **unknown):
+        if unknown:
+            raise TypeError(
+                f"{self._base}.__init__() got an unexpected keyword argument '{next(iter(unknown))}'"
+            )
+        _check_params(params)
         return _gluonic._Naming(type(self).__name__, self._alias(), prefix, params)
 
     def __repr__(self):
-        return self._layer_text()
+        text = self._layer_text()
+        return _np_sizes(text) if is_np_shape() else text
 
     def hybrid_forward(self, F, x, *args, **params):
         """The forward of the layer."""

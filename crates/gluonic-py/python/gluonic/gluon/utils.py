@@ -47,7 +47,7 @@ def clip_global_norm(arrays, max_norm, check_isfinite=True):
     5.0
     """
     if not arrays:
-        raise AssertionError("there is no array to clip")
+        raise AssertionError("\nthere is no array to clip")
     norm = _gluonic.clip_arrays(list(arrays), max_norm)
     if not check_isfinite:
         return ndarray.array([norm])

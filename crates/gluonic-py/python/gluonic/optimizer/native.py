@@ -29,6 +29,8 @@ class _Native(Optimizer):
     """A rule of gluonic. Its settings are attributes, and may be changed while it trains."""
 
     _rule = ""
+    # What the warning about float16 calls it.
+    _half_name = ""
     # The attributes that are settings, by gluonic's names where those differ.
     _names = {}
 
@@ -114,6 +116,7 @@ class SGD(_Native):
     >>> trainer = gluon.Trainer(net.collect_params(), SGD(learning_rate=0.1, momentum=0.9))
     """
 
+    _half_name = "SGD "
     _rule = "sgd"
     _names = _names("momentum", "lazy_update")
 
@@ -132,6 +135,7 @@ class ccSGD(SGD):
 class NAG(_Native):
     """Nesterov's accelerated gradient."""
 
+    _half_name = "NAG "
     _rule = "nag"
     _names = _names("momentum")
 
@@ -336,6 +340,7 @@ class LAMB(_Native):
 class LARS(_Native):
     """Momentum with steps in proportion to the norm of each parameter, for large batches."""
 
+    _half_name = "SGD "
     _rule = "lars"
     _names = _names("momentum", "eta", "momentum_correction", epsilon="eps")
 

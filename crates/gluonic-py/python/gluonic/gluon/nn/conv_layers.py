@@ -39,6 +39,8 @@ def _each(number, axes):
 class _Conv(_ActivatedBlock):
     """What convolutions have in common."""
 
+    _base = "_Conv"
+
     _dtype_as_printed = _np.float32
 
     _kind = ""
