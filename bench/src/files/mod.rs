@@ -12,7 +12,7 @@
 //! Each is run in `/dev/shm`, where there is one, and in a folder beside this program, which is on a
 //! disk; or in the folders given. What is compared:
 //!
-//! - `save`: all values to a new file. Ours syncs the file and its folder, always; so every peer is
+//! - `save`: all values to a new file, while nothing else waits to be written. Ours syncs the file and its folder, always; so every peer is
 //!   followed by an `fsync` of both, within its time.
 //! - `load`: every tensor in memory of its own, from a file that the system has in its cache.
 //!   `gluonic` is `load_parameters` into a network, which is more than the peers do, as these give
@@ -20,7 +20,7 @@
 //! - `one`: the file opened and one tensor read, where a library can do that without the others.
 //!
 //! All libraries read the same file of a format, a peer's where one writes it. They take turns,
-//! round by round, the first of which is not counted; freeing what was loaded is not timed. A
+//! round by round, each twice, of which the second is timed; freeing what was loaded is not. A
 //! line of JSON for each, then the ratio of the fastest peer's median to ours, and what is promised.
 //!
 //! `… files --convert [--mib 512]` instead looks at how much memory `gluonic convert --memory` takes:
@@ -31,6 +31,7 @@ mod ours;
 mod peers;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs, io};
 
 /// The values of a case: so many tensors, each of so many `f32`.
@@ -192,25 +193,10 @@ fn race(case: &str, folder: &Path, rounds: usize, entries: &mut [Entry]) -> Resu
     let file = |entry: &Entry| folder.join(format!("model.{}", entry.ending));
     for task in [Task::Save, Task::Load, Task::One] {
         let mut times = vec![Vec::new(); entries.len()];
-        for round in 0..=rounds {
+        for _ in 0..rounds {
             for (entry, times) in entries.iter_mut().zip(&mut times) {
-                if !entry.tasks.contains(&task) {
-                    continue;
-                }
-                let file = file(entry);
-                if task == Task::Save {
-                    remove(&file)?;
-                }
-                let time = (entry.run)(task, &file);
-                let time =
-                    time.map_err(|why| format!("{} of {}: {why}", task.name(), entry.name))?;
-                // The first round fills caches and finds memory.
-                if round > 0 {
-                    times.push(time);
-                }
-                // One file at a time, so that a folder in memory need not hold them all.
-                if task == Task::Save {
-                    remove(&file)?;
+                if entry.tasks.contains(&task) {
+                    times.push(turn(entry, task, &file(entry))?);
                 }
             }
         }
@@ -230,6 +216,27 @@ fn race(case: &str, folder: &Path, rounds: usize, entries: &mut [Entry]) -> Resu
         }
     }
     Ok(())
+}
+
+/// One turn of an entry: the task once untimed, then timed. While the others had their turns, the
+/// system may have taken the file out of its cache, and memory of this entry back.
+fn turn(entry: &mut Entry, task: Task, file: &Path) -> Result<f64, String> {
+    let mut once = || {
+        if task == Task::Save {
+            remove(file)?;
+            // Nothing of what came before is left to be written. Without such a program there may be.
+            let _ = Command::new("sync").status();
+        }
+        (entry.run)(task, file)
+            .map_err(|why| format!("{} of {}: {why}", task.name(), entry.name))
+    };
+    once()?;
+    let time = once()?;
+    // One file at a time, so that a folder in memory need not hold them all.
+    if task == Task::Save {
+        remove(file)?;
+    }
+    Ok(time)
 }
 
 fn remove(file: &Path) -> Result<(), String> {

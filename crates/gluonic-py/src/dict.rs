@@ -121,7 +121,7 @@ impl Dict {
     /// The parameter `prefix + name`: from this set or the one it shares with, else a new one.
     #[pyo3(signature = (name, *, grad_req = None, shape = None, dtype = None, lr_mult = None,
                         wd_mult = None, init = None, allow_deferred_init = false,
-                        differentiable = true))]
+                        differentiable = true, sparse_grad = false))]
     #[expect(clippy::too_many_arguments, reason = "they are Gluon's")]
     fn _get<'py>(
         &self,
@@ -135,6 +135,7 @@ impl Dict {
         init: Option<InitArg>,
         allow_deferred_init: bool,
         differentiable: bool,
+        sparse_grad: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let spec = spec_of(
             grad_req,
@@ -145,6 +146,7 @@ impl Dict {
             init,
             allow_deferred_init,
             differentiable,
+            sparse_grad,
         )?;
         let parameter = match self.store()? {
             Store::Own(dict) => {

@@ -291,6 +291,16 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
                  at 1-th input: expected {expected}, got {found}"
             )),
         ),
+        // Of a constant as an initial value: edits by index have their own words.
+        Error::Broadcast { op: "assign", left, right } => (
+            value,
+            Some(format!(
+                "operands could not be broadcast together with remapped shapes\
+                 [original->remapped]: {} and requested shape {}",
+                shape_text(right),
+                shape_text(left)
+            )),
+        ),
         Error::Broadcast { left, right, .. } => (
             mxnet,
             Some(format!(

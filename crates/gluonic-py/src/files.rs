@@ -8,7 +8,7 @@ use gluonic::checkpoint::{
     SaveLoad, SaveOptions,
 };
 use gluonic::{BlockExt, Error, NdArray, Parameter, Shape, Snapshot};
-use pyo3::exceptions::{PyAssertionError, PyValueError};
+use pyo3::exceptions::{PyAssertionError, PyAttributeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -166,6 +166,13 @@ impl Block {
         switches: &Switches,
     ) -> PyResult<()> {
         let node = self.node()?;
+        if !checkpoint.is_named() && !checkpoint.tensors().is_empty() {
+            return Err(PyAttributeError::new_err(format!(
+                "'list' object has no attribute 'keys'\n{shown} holds {} arrays without names; read \
+                 it with nd.load",
+                checkpoint.tensors().len()
+            )));
+        }
         let policy = switches.policy()?;
         let named = node.named_parameters();
         let all = named.iter().map(|(_, parameter)| parameter.clone()).collect();
@@ -235,6 +242,14 @@ impl Dict {
     ) -> PyResult<()> {
         let switches = Switches { allow_missing, ignore_extra, cast_dtype, dtype_source };
         let checkpoint = waiting::run(py, "open", || Checkpoint::open(&file))?;
+        if !checkpoint.is_named() && !checkpoint.tensors().is_empty() {
+            return Err(PyValueError::new_err(format!(
+                "too many values to unpack (expected 2)\n{} holds {} arrays without names; read it \
+                 with nd.load",
+                file.display(),
+                checkpoint.tensors().len()
+            )));
+        }
         let shown = format!("file: {}", file.display());
         self.load_from(py, &checkpoint, &shown, ctx, restore_prefix, &switches)
     }

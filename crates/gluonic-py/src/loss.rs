@@ -48,6 +48,18 @@ fn array(arg: Option<&ArrayArg>) -> Option<&NdArray> {
     arg.map(|arg| &arg.array)
 }
 
+/// The weights of samples with the rank of the losses that they are multiplied with: as NumPy
+/// broadcasts, where gluonic's own losses take `(batch,)` for one of each sample.
+fn weights(arg: Option<&ArrayArg>, pred: &ArrayArg, py: Python<'_>) -> PyResult<Option<NdArray>> {
+    let Some(ArrayArg { array, .. }) = arg else { return Ok(None) };
+    let missing = pred.array.rank().saturating_sub(array.rank());
+    if missing == 0 {
+        return Ok(Some(array.clone()));
+    }
+    let dims: Vec<usize> = std::iter::repeat_n(1, missing).chain(array.dims().to_vec()).collect();
+    array.reshape(dims).or_raise(py).map(Some)
+}
+
 /// The losses of at most one number. Those of three arrays take `other`: the negative examples, or
 /// the labels of pairs.
 #[pyfunction]
@@ -63,7 +75,10 @@ fn plain_loss<'py>(
     sample_weight: Option<ArrayArg>,
     other: Option<ArrayArg>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let (label, sw) = (&label.array, array(sample_weight.as_ref()));
+    let (label, sw) = (&label.array, weights(sample_weight.as_ref(), &pred, py)?);
+    let sw = sw.as_ref();
+    // Of one number for each sample.
+    let each = array(sample_weight.as_ref());
     let third = || other.as_ref().map_or(label, |other| &other.array);
     match kind {
         "l2" => {
@@ -88,12 +103,12 @@ fn plain_loss<'py>(
         }
         "triplet" => {
             let loss = TripletLoss { margin: number, weight, batch_axis };
-            result(py, &pred, |pred| loss.call(pred, label, third(), sw))
+            result(py, &pred, |pred| loss.call(pred, label, third(), each))
         }
         "cosine_embedding" => {
             let loss = CosineEmbeddingLoss { margin: number, weight, batch_axis };
             // Gluon's keeps the axis that the vectors were on.
-            result(py, &pred, |pred| loss.call(pred, label, third(), sw)?.expand_dims(-1))
+            result(py, &pred, |pred| loss.call(pred, label, third(), each)?.expand_dims(-1))
         }
         _ => Err(PyValueError::new_err(format!("no loss is called {kind}"))),
     }
@@ -120,7 +135,18 @@ fn softmax_cross_entropy_loss<'py>(
         batch_axis,
         ..SoftmaxCrossEntropyLoss::default()
     };
-    result(py, &pred, |pred| loss.call(pred, &label.array, array(sample_weight.as_ref())))
+    let weights = weights(sample_weight.as_ref(), &pred, py)?;
+    result(py, &pred, |pred| {
+        // The loss has one element along the axis of the classes. MXNet repeats it for several
+        // weights there, and takes the mean afterwards.
+        let weights = match weights {
+            Some(weights) if weights.rank() == pred.rank() && weights.rank() > 0 => {
+                Some(weights.mean_axes(&[axis], true)?)
+            }
+            weights => weights,
+        };
+        loss.call(pred, &label.array, weights.as_ref())
+    })
 }
 
 #[pyfunction]
@@ -136,13 +162,9 @@ fn sigmoid_cross_entropy_loss<'py>(
     pos_weight: Option<ArrayArg>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let loss = SigmoidBinaryCrossEntropyLoss { from_sigmoid, weight, batch_axis };
+    let sw = weights(sample_weight.as_ref(), &pred, py)?;
     result(py, &pred, |pred| {
-        loss.call_weighted(
-            pred,
-            &label.array,
-            array(sample_weight.as_ref()),
-            array(pos_weight.as_ref()),
-        )
+        loss.call_weighted(pred, &label.array, sw.as_ref(), array(pos_weight.as_ref()))
     })
 }
 
@@ -159,7 +181,8 @@ fn kl_div_loss<'py>(
     sample_weight: Option<ArrayArg>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let loss = KlDivLoss { from_logits, axis, weight, batch_axis };
-    result(py, &pred, |pred| loss.call(pred, &label.array, array(sample_weight.as_ref())))
+    let sw = weights(sample_weight.as_ref(), &pred, py)?;
+    result(py, &pred, |pred| loss.call(pred, &label.array, sw.as_ref()))
 }
 
 #[pyfunction]
@@ -174,7 +197,8 @@ fn logistic_loss<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let label_format = label_format.parse().or_raise(py)?;
     let loss = LogisticLoss { label_format, weight, batch_axis };
-    result(py, &pred, |pred| loss.call(pred, &label.array, array(sample_weight.as_ref())))
+    let sw = weights(sample_weight.as_ref(), &pred, py)?;
+    result(py, &pred, |pred| loss.call(pred, &label.array, sw.as_ref()))
 }
 
 #[pyfunction]
@@ -191,8 +215,9 @@ fn poisson_loss<'py>(
     sample_weight: Option<ArrayArg>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let loss = PoissonNllLoss { from_logits, compute_full, epsilon, weight, batch_axis };
+    let sw = weights(sample_weight.as_ref(), &pred, py)?;
     // Gluon's is a number: that of all samples together.
-    result(py, &pred, |pred| loss.call(pred, &label.array, array(sample_weight.as_ref()))?.mean())
+    result(py, &pred, |pred| loss.call(pred, &label.array, sw.as_ref())?.mean())
 }
 
 #[pyfunction]

@@ -129,6 +129,7 @@ impl Parameter {
         init: Option<InitArg>,
         allow_deferred_init: bool,
         differentiable: bool,
+        sparse_grad: bool,
     ) -> PyResult<()> {
         let spec = spec_of(
             Some(grad_req),
@@ -139,6 +140,7 @@ impl Parameter {
             init,
             allow_deferred_init,
             differentiable,
+            sparse_grad,
         )?;
         fill(slf, gluonic::Parameter::with_spec(name, &spec))
     }
@@ -182,6 +184,12 @@ impl Parameter {
     fn _set_grad_req(&self, req: &str) -> PyResult<()> {
         self.get()?.set_grad_req(grad_req_of(req)?);
         Ok(())
+    }
+
+    /// Whether its gradient is kept by rows where it can be.
+    #[getter]
+    fn _sparse_grad(&self) -> PyResult<bool> {
+        Ok(self.get()?.sparse_grad())
     }
 
     /// The factor on the learning rate.
@@ -438,6 +446,7 @@ pub(crate) fn spec_of(
     init: Option<InitArg>,
     allow_deferred_init: bool,
     differentiable: bool,
+    sparse_grad: bool,
 ) -> PyResult<ParamSpec> {
     let mut spec = match shape {
         Some(shape) => ParamSpec::new(shape.0),
@@ -465,5 +474,5 @@ pub(crate) fn spec_of(
     if !differentiable {
         spec = spec.kind(Kind::Statistic);
     }
-    Ok(spec)
+    Ok(spec.sparse_grad(sparse_grad))
 }

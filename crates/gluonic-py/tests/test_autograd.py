@@ -233,3 +233,41 @@ def test_functions_keep_the_element_type(dtype):
     y.backward()
     assert y.dtype == x.grad.dtype == np.dtype(dtype).type
     assert x.grad.asnumpy().tolist() == [4]
+
+
+def test_where_two_are_equal_the_first_one_has_the_gradient():
+    # MXNet's, in both dialects.
+    for make in (nd, mx.np):
+        x, y = make.array([1.0, 2, 3]), make.array([1.0, 3, 2])
+        x.attach_grad()
+        y.attach_grad()
+        with autograd.record():
+            total = (make.maximum(x, y) + make.minimum(x, y) * 10).sum()
+        total.backward()
+        assert x.grad.asnumpy().tolist() == [11, 10, 1]
+        assert y.grad.asnumpy().tolist() == [0, 1, 10]
+
+
+def test_the_larger_of_a_number_and_nan_is_nan_also_under_record():
+    x, y = leaf(float("nan"), 1.0), leaf(1.0, float("nan"))
+    with autograd.record():
+        z = nd.maximum(x, y)
+    assert np.isnan(z.asnumpy()).all()
+
+
+def test_a_result_written_with_out_goes_on_with_its_history():
+    x, out = leaf(1.0, 2.0, 3.0), nd.zeros(3)
+    with autograd.record():
+        assert nd.broadcast_mul(x, x, out=out) is out
+        y = nd.exp(out, out=nd.zeros(3))
+    y.backward()
+    np.testing.assert_allclose(out.asnumpy(), [1, 4, 9])
+    # MXNet's.
+    np.testing.assert_allclose(x.grad.asnumpy(), [5.4365635, 218.39259, 48618.504], rtol=1e-6)
+
+
+def test_out_is_refused_for_an_array_with_a_gradient_of_its_own():
+    x, y = leaf(1.0), leaf(2.0)
+    with autograd.record(), pytest.raises(mx.MXNetError, match="leave out= away"):
+        nd.square(x, out=y)
+    assert y.asnumpy().tolist() == [2]

@@ -569,3 +569,15 @@ def test_children_under_numbers_are_not_lost(tmp_path):
     file = str(tmp_path / "net.params")
     block.save_parameters(file)
     assert sorted(nd.load(file)) == ["0.bias", "0.weight", "1.bias", "1.weight"]
+
+
+@pytest.mark.parametrize("hide", [lambda b: [b], lambda b: {"a": [b]}, lambda b: ((1, [b]), 2)])
+@pytest.mark.parametrize("name", ["layers", "_layers"])
+def test_blocks_in_containers_are_warned_of_however_deep(hide, name):
+    class Net(nn.Block):
+        def __init__(self, hidden):
+            super().__init__()
+            setattr(self, name, hidden)
+
+    with pytest.warns(UserWarning, match=f"Net.{name}. is an unregistered container with Blocks"):
+        Net(hide(nn.Dense(1))).collect_params()

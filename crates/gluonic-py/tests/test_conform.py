@@ -38,17 +38,10 @@ def test_the_cases_of_mxnet_pass(capsys):
     assert status == 0
 
 
-# Cases of the second folder that are not yet as on MXNet: one that passes is to be taken out.
-NOT_YET = {
-    "m030": "the text for a constant that does not broadcast",
-    "m171": "the error for a file without names",
-}
 
-
-def test_the_second_folder_passes_but_for_what_is_not_done_yet(capsys):
-    _, lines = conform(PACKAGE / "tests" / "golden", capsys)
-    failed = {line.partition(":")[0] for line in lines[:-1]}
-    assert failed == set(NOT_YET), lines
+def test_the_second_folder_passes_too(capsys):
+    code, lines = conform(PACKAGE / "tests" / "golden", capsys)
+    assert code == 0, lines
 
 
 def test_mxnet_itself_passes_all_of_them_without_departures():

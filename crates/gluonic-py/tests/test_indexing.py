@@ -32,7 +32,7 @@ KEYS = [
     ":, [0, 2]", ":, [0, 2], :", ":, [2, 0], [1, 2]", "[1, 0], :, [2, 1]", "0, :, [0, 1]",
     "0, [0, 1]", "[0, 1], 0", "[0, 1], 1:3", ":, [[0, 1], [1, 2]]", "..., [0, 1]", "[0, 1], ...",
     "None, [0, 1]", "[[0], [1]], [0, 2]", "[[0], [1]], [[0, 2]]", "::-1, [0, 2]", "(0, (1, 2))",
-    "range(2)", "np.array([1, 0])", "np.array([1, 0], dtype='int8')", "[]", ":, []",
+    "range(2)", "np.array([1, 0])", "np.array([1, 0], dtype='int8')",
 ]  # fmt: skip
 
 
@@ -328,3 +328,71 @@ def test_a_gradient_flows_through_writing_by_any_index_under_record():
         kept[ints(key_of(key))] = 0
         assert values(x.grad) == (8 * np.arange(6.0).reshape(2, 3) * kept).tolist()
         assert values(z.grad) == np.full(part, 50.0).tolist()
+
+
+# Of MXNet 1.9.1: `mx.nd` reads empty ranges of the first axis only, and writes to all of them but
+# those that end before they start.
+
+
+@pytest.mark.parametrize("key", [slice(1, 0), (slice(None), slice(1, 1)), (0, slice(1, 1)), []])
+def test_nd_has_no_empty_parts(key):
+    with pytest.raises(mx.MXNetError, match="arrays of mx.np may be empty"):
+        nd.ones((2, 3))[key]
+    assert 0 in make([[1, 2, 3]] * 2, "np")[key].shape
+
+
+@pytest.mark.parametrize("key", [slice(2, 2), slice(5, 9)])
+def test_nd_reads_no_rows_where_there_are_none(key):
+    assert nd.ones((2, 3))[key].shape == (0, 3)
+
+
+@pytest.mark.parametrize("key", [slice(2, 2), slice(5, 9), (slice(None), slice(1, 1))])
+def test_a_write_to_an_empty_range_changes_nothing(key):
+    x = nd.ones((2, 3))
+    x[key] = 3
+    assert values(x) == [[1, 1, 1], [1, 1, 1]]
+
+
+def test_a_write_to_a_range_that_ends_before_it_starts_is_refused():
+    x = nd.ones((2, 3))
+    with pytest.raises(AssertionError, match="no elements to write to"):
+        x[1:0] = 3
+    with pytest.raises(mx.MXNetError):
+        x[[]] = 3
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"), [("uint8", [44, 255, 127]), ("int8", [44, -1, 127]),
+                            ("int32", [300, -1, -129])]
+)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_number_that_a_small_integer_cannot_hold_keeps_its_low_bits(dtype, expected, dialect):
+    floats = make([300.0, -1.5, -129.0], dialect)
+    assert values(floats.astype(dtype)) == expected
+    assert values(make([300.0, -1.5, -129.0], dialect, dtype)) == expected
+    for source in (floats, np.array([300.0, -1.5, -129.0]), [300.0, -1.5, -129.0]):
+        target = make([0, 0, 0], dialect, dtype)
+        target[:] = source
+        assert values(target) == expected
+    target = make([0, 0, 0], dialect, dtype)
+    floats.copyto(target)
+    assert values(target) == expected
+    for i, number in enumerate([300, -1.5, np.float32(-129)]):
+        target[i] = number
+    assert values(target) == expected
+
+
+def test_an_array_of_a_number_has_no_axis_until_it_is_computed_with():
+    x = nd.array(3)
+    assert (x.shape, x.asscalar(), x.asnumpy().shape) == ((), 3.0, ())
+    assert repr(x) == "\n3.0\n<NDArray  @cpu(0)>"
+    assert (x[:] is x, (x + 1).shape, (x + nd.ones((2, 3))).shape) == (True, (1,), (2, 3))
+    with pytest.raises(IndexError):
+        x[0]
+
+
+def test_np_reads_and_writes_by_a_list_of_no_places():
+    x = make([[1, 2, 3]] * 2, "np")
+    assert (x[[]].shape, x[:, []].shape) == ((0, 3), (2, 0))
+    x[[]] = 5
+    assert values(x) == [[1, 2, 3]] * 2

@@ -161,3 +161,38 @@ def test_a_loss_of_ones_own_prints_as_a_loss():
 def test_a_loss_speaks_the_dialect_of_its_prediction():
     pred = nd.array(PRED).as_np_ndarray()
     assert type(gloss.L2Loss()(pred, nd.array(LABEL).as_np_ndarray())) is type(pred)
+
+
+# Weights broadcast as NumPy does it. The numbers are MXNet 1.9.1's.
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((2,), [0.69314647, 0.69314647]), ((2, 1, 1), [0, 1.3862929]), ((3,), [1.3862929] * 2),
+     ((2, 3, 1), [1.3862929, 5.5451717]), ((1, 3), [1.3862929] * 2), ((3, 1), [1.3862929] * 2),
+     ((4,), [2.0794394] * 2)],
+)
+def test_weights_of_a_cross_entropy_broadcast_from_the_last_axis(shape, expected):
+    weights = nd.arange(int(np.prod(shape))).reshape(shape)
+    found = gloss.SoftmaxCELoss()(nd.ones((2, 3, 4)), nd.zeros((2, 3)), weights)
+    np.testing.assert_allclose(found.asnumpy(), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (2, 3)])
+def test_weights_that_do_not_fit_a_cross_entropy_are_refused(shape):
+    with pytest.raises(gluonic.MXNetError):
+        gloss.SoftmaxCELoss()(nd.ones((2, 3, 4)), nd.zeros((2, 3)), nd.ones(shape))
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [(gloss.L2Loss(), [2.8333333, 0.1111111]), (gloss.L1Loss(), [2.3333333, 0.4444444]),
+     (gloss.SigmoidBCELoss(), [1.8524786, 0.7887409]), (gloss.KLDivLoss(), [-3.765279, -1.4319457]),
+     (gloss.HuberLoss(), [1.8333334, 0.1111111]), (gloss.HingeLoss(), [0.1111111, 0.8888888]),
+     (gloss.SquaredHingeLoss(), [0.037037, 0.8148148]),
+     (gloss.LogisticLoss(), [0.9635898, 0.6776299])],
+    ids=lambda value: type(value).__name__,
+)
+def test_weights_of_one_axis_are_those_of_the_last_one(loss, expected):
+    pred, label = nd.array([[1.0, 2, 3], [0, 1, 0]]), nd.ones((2, 3)) / 3
+    np.testing.assert_allclose(loss(pred, label, nd.arange(3)).asnumpy(), expected, rtol=1e-5)
+    with pytest.raises(gluonic.MXNetError):
+        loss(pred, label, nd.arange(2))

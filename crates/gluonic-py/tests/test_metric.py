@@ -162,3 +162,27 @@ def test_the_mean_loss_counts_elements():
     loss.update(None, [nd.array([6.0])])
     assert loss.get() == ("loss", 3.0)
     assert isinstance(mx.metric, type(np)) or mx.metric is metric
+
+
+@pytest.mark.parametrize(
+    ("labels", "f1", "mcc"),
+    [([0, 1, 1, 0], 0.5, 0.0), ([0, 2, 2, 0], 0.0, 0.0), ([-1, 1, 1, -1], 0.5, 0.0),
+     ([0.5, 1, 0, 1], 1.0, 1.0), ([0, 0, 0, 0], 0.0, 0.0)],
+)
+@pytest.mark.parametrize("columns", [2, 3])
+def test_a_choice_of_two_is_between_1_and_anything_else(labels, f1, mcc, columns):
+    scores = nd.array([[0.9, 0.1, 0], [0.2, 0.8, 0], [0.6, 0.4, 0], [0.3, 0.7, 0]])[:, :columns]
+    for make, expected in ((metric.F1, f1), (metric.MCC, mcc)):
+        found = make()
+        found.update(nd.array(labels), scores)
+        assert found.get()[1] == pytest.approx(expected)
+
+
+def test_a_choice_of_three_is_refused():
+    scores = nd.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    with pytest.raises(ValueError, match="only supports binary classification"):
+        metric.F1().update(nd.array([0, 1, 2]), scores)
+    with pytest.raises(ValueError, match="Shape of labels 2 does not match"):
+        metric.MCC().update(nd.array([0, 1]), scores)
+    with pytest.raises(ValueError, match="axis 1 is out of bounds"):
+        metric.F1().update(nd.array([0, 1]), nd.array([0, 1]))

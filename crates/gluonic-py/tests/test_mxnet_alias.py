@@ -117,6 +117,13 @@ def test_a_missing_module_can_be_imported():
             vision.resnet18_v1(pretrained=True)
         except NotImplementedError as error:
             print(error)
+        import mxnet as mx
+        for use in (mx.gluon.model_zoo.get_model, mx.gluon.contrib.estimator.Estimator):
+            try:
+                use("resnet18_v1")
+            except NotImplementedError as error:
+                print(str(error).splitlines()[0])
+        print(hasattr(mx.gluon, "nothing"), hasattr(mx.gluon.contrib, "nothing"))
         try:
             import mxnet.gluon.nothing
         except ModuleNotFoundError as error:
@@ -126,6 +133,9 @@ def test_a_missing_module_can_be_imported():
     assert lines == [
         "mx.gluon.model_zoo.vision.resnet18_v1 is not in gluonic",
         "build the network from gluon.nn, and load its .params file",
+        "mx.gluon.model_zoo.get_model is not in gluonic",
+        "mx.gluon.contrib.estimator.Estimator is not in gluonic",
+        "False False",
         "No module named 'mxnet.gluon.nothing' in gluonic's place of MXNet",
     ]
 

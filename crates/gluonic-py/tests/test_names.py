@@ -134,3 +134,27 @@ def test_a_construction_is_named_and_printed_as_in_gluon(name):
         assert sorted(params.keys()) == case["trainer_order"]
         for pattern, names in case["regex"].items():
             assert list(net.collect_params(pattern).keys()) == names, pattern
+
+
+def test_a_prefix_is_put_before_the_names_of_outer_blocks():
+    # MXNet 1.9.1 prints the same.
+    prefix = gluonic.name.Prefix("c_")
+    with gluonic.name.Prefix("a_"):
+        assert [nn.Dense(3).name, nn.Dense(2).name, nn.Dense(2, prefix="x_").name] == [
+            "a_dense0", "a_dense1", "x",
+        ]
+        net = nn.Sequential()
+        with net.name_scope():
+            net.add(nn.Dense(2))
+            with gluonic.name.Prefix("b_"):
+                net.add(nn.Dense(2))
+        assert net[0].weight.name == "a_sequential0_dense0_weight"
+        assert net[1].name == "a_sequential0_dense1"
+        with gluonic.name.NameManager():
+            assert nn.Dense(3).name == "dense0"
+        with gluonic.name.Prefix("b_"):
+            assert nn.Dense(3).name == "b_dense0"
+        assert nn.Dense(3).name == "a_dense2"
+    for name in ("c_dense0", "c_dense1"):
+        with prefix:
+            assert nn.Dense(3).name == name

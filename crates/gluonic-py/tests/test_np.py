@@ -93,3 +93,12 @@ def test_files_of_npx_hold_scalars_and_arrays_without_elements(tmp_path):
     loaded = npx.load(file)
     assert loaded["s"].shape == () and loaded["s"].item() == 1.5 and loaded["e"].shape == (0, 2)
     assert type(loaded["s"]) is np.ndarray
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+def test_the_mean_of_nothing_is_0(dtype):
+    # MXNet's; NumPy's is NaN.
+    nothing = np.zeros((0, 3), dtype=dtype)
+    assert nothing.mean().item() == 0
+    assert np.mean(nothing, axis=0).asnumpy().tolist() == [0, 0, 0]
+    assert np.mean(nothing, axis=1).shape == (0,)

@@ -41,13 +41,6 @@ def test_out_of_another_shape_or_type_is_refused_and_not_touched():
         assert out.asnumpy().sum() == 0
 
 
-def test_out_inside_record_says_that_it_cannot_be_differentiated():
-    x, out = nd.ones(2), nd.zeros(2)
-    x.attach_grad()
-    with autograd.record(), pytest.raises(MXNetError, match="leave out= away"):
-        nd.exp(x, out=out)
-
-
 @pytest.mark.parametrize(
     "function",
     [

@@ -327,3 +327,64 @@ def test_a_schedule_that_steps_its_own_trainer_is_refused_and_does_not_hang():
 def test_schedules_that_make_no_sense_are_refused(make):
     with pytest.raises(ValueError):
         make()
+
+
+class Averaging(mx.optimizer.Optimizer):
+    """Two states, of which one is nested."""
+
+    def __init__(self, rate=0.5, **kwargs):
+        super().__init__(**kwargs)
+        self.rate = rate
+
+    def create_state(self, index, weight):
+        return (nd.zeros(weight.shape), [nd.zeros((1,)), None])
+
+    def update(self, index, weight, grad, state):
+        self._update_count(index)
+        state[0][:] = self.rate * state[0] + grad
+        state[1][0][:] += 1
+        weight[:] -= self._get_lr(index) * state[0] / state[1][0]
+
+
+def train(w, trainer, steps):
+    for _ in range(steps):
+        backward(w, [1.0, 2.0])
+        trainer.step(1)
+    return w.data().asnumpy().tolist()
+
+
+@pytest.mark.parametrize("make", [Momentum, Averaging])
+def test_training_with_an_optimizer_in_python_goes_on_from_its_states(make, tmp_path):
+    file = str(tmp_path / "of.states")
+    w = parameter("w", [1.0, 2.0])
+    trainer = gluon.Trainer([w], make(learning_rate=0.25))
+    halfway = train(w, trainer, 2)
+    trainer.save_states(file)
+    whole = train(w, trainer, 3)
+
+    again = parameter("w", halfway)
+    other = gluon.Trainer([again], make(learning_rate=0.1))
+    other.load_states(file)
+    assert (other.learning_rate, other.optimizer.num_update) == (0.25, 2)
+    assert train(again, other, 3) == whole
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ({}, "holds no states of an optimizer that is written in Python"),
+        ({"num_update": 1, "v:num_update": 1}, "'v:num_update', which this trainer's optimizer"),
+        ({"num_update": 1, "w:num_update": 1}, "'w:state' is missing"),
+        ({"num_update": 1, "w:num_update": 1, "w:state": 1}, "'w:state' has shape"),
+    ],
+)
+def test_states_that_do_not_fit_an_optimizer_in_python_change_nothing(broken, said, tmp_path):
+    w = parameter("w", [1.0, 2.0])
+    trainer = gluon.Trainer([w], Momentum(learning_rate=0.25))
+    train(w, trainer, 1)
+    nd.save(str(tmp_path / "of.states"), {name: nd.array([n]) for name, n in broken.items()})
+    before = trainer._updaters[0].states[0].asnumpy().tolist()
+    with pytest.raises(ValueError, match=said):
+        trainer.load_states(str(tmp_path / "of.states"))
+    assert trainer._updaters[0].states[0].asnumpy().tolist() == before
+    assert trainer.optimizer.num_update == 1

@@ -287,3 +287,77 @@ def test_a_subclass_is_what_its_user_made_of_it():
 
 def test_parameters_of_gluon_are_gluons():
     assert gluon.Parameter is Parameter
+
+
+# Parameters that are kept by rows. What MXNet 1.9.1 does was measured; that the other rows are
+# there too is ours.
+
+
+def table(**kwargs):
+    parameter = Parameter("table", shape=(4, 3), stype="row_sparse", grad_stype="row_sparse", **kwargs)
+    parameter.initialize(init="one")
+    return parameter
+
+
+def test_a_row_sparse_parameter_is_read_by_rows_only():
+    parameter = table()
+    assert (parameter.stype, parameter.grad_stype) == ("row_sparse", "row_sparse")
+    with pytest.raises(RuntimeError, match="via data.. because its storage type is row_sparse"):
+        parameter.data()
+    with pytest.raises(RuntimeError, match="via list_data.. because its storage type is row"):
+        parameter.list_data()
+    with pytest.raises(RuntimeError, match="when no Trainer is created with it"):
+        parameter.row_sparse_data(nd.array([1]))
+    with pytest.raises(RuntimeError, match="via row_sparse_data.. because its storage type is def"):
+        dense().weight.row_sparse_data(nd.array([1]))
+
+
+def test_an_update_of_a_row_sparse_parameter_changes_the_rows_that_were_used():
+    parameter = table(wd_mult=1.0)
+    trainer = gluon.Trainer([parameter], "sgd", {"learning_rate": 1, "wd": 0.5, "momentum": 0.9})
+    ids = nd.array([1, 2, 1])
+    with gluonic.autograd.record():
+        rows = parameter.row_sparse_data(ids)
+        out = nd.Embedding(ids, rows, input_dim=4, output_dim=3, sparse_grad=True)
+    out.backward()
+    assert parameter.grad().asnumpy()[:, 0].tolist() == [0, 2, 1, 0]
+    trainer.step(1)
+    # MXNet: rows without a gradient do not even decay.
+    after = parameter.row_sparse_data(nd.arange(4)).asnumpy()
+    assert after[:, 0].tolist() == [1, -1.5, -0.5, 1]
+    assert [data.shape for data in parameter.list_row_sparse_data(ids)] == [(4, 3)]
+
+
+def test_a_row_sparse_parameter_is_saved_and_loaded_whole(tmp_path):
+    class Net(nn.Block):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.w = self.params.get("w", shape=(2, 2), stype="row_sparse", init="ones")
+
+    net, other = Net(), Net()
+    net.initialize()
+    net.save_parameters(str(tmp_path / "w.params"))
+    other.load_parameters(str(tmp_path / "w.params"))
+    trainer = gluon.Trainer(other.collect_params(), "sgd")
+    assert other.w.row_sparse_data(nd.array([0])).asnumpy().tolist() == [[1, 1], [1, 1]]
+    assert trainer.learning_rate == 0.01
+
+
+def test_the_gradient_of_an_embedding_may_be_kept_by_rows():
+    layer = nn.Embedding(3, 2, sparse_grad=True)
+    assert (layer.weight.stype, layer.weight.grad_stype) == ("default", "row_sparse")
+    assert nn.Embedding(3, 2).weight.grad_stype == "default"
+
+
+def test_other_ways_to_be_stored_are_refused():
+    with pytest.raises(NotImplementedError, match="csr"):
+        Parameter("w", shape=(2, 2), stype="csr")
+    with pytest.raises(AssertionError, match="must be one of 'default', 'row_sparse', or 'csr'"):
+        Parameter("w", shape=(2, 2), grad_stype="sparse")
+
+
+def test_a_layer_without_outputs_is_a_layer():
+    # MXNet makes one too, and refuses to run it.
+    layer = nn.Dense(0, in_units=3)
+    layer.initialize()
+    assert layer(nd.ones((2, 3))).shape == (2, 0)

@@ -439,3 +439,15 @@ def test_training_leaves_memory_flat():
     steps(100_000)
     # 10 bytes lost in each step would be 1 MB.
     assert resident() - before < 1_000_000
+
+
+def test_a_row_sparse_parameter_has_one_trainer():
+    x = gluon.Parameter("x", shape=(10,), stype="row_sparse")
+    x.initialize()
+    trainer = gluon.Trainer([x], "sgd")
+    assert x._trainer is trainer and trainer._params_to_init == []
+    with pytest.raises(RuntimeError, match="More than one trainers for a row_sparse Parameter"):
+        gluon.Trainer([x], "sgd")
+    x._set_trainer(None)
+    other = gluon.Trainer([x], "sgd")
+    assert x._trainer is other

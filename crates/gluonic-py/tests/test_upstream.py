@@ -69,8 +69,6 @@ def names(tier):
 KNOWN = {
     "test_gluon:test_basic": "calls a block with a symbol",
     "test_gluon:test_dense": "calls a block with a symbol",
-    "test_gluon_trainer:test_trainer_multi_layer_init": "row_sparse parameters",
-    "test_gluon:test_parameter_invalid_access": "row_sparse parameters",
 }
 
 pytestmark = pytest.mark.skipif(FOLDER is None, reason="needs MXNet's tests")

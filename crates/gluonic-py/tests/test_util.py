@@ -133,8 +133,3 @@ def test_a_name_manager_counts_from_0_and_goes_back():
     with manager:
         assert gluon.nn.Dense(1).name == "dense2"
     assert gluon.nn.Dense(1).name == f"dense{int(outside[5:]) + 1}"
-
-
-def test_name_prefix_is_refused_and_says_what_to_do():
-    with pytest.raises(NotImplementedError, match="prefix='a_'"):
-        name.Prefix("a_")

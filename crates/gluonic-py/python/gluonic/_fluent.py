@@ -6,6 +6,7 @@ The function itself becomes the method: its first argument is the array.
 from . import ndarray as nd
 from . import numpy as np
 from ._gluonic import NDArray, ndarray, ops
+from .numpy import _protocol
 
 __all__ = ["attach"]
 
@@ -179,3 +180,5 @@ def attach():
             _set(ndarray, name[3:], function)
     for function in (item, tolist):
         _set(ndarray, function.__name__, function)
+    ndarray.__array_ufunc__ = _protocol.array_ufunc
+    ndarray.__array_function__ = _protocol.array_function

@@ -67,7 +67,7 @@ def _branch(block, path, places, opened=False):
             lines.append(_branch(child, f"{path}.{key}" if path else key, places))
     key = path.rsplit(".", 1)[-1]
     words = f"({key}) " if key else ""
-    count = sum(parameter.data().size for parameter in _ready(block))
+    count = sum(parameter._data(None, False).size for parameter in _ready(block))
     head = f"{words}{block._class}: {count:,} elements"
     body = f'<div style="margin-left: 1.5em">{"".join(lines)}</div>'
     return _folded(escape(head), body, opened)

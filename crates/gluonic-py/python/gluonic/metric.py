@@ -2,6 +2,8 @@
 
 from collections import OrderedDict
 
+import numpy as _np
+
 from . import _gluonic
 from .ndarray import NDArray
 
@@ -258,8 +260,29 @@ class TopKAccuracy(_Native):
         self.top_k = top_k
 
 
+class _Binary(_Native):
+    """A metric of a choice between two classes: 1, and anything else."""
+
+    def _count(self, label, pred):
+        chosen = _np.argmax(pred.asnumpy(), axis=1)
+        labels = label.asnumpy().astype("int32").reshape(-1)
+        if labels.shape != chosen.reshape(-1).shape:
+            raise ValueError(_misfit(label, pred))
+        if len(_np.unique(labels)) > 2:
+            raise ValueError(
+                "_BinaryClassificationMetrics currently only supports binary classification."
+                f"\nfound the labels {', '.join(map(str, _np.unique(labels)))}"
+            )
+        ones = (chosen.reshape(-1) == 1).astype("float32")
+        super()._count(_array(labels == 1), _array(_np.stack([1 - ones, ones], axis=1)))
+
+
+def _array(values):
+    return _gluonic.array(values, "float32", None)
+
+
 @register
-class F1(_Native):
+class F1(_Binary):
     """The F1 score of a choice between two classes: the mean over batches, or with
     `average="micro"` one score of all."""
 
@@ -269,7 +292,7 @@ class F1(_Native):
 
 
 @register
-class MCC(_Native):
+class MCC(_Binary):
     """The correlation coefficient of Matthews of a choice between two classes."""
 
     def __init__(self, name="mcc", output_names=None, label_names=None, average="macro"):

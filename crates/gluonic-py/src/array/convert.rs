@@ -1,5 +1,6 @@
 //! Arrays from Python's objects and to NumPy.
 
+use gluonic::array::Scalar;
 use gluonic::{DType, Element, NdArray};
 use half::f16;
 use numpy::{PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
@@ -38,7 +39,11 @@ fn array<'py>(
         Some(ctx) => gluonic::context::with(ctx.0, make)?,
         None => make()?,
     };
-    wrap(py, array, if np { Dialect::Np } else { Dialect::Nd })
+    if np {
+        return wrap(py, array, Dialect::Np);
+    }
+    // One of rank 0 is what `nd.array(3)` gives; what is computed from it has rank 1.
+    Ok(Bound::new(py, NDArray::from(array))?.into_any())
 }
 
 /// An array of one value.
@@ -52,6 +57,7 @@ fn full<'py>(
     ctx: Option<ContextArg>,
     np: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let value = low_bits(value.into(), dtype.0);
     let make = || py.detach(|| NdArray::full(shape.0, value, dtype.0));
     let array = match ctx {
         Some(ctx) => gluonic::context::with(ctx.0, make),
@@ -66,7 +72,8 @@ pub(crate) fn from_object(source: &Bound<'_, PyAny>, dtype: Option<DType>) -> Py
     let py = source.py();
     if let Ok(array) = source.cast::<NDArray>() {
         let array = array.get().get();
-        return array.cast(dtype.unwrap_or(array.dtype())).or_raise(py).map(|copy| copy.detach());
+        let copy = converted(&array, dtype.unwrap_or(array.dtype())).or_raise(py)?;
+        return Ok(copy.detach());
     }
     static ASARRAY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let asarray = ASARRAY
@@ -83,7 +90,34 @@ pub(crate) fn from_object(source: &Bound<'_, PyAny>, dtype: Option<DType>) -> Py
         None if is_array => array.dtype(),
         None => DType::F32,
     };
-    if array.dtype() == wanted { Ok(array) } else { array.cast(wanted).or_raise(py) }
+    if array.dtype() == wanted { Ok(array) } else { converted(&array, wanted).or_raise(py) }
+}
+
+/// A copy in another element type, as C++ converts on today's processors and MXNet with it: of a
+/// number that a small integer cannot hold, its lowest bits. Rust would take the nearest.
+pub(crate) fn converted(array: &NdArray, dtype: DType) -> gluonic::Result<NdArray> {
+    let is_small = matches!(dtype, DType::I8 | DType::U8 | DType::I16 | DType::U16);
+    if is_small && array.dtype().is_float() {
+        return array.cast(DType::I32)?.cast(dtype);
+    }
+    array.cast(dtype)
+}
+
+/// As [`converted`], of a number.
+#[allow(clippy::cast_possible_truncation, reason = "the low bits are what is asked for")]
+pub(super) fn low_bits(value: Scalar, dtype: DType) -> Scalar {
+    let whole = match value {
+        Scalar::Float(value) => i128::from(value as i32),
+        Scalar::Int(value) => value,
+        Scalar::Bool(_) => return value,
+    };
+    Scalar::Int(match dtype {
+        DType::I8 => (whole as i8).into(),
+        DType::U8 => (whole as u8).into(),
+        DType::I16 => (whole as i16).into(),
+        DType::U16 => (whole as u16).into(),
+        _ => return value,
+    })
 }
 
 const NO_ARRAY: &str = "source_array must be array like object";

@@ -5,7 +5,7 @@ use numpy::PyUntypedArray;
 use pyo3::exceptions::{PyNotImplementedError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::{Dialect, NDArray, from_object, to_numpy, wrap};
+use super::{Dialect, NDArray, converted, from_object, to_numpy, wrap};
 use crate::context::{self, ContextArg};
 use crate::dtype::DTypeArg;
 use crate::errors::{MXNetError, OrRaise, bracketed};
@@ -72,7 +72,7 @@ impl NDArray {
         if !copy && array.dtype() == dtype.0 {
             return Ok(slf.clone().into_any());
         }
-        let cast = slf.py().detach(|| array.cast(dtype.0)).or_raise(slf.py())?;
+        let cast = slf.py().detach(|| converted(&array, dtype.0)).or_raise(slf.py())?;
         wrap(slf.py(), cast, Dialect::of(slf))
     }
 
@@ -110,7 +110,12 @@ impl NDArray {
             let copy = array.cast(to.dtype()).or_raise(py)?;
             target.get().adopt(py, &to, &copy)?;
         } else {
-            py.detach(|| to.assign(&array)).or_raise(py)?;
+            let is_other = array.dtype() != to.dtype() && !to.dtype().is_float();
+            py.detach(|| {
+                let array = if is_other { converted(&array, to.dtype())? } else { array };
+                to.assign(&array)
+            })
+            .or_raise(py)?;
         }
         Ok(other.clone())
     }

@@ -8,9 +8,10 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
-use super::index::{Index, raise, read};
+use super::convert::low_bits;
+use super::index::{For, Index, raise, read};
 use super::operand::number;
-use super::{Dialect, NDArray, from_object};
+use super::{Dialect, NDArray, converted, from_object};
 use crate::errors::{MXNetError, OrRaise, bracketed, shape_text};
 
 /// A value that is to be written: a number, an array, lists.
@@ -19,7 +20,7 @@ fn operand(
     slf: &Bound<'_, NDArray>,
     value: &Bound<'_, PyAny>,
 ) -> PyResult<Operand> {
-    let dialect = Dialect::of(slf);
+    let (py, dialect) = (slf.py(), Dialect::of(slf));
     if let Ok(array) = value.cast::<NDArray>() {
         return match (dialect, Dialect::of(value)) {
             (Dialect::Np, Dialect::Nd) => Err(PyTypeError::new_err(
@@ -27,11 +28,17 @@ fn operand(
                  bring it to the same dialect with as_np_ndarray()",
             )),
             (Dialect::Nd, Dialect::Np) => Err(not_assignable(slf, value)?),
-            _ => Ok(Operand::Array(array.get().get())),
+            _ => {
+                let array = array.get().get();
+                let fits = array.dtype() == like.dtype() || like.dtype().is_float();
+                let array =
+                    if fits { array } else { converted(&array, like.dtype()).or_raise(py)? };
+                Ok(Operand::Array(array))
+            }
         };
     }
     if let Some(number) = number(value)? {
-        return Ok(Operand::Scalar(number));
+        return Ok(Operand::Scalar(low_bits(number, like.dtype())));
     }
     if value.is_none() && like.dtype().is_float() {
         return Ok(Operand::Scalar(Scalar::Float(f64::NAN)));
@@ -125,7 +132,7 @@ impl NDArray {
         value: &Bound<'py, PyAny>,
     ) -> PyResult<()> {
         let (py, array, dialect) = (slf.py(), slf.get().get(), Dialect::of(slf));
-        let index = read(&array, dialect, key)?;
+        let index = read(&array, dialect, key, For::Writing)?;
         let value = operand(&array, slf, value)?;
         let recording = gluonic::autograd::is_recording() && !array.is_leaf();
         let from_graph = matches!(&value, Operand::Array(value) if value.needs_grad());

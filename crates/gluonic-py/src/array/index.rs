@@ -3,13 +3,14 @@
 use gluonic::array::index::{NewAxis, SliceInfoElem};
 use gluonic::ops::Pick;
 use gluonic::{DType, Error, NdArray};
-use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyAssertionError, PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::slice::PySliceIndices;
 use pyo3::types::{PyBool, PyEllipsis, PyInt, PyList, PyRange, PySlice, PySliceMethods, PyTuple};
 
 use super::convert::indices_of;
 use super::{Dialect, NDArray, wrap};
-use crate::errors::OrRaise;
+use crate::errors::{MXNetError, OrRaise};
 use crate::ops::current_dialect;
 
 /// What an index expression selects.
@@ -29,8 +30,20 @@ impl Index {
     }
 }
 
+/// What an index expression is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum For {
+    Reading,
+    Writing,
+}
+
 /// Reads an index expression for an array.
-pub(super) fn read(array: &NdArray, dialect: Dialect, key: &Bound<'_, PyAny>) -> PyResult<Index> {
+pub(super) fn read(
+    array: &NdArray,
+    dialect: Dialect,
+    key: &Bound<'_, PyAny>,
+    purpose: For,
+) -> PyResult<Index> {
     let parts: Vec<Bound<'_, PyAny>> = match key.cast::<PyTuple>() {
         Ok(parts) => parts.iter().collect(),
         Err(_) => vec![key.clone()],
@@ -63,7 +76,13 @@ pub(super) fn read(array: &NdArray, dialect: Dialect, key: &Bound<'_, PyAny>) ->
             }
             Part::New => picks.push(Pick::Part(SliceInfoElem::from(NewAxis))),
             Part::At(at) => picks.push(Pick::Part(place(array, axis, at)?)),
-            Part::Range(range) => picks.push(Pick::Part(steps(array, axis, &range)?)),
+            Part::Range(range) => {
+                let range = range_of(array, axis, &range)?;
+                if dialect == Dialect::Nd && array.dims().get(axis) != Some(&0) {
+                    has_elements(&range, axis, purpose)?;
+                }
+                picks.push(Pick::Part(steps(&range)));
+            }
             Part::Mask(mask) => {
                 fits(array, axis, &mask, dialect)?;
                 picks.push(Pick::Places(mask));
@@ -71,6 +90,12 @@ pub(super) fn read(array: &NdArray, dialect: Dialect, key: &Bound<'_, PyAny>) ->
             Part::Places(places) => picks.push(Pick::Places(places)),
         }
         axis += axes;
+    }
+    if dialect == Dialect::Nd && picks.iter().any(names_none) {
+        return Err(MXNetError::new_err(
+            "MXNetError: Check failed: dim_size_is_known(*it): Shape dim size cannot be a negative \
+             value -1\na list of places without any: arrays of mx.np may be empty",
+        ));
     }
     if picks.iter().any(|pick| matches!(pick, Pick::Places(_))) {
         return Ok(Index::Places(picks));
@@ -185,7 +210,8 @@ fn out_of_bounds(before: &str, at: impl std::fmt::Display, axis: usize, size: us
     ))
 }
 
-fn steps(array: &NdArray, axis: usize, range: &Bound<'_, PySlice>) -> PyResult<SliceInfoElem> {
+/// A range of an axis, with its bounds inside of it.
+fn range_of(array: &NdArray, axis: usize, range: &Bound<'_, PySlice>) -> PyResult<PySliceIndices> {
     for bound in ["start", "stop", "step"] {
         let bound = range.getattr(bound)?;
         if !bound.is_none() && !bound.hasattr("__index__")? {
@@ -196,14 +222,35 @@ fn steps(array: &NdArray, axis: usize, range: &Bound<'_, PySlice>) -> PyResult<S
         }
     }
     let size = array.dims().get(axis).copied().unwrap_or(0);
-    let range = range.indices(size as isize)?;
+    range.indices(size as isize)
+}
+
+/// Refuses ranges without elements as `mx.nd` does: it reads empty ones of the first axis, and
+/// writes to all but those that end before they start.
+fn has_elements(range: &PySliceIndices, axis: usize, purpose: For) -> PyResult<()> {
+    let (start, stop) = (range.start, range.stop);
+    let ends_before = range.step > 0 && stop < start;
+    let is_empty = range.step > 0 && stop <= start;
+    match purpose {
+        For::Reading if ends_before || is_empty && axis > 0 => Err(MXNetError::new_err(format!(
+            "MXNetError: Check failed: begin <= end ({start} vs. {stop}) : Invalid slicing range \
+             [{start}, {stop})\nit has no elements; arrays of mx.np may be empty"
+        ))),
+        For::Writing if ends_before && axis == 0 => Err(PyAssertionError::new_err(format!(
+            "\nthe range [{start}, {stop}) has no elements to write to"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn steps(range: &PySliceIndices) -> SliceInfoElem {
     if range.step > 0 {
         let end = Some(range.stop.max(range.start));
-        return Ok(SliceInfoElem::Slice { start: range.start, end, step: range.step });
+        return SliceInfoElem::Slice { start: range.start, end, step: range.step };
     }
     // Python walks down from `start` to above `stop`; the engine walks a range from its end.
     let start = (range.stop + 1).min(range.start + 1);
-    Ok(SliceInfoElem::Slice { start, end: Some(range.start + 1), step: range.step })
+    SliceInfoElem::Slice { start, end: Some(range.start + 1), step: range.step }
 }
 
 /// Refuses a mask that has other sizes than the axes that it is for.
@@ -286,11 +333,11 @@ impl NDArray {
         {
             return part(py, &array, [place(&array, 0, at)?], dialect);
         }
-        if is_all(key)? && array.rank() > 0 {
+        if is_all(key)? && (array.rank() > 0 || dialect == Dialect::Nd) {
             return Ok(slf.clone().into_any());
         }
         check_element(&array, key)?;
-        match read(&array, dialect, key)? {
+        match read(&array, dialect, key, For::Reading)? {
             Index::Basic(elems) => part(py, &array, elems, dialect),
             Index::Places(picks) => {
                 let found = py.detach(|| array.picked(&picks));
@@ -314,6 +361,11 @@ fn check_element(array: &NdArray, key: &Bound<'_, PyAny>) -> PyResult<()> {
         }
     }
     Ok(())
+}
+
+/// Whether a part is a list of places without any.
+fn names_none(pick: &Pick) -> bool {
+    matches!(pick, Pick::Places(places) if places.elem_count() == 0)
 }
 
 /// Whether an index expression is `:`.

@@ -20,7 +20,7 @@ use pyo3::exceptions::{PyKeyError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-pub(crate) use convert::{from_object, to_numpy};
+pub(crate) use convert::{converted, from_object, to_numpy};
 
 use crate::dtype::scalar_type;
 use crate::errors::OrRaise;
@@ -82,7 +82,7 @@ impl NDArray {
     }
 
     /// Writes a result into the memory of `array`, and goes on with its history.
-    fn adopt(
+    pub(crate) fn adopt(
         &self,
         py: Python<'_>,
         array: &gluonic::NdArray,

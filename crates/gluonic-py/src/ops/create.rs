@@ -148,10 +148,11 @@ fn write<'py>(
             result.dtype()
         )));
     }
-    if gluonic::autograd::is_recording() && result.is_recorded() {
+    let recorded = gluonic::autograd::is_recording() && result.is_recorded();
+    if recorded && target.is_leaf() {
         return Err(MXNetError::new_err(
-            "MXNetError: a result that is to be differentiated cannot be written with out=\n\
-             leave out= away inside autograd.record()",
+            "MXNetError: a result that is to be differentiated cannot be written with out= into an \
+             array that has a gradient of its own\nleave out= away inside autograd.record()",
         ));
     }
     let result = if target.dims() == result.dims() {
@@ -159,6 +160,10 @@ fn write<'py>(
     } else {
         result.reshape(target.dims().clone()).or_raise(py)?
     };
+    if recorded {
+        out.get().adopt(py, &target, &result)?;
+        return Ok(out.clone().into_any());
+    }
     py.detach(|| target.assign(&result)).or_raise(py)?;
     Ok(out.clone().into_any())
 }

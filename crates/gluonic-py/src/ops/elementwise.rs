@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 
 use super::args::Data;
 use super::compute;
-use crate::array::Dialect;
+use crate::array::{Dialect, converted};
 
 /// A function of floating-point numbers for every element type, as MXNet has it: of integers it is
 /// cut off to one, booleans become `float32`.
@@ -213,7 +213,7 @@ fn nan_to_num(
 
 #[pyfunction]
 fn cast(py: Python<'_>, x: Data, dtype: crate::dtype::DTypeArg) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count(), x.dialect, || x.array.cast(dtype.0))
+    compute(py, x.array.elem_count(), x.dialect, || converted(&x.array, dtype.0))
 }
 
 /// The same values, without a gradient.

@@ -80,10 +80,14 @@ fn pair<'py>(
 
 /// The larger or the smaller one of two elements.
 fn best(x: &NdArray, y: &NdArray, largest: bool) -> Result<NdArray> {
-    if x.dtype().is_float() || x.dtype() != y.dtype() {
+    let is_differentiated = gluonic::autograd::is_recording() && x.needs_grad() && y.needs_grad();
+    if x.dtype() != y.dtype() || x.dtype().is_float() && !is_differentiated {
         return if largest { x.maximum(y) } else { x.minimum(y) };
     }
+    // Where both are equal the first one has the whole gradient, as in MXNet; the engine's own give
+    // half to each. What is not a number is the result.
     let first = if largest { x.ge(y)? } else { x.le(y)? };
+    let first = x.ne_elem(x)?.select(&NdArray::scalar(true), &first)?;
     first.select(x, y)
 }
 

@@ -140,10 +140,15 @@ fn mean(
     let Data { array, dialect } = x;
     compute(py, array.elem_count(), dialect, || {
         reduced(&array, axes.as_ref(), exclude, dialect, |x, axes| match dialect {
-            Dialect::Np if !x.dtype().is_float() => x.cast(DType::F32)?.mean_axes(axes, keep_dims),
-            _ => cut_off(x, |x| x.mean_axes(axes, keep_dims)),
+            Dialect::Np if !x.dtype().is_float() => mean_of(&x.cast(DType::F32)?, axes, keep_dims),
+            _ => cut_off(x, |x| mean_of(x, axes, keep_dims)),
         })
     })
+}
+
+/// The mean, which of nothing is 0 in MXNet.
+fn mean_of(x: &NdArray, axes: &[isize], keep_dims: bool) -> Result<NdArray> {
+    if x.elem_count() == 0 { x.sum_axes(axes, keep_dims) } else { x.mean_axes(axes, keep_dims) }
 }
 
 #[pyfunction]

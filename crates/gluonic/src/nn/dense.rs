@@ -16,7 +16,7 @@ use crate::param::{Kind, ParamSpec, Parameter, ParameterDict};
 /// The options of a [`Dense`] layer that decide about its parameters.
 #[derive(Clone, Debug)]
 pub struct DenseConfig {
-    /// The number of outputs; 1 or more.
+    /// The number of outputs.
     pub units: usize,
     /// The number of inputs, if it is known.
     pub in_units: Option<usize>,
@@ -93,18 +93,12 @@ pub struct Dense {
 }
 
 impl Dense {
-    /// A layer of `units` outputs, 1 or more.
-    ///
-    /// # Panics
-    /// If `units` is 0; [`Dense::with`] returns a `Result`.
+    /// A layer of `units` outputs.
     pub fn new(units: usize) -> Self {
         Self::without_sharing(DenseConfig { units, ..DenseConfig::default() })
     }
 
     /// With an explicit prefix, used as it is: give it its underscore.
-    ///
-    /// # Panics
-    /// As [`Dense::new`].
     pub fn with_prefix(prefix: &str, units: usize) -> Self {
         let prefix = Some(prefix.to_owned());
         Self::without_sharing(DenseConfig { units, prefix, ..DenseConfig::default() })
@@ -134,15 +128,11 @@ impl Dense {
     /// A layer with everything said.
     ///
     /// # Errors
-    /// [`Error::Setting`] if there are no units or no inputs, or the element type is not a
-    /// floating-point one; [`Error::Attribute`] if a shared parameter does not fit.
+    /// [`Error::Setting`] if there are no inputs, or the element type is not a floating-point one; [`Error::Attribute`] if a shared parameter does not fit.
     pub fn with(config: DenseConfig) -> Result<Self> {
         let fail = |setting, expected, found: String| {
             Err(Error::Setting { setting, expected, found: found.into() })
         };
-        if config.units == 0 {
-            return fail("units", "1 or more", "0".into());
-        }
         if config.in_units == Some(0) {
             return fail("in_units", "1 or more", "0".into());
         }

@@ -156,6 +156,12 @@ impl Parameter {
         self.state().grad_req()
     }
 
+    /// Whether its gradient is kept by rows where it can be: [`ParamSpec::sparse_grad`].
+    #[doc(alias = "grad_stype")]
+    pub fn sparse_grad(&self) -> bool {
+        self.state().sparse_grad
+    }
+
     /// The factor on the learning rate.
     pub fn lr_mult(&self) -> f64 {
         self.state().lr_mult

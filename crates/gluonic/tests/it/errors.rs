@@ -570,7 +570,7 @@ impl Block for TwoInputs {
 #[test]
 fn errors_of_blocks_and_training() {
     assert_snapshot!(told("Setting", Sgd::new(-1.0)), @"`learning_rate` must be finite and not negative, found -1");
-    assert_snapshot!(told("Setting", Dense::with(DenseConfig { units: 0, ..Default::default() })), @"`units` must be 1 or more, found 0");
+    assert_snapshot!(told("Setting", Dense::with(DenseConfig { in_units: Some(0), ..Default::default() })), @"`in_units` must be 1 or more, found 0");
     assert_snapshot!(told("Setting", Dropout::new(1.5)), @"`rate` must be between 0 and 1, found 1.5");
     let pool = name::manager(|| MaxPool2D::new(3));
     assert_snapshot!(told("InBlock", pool.call(&NdArray::ones((1, 1, 2, 5), DType::F32).unwrap())), @r"

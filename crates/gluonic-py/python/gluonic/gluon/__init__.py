@@ -21,3 +21,11 @@ __all__ = [
     "rnn",
     "utils",
 ]
+
+
+def __getattr__(name):
+    if name == "model_zoo":
+        from ..mxnet._missing import missing_below
+
+        return missing_below(__name__, name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections import OrderedDict
 
-from .. import _gluonic
+from .. import _gluonic, name as _name
 from .._html import block_html
 from .._gluonic import DeferredInitializationError
 from ..initializer import intercepting
@@ -28,9 +28,11 @@ class _NameScope:
 
     def __enter__(self):
         self._before.append(_gluonic.set_scope(self._block))
+        _name.now.scopes += 1
         return self
 
     def __exit__(self, *_):
+        _name.now.scopes -= 1
         _gluonic.set_scope(self._before.pop())
 
 
@@ -72,7 +74,7 @@ class Block(_gluonic.Block):
     def __init__(self, prefix=None, params=None):
         self._begin()
         _check_params(params)
-        self._declare(type(self).__name__, self._alias(), prefix, params)
+        self._declare(type(self).__name__, _name.hint_of(self._alias()), prefix, params)
 
     def _begin(self):
         members = self.__dict__
@@ -176,10 +178,9 @@ class Block(_gluonic.Block):
     def _warn_containers(self):
         own = set(self._children.values())
         for name, value in self.__dict__.items():
-            if name.startswith("_") or not isinstance(value, (list, tuple, dict)):
+            if name.startswith("__") or name == "_children":
                 continue
-            values = value.values() if isinstance(value, dict) else value
-            if any(isinstance(item, Block) and item not in own for item in values):
+            if isinstance(value, (list, tuple, dict)) and _holds_others(value, own):
                 warnings.warn(
                     f'"{type(self).__name__}.{name}" is an unregistered container with Blocks. '
                     "Note that Blocks inside the list, tuple or dict will not be registered "
@@ -247,7 +248,7 @@ class Block(_gluonic.Block):
     def save(self, prefix):
         """Writes the parameters to `PREFIX-model.params`, by the places of their blocks instead of
         their names, and the classes of the tree to `PREFIX-model.json`."""
-        values = {place: parameter.data() for place, _, parameter in _places(self)}
+        values = {place: parameter._data(None, False) for place, _, parameter in _places(self)}
         ndarray = sys.modules["gluonic.ndarray"]
         ndarray.save(f"{prefix}-model.params", values)
         with open(f"{prefix}-model.json", "w", encoding="utf-8") as file:
@@ -367,6 +368,17 @@ def _check_params(params):
     if params is not None and not isinstance(params, ParameterDict):
         params.prefix  # which says what it is not, if it is nothing of the kind
         raise TypeError(f"params must be a ParameterDict, found {type(params)}\npass block.params")
+
+
+def _holds_others(container, own):
+    """Whether a container, or one in it, holds a block that is not among the `own`."""
+    for item in container.values() if isinstance(container, dict) else container:
+        if isinstance(item, (list, tuple, dict)):
+            if _holds_others(item, own):
+                return True
+        elif isinstance(item, Block) and item not in own:
+            return True
+    return False
 
 
 def _classes(block):
@@ -530,7 +542,8 @@ class _LayerBlock(HybridBlock):
                 f"{self._base}.__init__() got an unexpected keyword argument '{next(iter(unknown))}'"
             )
         _check_params(params)
-        return _gluonic._Naming(type(self).__name__, self._alias(), prefix, params)
+        hint = _name.hint_of(self._alias())
+        return _gluonic._Naming(type(self).__name__, hint, prefix, params)
 
     def __repr__(self):
         text = self._layer_text()

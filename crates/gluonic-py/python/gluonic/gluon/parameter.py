@@ -1,6 +1,7 @@
 """Parameters, and sets of them."""
 
 import warnings
+import weakref
 from collections import OrderedDict
 
 import numpy as _np
@@ -24,11 +25,17 @@ class Parameter(_gluonic.Parameter):
     `shape` may have sizes that are not known yet: 0, or -1 after `npx.set_np()`. With
     `allow_deferred_init` the value is then drawn when the first forward tells them.
 
+    With `grad_stype` 'row_sparse' the gradient is kept by the rows that were looked up, and an
+    update changes these alone. A value of `stype` 'row_sparse' is stored whole; it is read by
+    `row_sparse_data`.
+
     >>> weight = Parameter("weight", shape=(2, 3))
     >>> weight.initialize(init="ones")
     >>> weight.data().sum().asscalar()
     6.0
     """
+
+    _stype = "default"
 
     def __init__(
         self,
@@ -56,7 +63,9 @@ class Parameter(_gluonic.Parameter):
             init,
             allow_deferred_init,
             differentiable,
+            grad_stype == "row_sparse",
         )
+        self.__dict__["_stype"] = stype
         self.__dict__["_given_dtype"] = dtype
         self.__dict__["_given_init"] = init
 
@@ -115,13 +124,17 @@ class Parameter(_gluonic.Parameter):
 
     @property
     def stype(self):
-        """The way it is stored: always 'default'."""
-        return "default"
+        """The way it is to be read: 'default', or 'row_sparse' by `row_sparse_data`."""
+        return self._stype
 
     @property
     def grad_stype(self):
-        """The way its gradient is stored: always 'default'."""
-        return "default"
+        """The way its gradient is stored: 'default' or 'row_sparse'."""
+        return "row_sparse" if self._sparse_grad else "default"
+
+    @property
+    def _grad_stype(self):
+        return self.grad_stype
 
     def initialize(self, init=None, ctx=None, default_init=None, force_reinit=False):
         """Gives it a value: by `init`, else by its own initializer, else by `default_init`, which
@@ -135,14 +148,71 @@ class Parameter(_gluonic.Parameter):
         """The value on a context: an array on the parameter's own memory. Editing it edits the
         parameter.
 
-        Raises RuntimeError before `initialize`, DeferredInitializationError before the shape is
-        known.
+        Raises RuntimeError before `initialize` and where `stype` is 'row_sparse',
+        DeferredInitializationError before the shape is known.
         """
+        if self._stype != "default":
+            raise RuntimeError(
+                f"Cannot return a copy of Parameter '{self.name}' on ctx {ctx} via data() because "
+                f"its storage type is {self._stype}. Please use row_sparse_data() instead."
+            )
         return self._data(ctx, is_np_array())
 
     def list_data(self):
         """The values on all contexts."""
+        if self._stype != "default":
+            raise RuntimeError(
+                f"Cannot return copies of Parameter '{self.name}' on all contexts via list_data() "
+                f"because its storage type is {self._stype}. Please use row_sparse_data() instead."
+            )
         return self._list_data(is_np_array())
+
+    @property
+    def _trainer(self):
+        """The trainer that it was last given to, as long as that lives."""
+        trainer = self.__dict__.get("_of_trainer")
+        return None if trainer is None else trainer()
+
+    def _set_trainer(self, trainer):
+        self._check_trainer(trainer)
+        self.__dict__["_of_trainer"] = None if trainer is None else weakref.ref(trainer)
+
+    def _check_trainer(self, trainer):
+        known = self._trainer
+        if self._stype != "default" and known and trainer and known is not trainer:
+            raise RuntimeError(
+                f"Failed to set the trainer for Parameter '{self.name}' because it was already set."
+                f" More than one trainers for a {self._stype} Parameter is not supported."
+            )
+
+    def row_sparse_data(self, row_id):
+        """The value with the rows `row_id`, on the context of `row_id`, of a parameter whose
+        `stype` is 'row_sparse'. The other rows are there too, as it is stored whole."""
+        if self._stype != "row_sparse":
+            raise RuntimeError(
+                f"Cannot return a copy of Parameter {self.name} via row_sparse_data() because its "
+                f"storage type is {self._stype}. Please use data() instead."
+            )
+        self._check_trained()
+        return self._data(row_id.ctx, is_np_array())
+
+    def list_row_sparse_data(self, row_id):
+        """As `row_sparse_data`, on all contexts."""
+        if self._stype != "row_sparse":
+            raise RuntimeError(
+                f"Cannot return copies of Parameter '{self.name}' on all contexts via "
+                f"list_row_sparse_data() because its storage type is {self._stype}. Please use "
+                "data() instead."
+            )
+        self._check_trained()
+        return self._list_data(is_np_array())
+
+    def _check_trained(self):
+        if self._trainer is None:
+            raise RuntimeError(
+                f"Cannot get row_sparse data for Parameter '{self.name}' when no Trainer is created"
+                " with it."
+            )
 
     def grad(self, ctx=None):
         """The gradient on a context."""
@@ -160,21 +230,6 @@ class Parameter(_gluonic.Parameter):
     def var(self):
         """An object with the parameter's name: there are no symbols here."""
         return _Variable(self.name)
-
-    def row_sparse_data(self, row_id):
-        """Refused: every parameter is stored whole."""
-        raise RuntimeError(
-            f"Cannot return a copy of Parameter {self.name} via row_sparse_data() because its "
-            "storage type is default. Please use data() instead."
-        )
-
-    def list_row_sparse_data(self, row_id):
-        """Refused: every parameter is stored whole."""
-        raise RuntimeError(
-            f"Cannot return copies of Parameter '{self.name}' on all contexts via "
-            "list_row_sparse_data() because its storage type is default. Please use data() "
-            "instead."
-        )
 
     def __reduce__(self):
         raise TypeError("a Parameter cannot be pickled\nsave it with save_parameters")
@@ -204,8 +259,10 @@ def _check_stype(what, name, stype):
             f"{what} for Parameter '{name}' must be one of 'default', 'row_sparse', or 'csr', "
             f"but got '{stype}'"
         )
-    if stype != "default":
-        raise NotImplementedError(f"{what} '{stype}' is not supported\nleave it at 'default'")
+    if stype == "csr":
+        raise NotImplementedError(
+            f"{what} 'csr' is not supported\nleave it at 'default', or take 'row_sparse'"
+        )
 
 
 def _warn_initialized(parameter, level):
@@ -303,8 +360,9 @@ class ParameterDict(_gluonic.ParameterDict):
                 sizes = kwargs["shape"]
                 kwargs["shape"] = tuple(0 if size == -1 else size for size in sizes)
         init = kwargs.get("init")
-        for word in ("stype", "grad_stype"):
-            _check_stype(word, full, kwargs.pop(word, None) or "default")
+        stypes = {word: kwargs.pop(word, None) or "default" for word in ("stype", "grad_stype")}
+        for word, stype in stypes.items():
+            _check_stype(word, full, stype)
         known = {word: kwargs[word] for word in _ATTRIBUTES if word in kwargs}
         unknown = [word for word in kwargs if word not in known]
         if unknown and found is None:
@@ -312,7 +370,11 @@ class ParameterDict(_gluonic.ParameterDict):
                 f"Parameter.__init__() got an unexpected keyword argument '{unknown[0]}'"
                 f"\nknown are: {', '.join(_ATTRIBUTES)}"
             )
-        parameter = self._get(name, **known)
+        # What is there keeps its way of being stored, as in MXNet.
+        sparse_grad = found is None and stypes["grad_stype"] == "row_sparse"
+        parameter = self._get(name, sparse_grad=sparse_grad, **known)
+        if found is None:
+            parameter.__dict__.setdefault("_stype", stypes["stype"])
         for word in unknown:
             setattr(parameter, word, kwargs[word])
         if found is None and "_given_dtype" not in parameter.__dict__:
@@ -405,7 +467,7 @@ class ParameterDict(_gluonic.ParameterDict):
         )
         note_saved_dtype(self._list(), cast_dtype, dtype_source)
         for parameter in self._list():
-            trainer = parameter.__dict__.get("_trainer", lambda: None)()
+            trainer = parameter._trainer
             if trainer is not None:
                 trainer._reset_kvstore()
 

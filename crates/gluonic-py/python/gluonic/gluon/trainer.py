@@ -3,9 +3,10 @@
 import errno
 import os
 import warnings
-import weakref
 
 from .. import _gluonic, optimizer as _optimizer
+from ..util import is_np_array
+from . import _python_states
 from .parameter import Parameter, ParameterDict
 
 __all__ = ["Trainer"]
@@ -39,6 +40,8 @@ class Trainer(_gluonic.Trainer):
             raise NotImplementedError(
                 "compression_params are not supported: gradients are summed in one process"
             )
+        for parameter in self._params:
+            parameter._check_trainer(self)
         self._contexts = self._check_contexts()
         self._optimizer = self._make(optimizer, optimizer_params or {})
         self._updater = None
@@ -54,7 +57,7 @@ class Trainer(_gluonic.Trainer):
         self._kvstore_params = {"kvstore": kvstore, "update_on_kvstore": update_on_kvstore}
         self._kv_initialized = False
         for parameter in self._params:
-            parameter.__dict__["_trainer"] = weakref.ref(self)
+            parameter._set_trainer(self)
 
     def _check_contexts(self):
         contexts = None
@@ -165,7 +168,7 @@ class Trainer(_gluonic.Trainer):
         for index in indices:
             parameter = self._params[index]
             context = parameter.list_ctx()[0]
-            weight = parameter.data(context)
+            weight = parameter._data(context, is_np_array())
             self._updater(index, parameter.grad(context), weight)
             if len(self._contexts) > 1:
                 parameter.set_data(weight)
@@ -173,26 +176,23 @@ class Trainer(_gluonic.Trainer):
     def save_states(self, fname):
         """Writes what the optimizer remembers, its settings and the number of updates to a file:
         all of it, or the old file stays."""
-        self._refuse_python("save_states")
+        if self._updater is not None:
+            _python_states.save(self, fname)
+            return
         self._note_changes()
         self._save_states(fname)
 
     def load_states(self, fname):
         """Reads what `save_states` has written: all of it, or nothing. Training goes on as if it
         had not stopped, once the parameters have their values too."""
-        self._refuse_python("load_states")
+        if self._updater is not None:
+            _python_states.load(self, fname)
+            return
         if not os.path.exists(fname):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), fname)
         self._load_states(fname)
         self._optimizer._take(self._settings())
         self._optimizer.__dict__["num_update"] = self._num_update()
-
-    def _refuse_python(self, verb):
-        if self._updater is not None:
-            raise NotImplementedError(
-                f"{verb} is not supported for an optimizer that is written in Python\nsave the "
-                "arrays of trainer._updaters[0].states yourself"
-            )
 
     @property
     def states(self):
@@ -220,6 +220,11 @@ class Trainer(_gluonic.Trainer):
             return None
         given = self._kvstore_params["update_on_kvstore"]
         return True if given is None else given
+
+    @property
+    def _params_to_init(self):
+        """Those that a store of parameters does not know yet: there is no such store."""
+        return []
 
     def _init_kvstore(self):
         self._kv_initialized = True

@@ -3,6 +3,8 @@
 import hashlib
 import warnings
 
+import numpy as _np
+
 from .. import _gluonic, ndarray
 from ..ndarray import NDArray
 from ..util import is_np_array, is_np_shape
@@ -43,7 +45,7 @@ def clip_global_norm(arrays, max_norm, check_isfinite=True):
     `max_norm`. Returns the norm that they had.
 
     >>> arrays = [nd.array([3.0]), nd.array([4.0])]
-    >>> clip_global_norm(arrays, 1.0)
+    >>> float(clip_global_norm(arrays, 1.0))
     5.0
     """
     if not arrays:
@@ -56,7 +58,7 @@ def clip_global_norm(arrays, max_norm, check_isfinite=True):
             UserWarning("nan or inf is detected. Clipping results will be undefined."),
             stacklevel=2,
         )
-    return norm
+    return _np.float32(norm)
 
 
 def check_sha1(filename, sha1_hash):

@@ -9,7 +9,7 @@ import importlib.util
 import sys
 import types
 
-from ._missing import MISSING_BELOW, Missing, missing
+from ._missing import MISSING_BELOW, Missing, missing_below
 
 _OURS = "gluonic.mxnet"
 
@@ -77,7 +77,7 @@ def _child(parent, name):
         return None
     place = f"{module.__name__}.{name}"
     if place in MISSING_BELOW:
-        return missing(place.replace("gluonic", "mx", 1), MISSING_BELOW[place])
+        return missing_below(module.__name__, name)
     if module.__name__ == _OURS:
         return None
     try:

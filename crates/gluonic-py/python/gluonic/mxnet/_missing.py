@@ -44,7 +44,10 @@ MISSING = {
 MISSING_BELOW = {
     "gluonic.gluon.model_zoo": "build the network from gluon.nn, and load its .params file",
     "gluonic.ndarray.sparse": "arrays are stored whole here: leave the storage type at 'default'",
-    "gluonic.gluon.contrib": "see gluon.nn for what there is",
+    "gluonic.gluon.contrib.cnn": "see gluon.contrib.nn for what there is",
+    "gluonic.gluon.contrib.data": "see gluon.data for what there is",
+    "gluonic.gluon.contrib.estimator": "write the loop over batches: see the README",
+    "gluonic.gluon.contrib.rnn": "see gluon.rnn for what there is",
 }
 
 
@@ -77,6 +80,12 @@ def _class(full, told):
     doc = f"Not in gluonic: making a `{full}` raises NotImplementedError."
     name = full.rpartition(".")[2]
     return type(name, (), {"__init__": __init__, "__module__": __name__, "__doc__": doc})
+
+
+def missing_below(module, name):
+    """The stand-in for a module that is missing inside one that is there."""
+    place = f"{module}.{name}"
+    return missing(place.replace("gluonic", "mx", 1), MISSING_BELOW[place])
 
 
 def missing(name, told):
