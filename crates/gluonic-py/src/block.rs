@@ -468,6 +468,11 @@ impl Block {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, node) = (slf.py(), slf.get().node()?);
+        if args.is_empty() && kwargs.is_none() && node.layer.is_some() && !node.runs_in_python() {
+            return Err(PyTypeError::new_err(
+                "HybridBlock.forward() missing 1 required positional argument: 'x'",
+            ));
+        }
         if node.runs_in_python()
             || args.len() != 1
             || kwargs.is_some_and(|kwargs| !kwargs.is_empty())

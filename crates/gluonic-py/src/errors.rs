@@ -310,6 +310,38 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
                 bracketed(right)
             )),
         ),
+        Error::OperandShape { op: "concat", expected, found } => (
+            mxnet,
+            Some(format!(
+                "MXNetError: Check failed: shape_assign(&(*in_shape)[i], dshape): Incompatible \
+                 input shape: expected {}, got {}",
+                listed(expected.iter().map(|size| size.map_or(-1, |size| size as i64))),
+                bracketed(found)
+            )),
+        ),
+        Error::OperandShape { op: "stack", expected, found } if count(expected) != count(found) => (
+            mxnet,
+            Some(format!(
+                "TBlob.get_with_shape: Check failed: this->shape_.Size() == \
+                 static_cast<size_t>(shape.Size()) ({} vs. {}) : new and old shape do not match \
+                 total elements",
+                count(found),
+                count(expected)
+            )),
+        ),
+        Error::Axis { op: "argmax" | "argmin" | "softmax" | "log_softmax", axis, rank } => (
+            mxnet,
+            Some(format!(
+                "MXNetError: Check failed: axis < ndim && axis >= -ndim: axis {axis} exceeds the \
+                 input dimension of {rank}"
+            )),
+        ),
+        Error::Axis { op: "split", axis, rank } => (
+            mxnet,
+            Some(format!(
+                "MXNetError: Check failed: param_.axis < dshape.ndim() ({axis} vs. {rank}) :"
+            )),
+        ),
         Error::NoArithmetic { op, dtype: gluonic::DType::Bool } => (
             mxnet,
             Some(format!("MXNetError: Operator broadcast_{op} does not support boolean type")),
@@ -423,8 +455,16 @@ pub(crate) fn shape_text(shape: &gluonic::Shape) -> String {
     shape.to_string().replace('?', "0")
 }
 
+/// The number of elements of a shape.
+pub(crate) fn count(shape: &gluonic::Shape) -> usize {
+    shape.iter().map(|size| size.unwrap_or(0)).product()
+}
+
 /// A shape as MXNet's C++ prints it.
 pub(crate) fn bracketed(shape: &gluonic::Shape) -> String {
-    let sizes: Vec<String> = shape.iter().map(|size| size.unwrap_or(0).to_string()).collect();
-    format!("[{}]", sizes.join(","))
+    listed(shape.iter().map(|size| size.unwrap_or(0)))
+}
+
+fn listed<T: ToString>(sizes: impl Iterator<Item = T>) -> String {
+    format!("[{}]", sizes.map(|size| size.to_string()).collect::<Vec<_>>().join(","))
 }

@@ -10,7 +10,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::array::{ArrayArg, wrap};
-use crate::errors::{OrRaise, unreshaped};
+use crate::errors::{OrRaise, count, unreshaped};
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     for function in [
@@ -34,11 +34,7 @@ fn result<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     match py.detach(|| f(&pred.array)) {
         Err(Error::LabelShape { expected, found }) => {
-            let count = |shape: &gluonic::Shape| {
-                shape.iter().map(|size| size.unwrap_or(0)).product::<usize>()
-            };
-            let error = unreshaped(pred.dialect, count(&found), count(&expected), &expected);
-            Err(error)
+            Err(unreshaped(pred.dialect, count(&found), count(&expected), &expected))
         }
         y => wrap(py, y.or_raise(py)?, pred.dialect),
     }

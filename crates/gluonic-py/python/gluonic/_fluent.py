@@ -70,9 +70,15 @@ def squeeze(self, axis=None, inplace=False):
 
 def broadcast_to(self, shape):
     """The array repeated along its axes of size 1."""
-    rank = len(shape) if not isinstance(shape, int) else 1
+    given, rank = self.shape, len(shape)
     if self.ndim < rank:
         self = ops.reshape(self, (1,) * (rank - self.ndim) + tuple(self.shape))
+    sizes = tuple(shape)
+    if any(own not in (1, size) for own, size in zip(self.shape, sizes)):
+        raise ValueError(
+            "operands could not be broadcast together with remapped shapes[original->remapped]: "
+            f"{given} and requested shape {sizes}"
+        )
     return ops.broadcast_to(self, shape)
 
 

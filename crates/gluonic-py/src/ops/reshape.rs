@@ -88,9 +88,13 @@ impl<'a> Codes<'a> {
             let total: usize = self.dims.iter().product();
             let known: usize = self.found.iter().product();
             if known == 0 || !total.is_multiple_of(known) {
+                let left = total.checked_rem(known).unwrap_or(0);
+                let mut shape: Vec<String> = self.found.iter().map(ToString::to_string).collect();
+                shape[open] = "-1".to_owned();
                 return wrong(format!(
-                    "cannot reshape array of size {total} into shape {:?}: one size is to be inferred",
-                    self.found
+                    "src.Size() % known_dim_size_prod == 0 ({left} vs. 0) : Cannot reshape array \
+                     of size {total} into shape [{}]",
+                    shape.join(",")
                 ));
             }
             self.found[open] = total / known;

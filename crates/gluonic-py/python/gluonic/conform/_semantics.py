@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import tempfile
 import warnings
 
@@ -24,8 +25,7 @@ class Outcome:
         lines = str(self.error).split("\n")
         if lines[0].startswith("Traceback"):
             lines = [line for line in lines[1:] if not line.startswith(" ")] or lines
-        # A class says which package it is from.
-        return lines[0].rstrip().replace("<class 'gluonic.", "<class 'mxnet.")
+        return _as_mxnet(lines[0].rstrip())
 
     def is_error(self, kind, first_line):
         """True for an exception of a class that has, or inherits from one that has, this name."""
@@ -37,6 +37,11 @@ class Outcome:
         if self.error is not None:
             return f"{type(self.error).__name__}: {short(self.first_line())}"
         return short(self.value)
+
+
+def _as_mxnet(text):
+    """A text in which classes and modules say that they are MXNet's."""
+    return re.sub(r"(class '|module '|^)gluonic\.", r"\1mxnet.", text)
 
 
 def run(cases, mx):
@@ -81,7 +86,7 @@ def execute(prelude, case, mx):
         try:
             exec(prelude, space)
             exec(case.get("setup") or "", space)
-            value = plain(eval(case["expr"], space))
+            value = plain(eval(case["expr"], space), _as_mxnet)
         except Exception as raised:  # whatever it is, it is the outcome
             error = raised
     warned = [

@@ -525,6 +525,12 @@ class _LayerBlock(HybridBlock):
             if key in self._reg_params:
                 self._reg_params[key].__dict__.setdefault("_given_init", init)
 
+    def _note_lists(self, **sizes):
+        """Lets sizes that were given as lists print as lists."""
+        self.__dict__["_lists"] = {
+            word: given for word, given in sizes.items() if isinstance(given, list)
+        }
+
     @staticmethod
     def _of(layer):
         """The block of a layer inside another one."""
@@ -547,6 +553,9 @@ class _LayerBlock(HybridBlock):
 
     def __repr__(self):
         text = self._layer_text()
+        for word, given in self.__dict__.get("_lists", {}).items():
+            text = text.replace(f" {word}={tuple(given)}", f" {word}={given}")
+            text = text.replace(f"({word}={tuple(given)}", f"({word}={given}")
         return _np_sizes(text) if is_np_shape() else text
 
     def hybrid_forward(self, F, x, *args, **params):

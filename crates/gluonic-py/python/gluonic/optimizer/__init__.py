@@ -23,6 +23,11 @@ from .native import (
 )
 from .optimizer import Optimizer, Updater, create, get_updater, register
 
+# Where MXNet has them: classes print, and are imported, by their modules.
+for _class in tuple(Optimizer.opt_registry.values()):
+    _class.__module__ = optimizer.__name__
+    setattr(optimizer, _class.__name__, _class)
+
 __all__ = [
     "FTML",
     "LAMB",

@@ -51,6 +51,19 @@ from .conv_layers import (
     ReflectionPad2D,
 )
 
+# Where MXNet has these: classes print, and are imported, by their modules.
+for _class in (
+    BatchNorm,
+    BatchNormReLU,
+    GroupNorm,
+    HybridSequential,
+    InstanceNorm,
+    LayerNorm,
+    Sequential,
+):
+    _class.__module__ = basic_layers.__name__
+    setattr(basic_layers, _class.__name__, _class)
+
 __all__ = [
     "ELU",
     "GELU",

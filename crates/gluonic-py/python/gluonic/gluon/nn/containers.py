@@ -59,6 +59,10 @@ class _Children:
         return len(self._children)
 
 
+# As Python's errors name it.
+_Children.forward.__qualname__ = "Sequential.forward"
+
+
 class Sequential(_Children, Block):
     """Blocks that are called one after another.
 

@@ -82,6 +82,13 @@ class _Conv(_ActivatedBlock):
         )
         super().__init__(layer)
         self._note_initializers(weight=weight_initializer, bias=bias_initializer)
+        self._note_lists(
+            kernel_size=kernel_size,
+            stride=strides,
+            padding=padding,
+            dilation=dilation,
+            output_padding=output_padding,
+        )
         self._channels = channels
         self._in_channels = in_channels
         self._kwargs = {
@@ -369,6 +376,7 @@ class _Pool(_LayerBlock):
             layout,
         )
         super().__init__(layer)
+        self._note_lists(size=pool_size, stride=strides, padding=padding)
         self._kwargs = {
             "kernel": _each(pool_size, self._axes),
             "stride": _each(pool_size if strides is None else strides, self._axes),
