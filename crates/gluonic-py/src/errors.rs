@@ -319,16 +319,18 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
                 bracketed(found)
             )),
         ),
-        Error::OperandShape { op: "stack", expected, found } if count(expected) != count(found) => (
-            mxnet,
-            Some(format!(
-                "TBlob.get_with_shape: Check failed: this->shape_.Size() == \
+        Error::OperandShape { op: "stack", expected, found } if count(expected) != count(found) => {
+            (
+                mxnet,
+                Some(format!(
+                    "TBlob.get_with_shape: Check failed: this->shape_.Size() == \
                  static_cast<size_t>(shape.Size()) ({} vs. {}) : new and old shape do not match \
                  total elements",
-                count(found),
-                count(expected)
-            )),
-        ),
+                    count(found),
+                    count(expected)
+                )),
+            )
+        }
         Error::Axis { op: "argmax" | "argmin" | "softmax" | "log_softmax", axis, rank } => (
             mxnet,
             Some(format!(

@@ -487,11 +487,8 @@ fn ranks_differ(expected: &Shape, found: &Shape, ready: bool) -> Option<String> 
         return None;
     }
     let unified: Shape = pairs.map(|(own, size)| own.or(*size)).collect::<Vec<_>>().into();
-    let (new, known) = if found.len() < expected.len() {
-        (&unified, expected)
-    } else {
-        (found, &unified)
-    };
+    let (new, known) =
+        if found.len() < expected.len() { (&unified, expected) } else { (found, &unified) };
     Some(format!(
         "Expected shape {} is incompatible with given shape {}.",
         shape_text(new),
