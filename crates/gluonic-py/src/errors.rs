@@ -310,6 +310,17 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
                 bracketed(right)
             )),
         ),
+        Error::Contexts { expected, found } if error.name().is_some() => {
+            let name = error.name().map_or("", |name| name);
+            (
+                runtime,
+                Some(format!(
+                    "Parameter '{name}' was not initialized on context {expected}. It was only \
+                     initialized on [{found}]."
+                )),
+            )
+        }
+        Error::Misfit { op: "conv", needs, .. } => (mxnet, of_channels(needs)),
         Error::OperandShape { op: "concat", expected, found } => (
             mxnet,
             Some(format!(
@@ -369,6 +380,23 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
         | Error::Load(_) => (value, None),
         _ => (mxnet, None),
     }
+}
+
+/// What MXNet says of an input whose channels a convolution's weight is not for.
+fn of_channels(needs: &str) -> Option<String> {
+    let (channels, rest) = needs.strip_prefix("it has ")?.split_once(" channels, weight (")?;
+    let (weight, wanted) = rest.split_once(") needs ")?;
+    let weight: Vec<usize> = weight.split(", ").map(|n| n.parse().ok()).collect::<Option<_>>()?;
+    let (channels, wanted): (usize, usize) = (channels.parse().ok()?, wanted.parse().ok()?);
+    let groups = wanted.checked_div(*weight.get(1)?)?;
+    let mut inferred = weight.clone();
+    *inferred.get_mut(1)? = channels.checked_div(groups)?;
+    let inferred = listed(inferred.into_iter());
+    let inferred = inferred.trim_matches(['[', ']']);
+    let weight = listed(weight.into_iter());
+    Some(format!(
+        "MXNetError: Shape inconsistent, Provided = {weight}, inferred shape=({inferred})"
+    ))
 }
 
 /// The word that Gluon's users write for an initializer without arguments; else its text.

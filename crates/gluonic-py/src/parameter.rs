@@ -371,7 +371,11 @@ impl Parameter {
         let parameter = self.get()?;
         let value = match data.cast::<crate::array::NDArray>() {
             Ok(array) => array.get().get(),
-            Err(_) => from_object(data, None)?,
+            // MXNet asks whatever it is for its shape.
+            Err(_) => {
+                data.getattr("shape")?;
+                from_object(data, None)?
+            }
         };
         // Without a value it learns at least the shape.
         if !parameter.is_initialized() && !parameter.is_deferred() {

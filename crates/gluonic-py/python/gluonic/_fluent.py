@@ -3,6 +3,8 @@
 The function itself becomes the method: its first argument is the array.
 """
 
+import warnings
+
 from . import ndarray as nd
 from . import numpy as np
 from ._gluonic import NDArray, ndarray, ops
@@ -80,6 +82,25 @@ def broadcast_to(self, shape):
             f"{given} and requested shape {sizes}"
         )
     return ops.broadcast_to(self, shape)
+
+
+def np_as_in_context(self, context):
+    """The older name of `as_in_ctx`."""
+    warnings.warn(
+        "ndarray.as_in_context has been renamed to ndarray.as_in_ctx",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return self.as_in_ctx(context)
+
+
+@property
+def np_context(self):
+    """The older name of `ctx`."""
+    warnings.warn(
+        "ndarray.context has been renamed to ndarray.ctx", DeprecationWarning, stacklevel=2
+    )
+    return self.ctx
 
 
 def np_reshape(self, *args, **kwargs):

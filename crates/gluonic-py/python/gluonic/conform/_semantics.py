@@ -1,6 +1,7 @@
 """`semantics.json`: pieces of Python, each with what came of it on MXNet."""
 
 import contextlib
+import io
 import os
 import re
 import tempfile
@@ -81,7 +82,8 @@ def execute(prelude, case, mx):
     """Runs one piece in a folder of its own, with counters of names that start at 0."""
     space = _names(mx)
     value = error = None
-    with _fresh(mx), warnings.catch_warnings(record=True) as caught:
+    printed = contextlib.redirect_stdout(io.StringIO())
+    with _fresh(mx), printed, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             exec(prelude, space)

@@ -61,7 +61,7 @@ def plain(value, text=str):
         return [plain(item, text) for item in value]
     if isinstance(value, dict):
         return {str(key): plain(item, text) for key, item in value.items()}
-    return text(value) if type(value) is str else value
+    return text(str(value)) if isinstance(value, str) else value
 
 
 def short(value):

@@ -435,7 +435,7 @@ class HybridBlock(Block):
 
         if not self._reg_params:
             return self.hybrid_forward(ndarray, x, *args)
-        context = x.context
+        context = x.ctx
         try:
             params = {name: found.data(context) for name, found in self._reg_params.items()}
         except DeferredInitializationError:
@@ -448,7 +448,7 @@ class HybridBlock(Block):
             self.infer_shape(x, *args)
             for parameter in self._reg_params.values():
                 parameter._finish_deferred_init()
-        waiting = _deferred.Waiting.all(self._reg_params, x.context)
+        waiting = _deferred.Waiting.all(self._reg_params, x.ctx)
         out = self.hybrid_forward(_deferred.Module(F), x, *args, **waiting)
         _deferred.Waiting.check(waiting, self)
         return out

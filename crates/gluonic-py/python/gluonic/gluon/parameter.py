@@ -82,6 +82,13 @@ class Parameter(_gluonic.Parameter):
 
     @shape.setter
     def shape(self, shape):
+        known = self.shape
+        if known is not None:
+            len(shape)  # which says what it is not, if it is no tuple
+            if not is_np_shape() and any(size == -1 for size in shape):
+                raise AssertionError(
+                    f"Expected shape {tuple(shape)} is incompatible with given shape {known}."
+                )
         self._set_shape(shape)
 
     @property

@@ -63,6 +63,10 @@ class _Conv(_ActivatedBlock):
         in_channels,
         **kwargs,
     ):
+        if not isinstance(kernel_size, int) and len(kernel_size) != self._axes:
+            raise AssertionError(
+                f"kernel_size must be a number or a list of {self._axes} ints"
+            )
         layer = _gluonic.conv_layer(
             self._naming(**kwargs),
             self._kind,

@@ -374,6 +374,10 @@ class _Cells:
         return len(self._children)
 
 
+# As Python's errors name it.
+_Cells.begin_state.__qualname__ = "SequentialRNNCell.begin_state"
+
+
 class SequentialRNNCell(_Cells, RecurrentCell):
     """Cells that are called one after another; their states stand in one list."""
 
