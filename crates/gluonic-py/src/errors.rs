@@ -280,7 +280,9 @@ fn first_line(error: &Error) -> (Make, Option<String>) {
         Error::NoForward { .. } => (PyNotImplementedError::new_err, None),
         Error::Format { source, .. } => (mxnet, of_format(source)),
         Error::Index { .. } | Error::NoSample { .. } => (PyIndexError::new_err, None),
-        Error::TooLarge { .. } | Error::Memory { .. } => (PyMemoryError::new_err, None),
+        Error::TooLarge { .. } | Error::NoMemory { .. } | Error::Memory { .. } => {
+            (PyMemoryError::new_err, None)
+        }
         Error::Io { source, .. } if source.kind() == std::io::ErrorKind::OutOfMemory => {
             (PyMemoryError::new_err, None)
         }

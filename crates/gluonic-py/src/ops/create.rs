@@ -68,12 +68,22 @@ fn arange(
     }
     let n = n.max(0.0) as usize;
     let make = || {
-        let values: Vec<f64> = (0..n).map(|i| start + i as f64 * step).collect();
-        let array = NdArray::from_vec(values, n)?;
+        let array = row(n, |i| start + i as f64 * step)?;
         let array = if repeat == 1 { array } else { array.repeat(repeat, 0)? };
         array.cast(dtype.0)
     };
-    compute(py, n * repeat, dialect(np), || there(ctx, make))
+    compute(py, n.saturating_mul(repeat), dialect(np), || there(ctx, make))
+}
+
+/// Numbers in order.
+pub(super) fn row(n: usize, at: impl Fn(usize) -> f64) -> gluonic::Result<NdArray> {
+    let mut values = Vec::new();
+    values.try_reserve_exact(n).map_err(|_| {
+        let bytes = (n as u64).saturating_mul(8);
+        gluonic::Error::NoMemory { shape: gluonic::Dims::from(n).into(), bytes }
+    })?;
+    values.extend((0..n).map(at));
+    NdArray::from_vec(values, n)
 }
 
 /// `n` numbers from `start` on, at equal distances, the last being `stop` or the one before it.
@@ -92,7 +102,7 @@ fn linspace(
     let parts = if endpoint { n.saturating_sub(1) } else { n }.max(1) as f64;
     let make = || {
         let at = |i: usize| start + (stop - start) * (i as f64 / parts);
-        NdArray::from_vec((0..n).map(at).collect::<Vec<f64>>(), n)?.cast(dtype.0)
+        row(n, at)?.cast(dtype.0)
     };
     compute(py, n, dialect(np), || there(ctx, make))
 }
@@ -109,11 +119,11 @@ fn eye(
     np: bool,
 ) -> PyResult<Bound<'_, PyAny>> {
     let make = || {
-        let row = NdArray::arange::<i64>(rows).reshape((rows, 1))?;
-        let column = NdArray::from_vec((0..columns as i64).map(|c| c - k).collect(), columns)?;
-        row.eq_elem(&column)?.cast(dtype.0)
+        let number = row(rows, |i| i as f64)?.reshape((rows, 1))?;
+        let column = row(columns, |i| i as f64 - k as f64)?;
+        number.eq_elem(&column)?.cast(dtype.0)
     };
-    compute(py, rows * columns, dialect(np), || there(ctx, make))
+    compute(py, rows.saturating_mul(columns), dialect(np), || there(ctx, make))
 }
 
 #[pyfunction]

@@ -122,10 +122,11 @@ fn one_hot(
     off: f64,
     dtype: DTypeArg,
 ) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count() * depth, x.dialect, || {
+    compute(py, x.array.elem_count().saturating_mul(depth), x.dialect, || {
         let labels = x.array.detach().cast(DType::I64)?.expand_dims(-1)?;
         let number = |value: f64| NdArray::full((), value, dtype.0);
-        labels.eq_elem(&NdArray::arange::<i64>(depth))?.select(&number(on)?, &number(off)?)
+        let places = super::create::row(depth, |i| i as f64)?.cast(DType::I64)?;
+        labels.eq_elem(&places)?.select(&number(on)?, &number(off)?)
     })
 }
 
@@ -146,7 +147,7 @@ fn scatter_nd<'py>(
 
 #[pyfunction]
 fn embedding(py: Python<'_>, x: Data, weight: Weight) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count() * size(&weight.array, 1), x.dialect, || {
+    compute(py, x.array.elem_count().saturating_mul(size(&weight.array, 1)), x.dialect, || {
         ops::embedding(&x.array, &weight.array)
     })
 }

@@ -296,7 +296,7 @@ fn slice_like(
 
 #[pyfunction]
 fn tile(py: Python<'_>, x: Data, repeats: Sizes) -> PyResult<Bound<'_, PyAny>> {
-    let work = x.array.elem_count() * repeats.0.iter().product::<usize>();
+    let work = repeats.0.iter().copied().fold(x.array.elem_count(), usize::saturating_mul);
     compute(py, work, x.dialect, || x.array.tile(&repeats.0))
 }
 
@@ -307,7 +307,7 @@ fn repeat(
     times: usize,
     axis: Option<isize>,
 ) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count() * times, x.dialect, || match axis {
+    compute(py, x.array.elem_count().saturating_mul(times), x.dialect, || match axis {
         Some(axis) => x.array.repeat(times, axis),
         None => x.array.reshape(x.array.elem_count())?.repeat(times, 0),
     })

@@ -112,10 +112,10 @@ impl NdArray {
     /// [`Error::TooLarge`] if the element count does not fit the address space.
     pub fn full(dims: impl Into<Dims>, value: impl Into<Scalar>, dtype: DType) -> Result<NdArray> {
         let (dims, value) = (dims.into(), value.into());
-        if shapes_only() {
-            return NdArray::shape_only(dims, dtype);
+        if let Some(shape) = NdArray::planned(&dims, dtype)? {
+            return Ok(shape);
         }
-        let n = dims.checked_count().ok_or_else(|| Error::TooLarge { shape: (&dims).into() })?;
+        let n = dims.elem_count();
         let buf = for_dtype!(dtype, T => {
             Buf::new::<T>(n, |out| out.fill(T::from_scalar(value)))
         });
@@ -128,10 +128,10 @@ impl NdArray {
     /// [`Error::TooLarge`] if the element count does not fit the address space.
     pub fn zeros(dims: impl Into<Dims>, dtype: DType) -> Result<NdArray> {
         let dims = dims.into();
-        if shapes_only() {
-            return NdArray::shape_only(dims, dtype);
+        if let Some(shape) = NdArray::planned(&dims, dtype)? {
+            return Ok(shape);
         }
-        let n = dims.checked_count().ok_or_else(|| Error::TooLarge { shape: (&dims).into() })?;
+        let n = dims.elem_count();
         Ok(NdArray::from_buf(Buf::zeros(dtype, n), dims))
     }
 
@@ -231,8 +231,8 @@ impl NdArray {
     /// # Errors
     /// [`Error::BeingEdited`] inside an edit of this array by the same thread.
     pub fn deep_clone(&self) -> Result<NdArray> {
-        if shapes_only() {
-            return NdArray::shape_only(self.dims(), self.dtype());
+        if let Some(shape) = NdArray::planned(self.dims(), self.dtype())? {
+            return Ok(shape);
         }
         let buf = for_dtype!(self.dtype(), T => {
             Buf::new::<T>(self.elem_count(), |_| ())

@@ -34,7 +34,39 @@ pub(crate) fn with_shapes_only<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// From this size on, memory is asked for before an operation computes: it costs some microseconds,
+/// which is nothing beside the filling of so many pages.
+const LARGE_BYTES: usize = 1 << 27;
+
+/// Whether there is a block of so many bytes. It is given back at once, untouched.
+#[cold]
+fn is_to_be_had(bytes: usize) -> bool {
+    let mut block = Vec::<u8>::new();
+    let found = block.try_reserve_exact(bytes).is_ok();
+    std::hint::black_box(block.as_mut_ptr()); // or the compiler would answer without asking
+    found
+}
+
 impl NdArray {
+    /// What an operation gives after its shape rule if only shapes are wanted; nothing if it is to
+    /// compute, for which there is memory then.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] if the element count does not fit the address space, [`Error::NoMemory`]
+    /// if there is not so much memory.
+    #[inline]
+    pub(crate) fn planned(dims: &Dims, dtype: DType) -> Result<Option<NdArray>> {
+        if shapes_only() {
+            return NdArray::shape_only(dims, dtype).map(Some);
+        }
+        let n = dims.checked_count().ok_or_else(|| Error::TooLarge { shape: dims.into() })?;
+        let bytes = n * dtype.size();
+        if bytes >= LARGE_BYTES && !is_to_be_had(bytes) {
+            return Err(Error::NoMemory { shape: dims.into(), bytes: bytes as u64 });
+        }
+        Ok(None)
+    }
+
     /// An array without values.
     ///
     /// # Errors

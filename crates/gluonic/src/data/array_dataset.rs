@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::check_index;
 use super::dataset::Dataset;
 use super::sample::{Batch, Sample};
-use crate::array::{Cell, NdArray, shapes_only};
+use crate::array::{Cell, NdArray};
 use crate::autograd::Track;
 use crate::error::{Error, Result};
 use crate::shape::Dims;
@@ -82,8 +82,8 @@ impl ArrayDataset {
 
 /// The value as it is now, its rows one after another.
 fn snapshot(array: &NdArray) -> Result<NdArray> {
-    if shapes_only() {
-        return NdArray::shape_only(array.dims(), array.dtype());
+    if let Some(shape) = NdArray::planned(array.dims(), array.dtype())? {
+        return Ok(shape);
     }
     if !array.is_contiguous() {
         return array.detach().deep_clone();

@@ -301,6 +301,14 @@ pub enum Error {
         /// The sizes.
         shape: Shape,
     },
+    /// An array takes more memory than there is.
+    #[error("an array of shape {shape} takes {bytes} bytes of memory, which are not to be had")]
+    NoMemory {
+        /// Its sizes.
+        shape: Shape,
+        /// What its elements take.
+        bytes: u64,
+    },
     /// An element type is not the one that is needed.
     #[error("expected element type {expected}, found {found}")]
     DTypeMismatch {

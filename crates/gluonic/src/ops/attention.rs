@@ -7,7 +7,7 @@ use super::conv::scratch;
 use super::matmul::matrices;
 use super::rnn::valid_lengths;
 use super::{Input, compute_type, edges, output};
-use crate::array::{Buf, Compute, DType, Element, NdArray, broadcast_dims, for_float, shapes_only};
+use crate::array::{Buf, Compute, DType, Element, NdArray, broadcast_dims, for_float};
 use crate::autograd::{Inputs, Op, Sinks, is_training};
 use crate::cpu::attention::{self as kernel, Gradients, Sizes, Stack};
 use crate::error::{Error, Result};
@@ -314,8 +314,8 @@ pub(crate) fn attention(
     }
     let plan = plan([query.dims(), key.dims(), value.dims()], query.dtype(), heads, mask)?;
     let lengths = lengths(&plan, mask.valid_length)?;
-    if shapes_only() {
-        return NdArray::shape_only(plan.out, query.dtype());
+    if let Some(shape) = NdArray::planned(&plan.out, query.dtype())? {
+        return Ok(shape);
     }
     let added = mask.mask.filter(|mask| mask.dtype() != DType::Bool);
     let inputs: Vec<&NdArray> = [query, key, value].into_iter().chain(added).collect();

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use super::select::stored;
 use super::{edges, output};
-use crate::array::{
-    Buf, DType, NdArray, broadcast_dims, for_dtype, gather, one_context, shapes_only,
-};
+use crate::array::{Buf, DType, NdArray, broadcast_dims, for_dtype, gather, one_context};
 use crate::autograd::{Inputs, Op, Sinks};
 use crate::cpu::number as kernel;
 use crate::error::{Error, Result};
@@ -29,8 +27,8 @@ macro_rules! comparisons {
                             right: other.dims().into(),
                         }
                     })?;
-                    if shapes_only() {
-                        return NdArray::shape_only(dims, DType::Bool);
+                    if let Some(shape) = NdArray::planned(&dims, DType::Bool)? {
+                        return Ok(shape);
                     }
                     let context = one_context(&[self, other])?;
                     let (x, y) = (self.cell.snapshot()?, other.cell.snapshot()?);
@@ -84,8 +82,8 @@ impl NdArray {
     /// [`Error::BeingEdited`] inside an edit of this array by the same thread.
     #[doc(alias = "to_dtype", alias = "astype")]
     pub fn cast(&self, dtype: DType) -> Result<NdArray> {
-        if shapes_only() {
-            return NdArray::shape_only(self.dims(), dtype);
+        if let Some(shape) = NdArray::planned(self.dims(), dtype)? {
+            return Ok(shape);
         }
         let differentiable = self.dtype().is_float() && dtype.is_float();
         let edges = if differentiable { edges(&[self])? } else { Inputs::without_gradient(self) };

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::window::{WindowSettings, of_channels_last, with_spatial};
 use super::{Flat, compute_type, edges, output};
-use crate::array::{Buf, Compute, NdArray, for_float, shapes_only};
+use crate::array::{Buf, Compute, NdArray, for_float};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::conv::{self as kernel, Sizes};
 use crate::cpu::dense::{Act, activate, activate_grad};
@@ -233,10 +233,10 @@ pub(crate) fn conv_act(
     let inputs: SmallVec<[&NdArray; 3]> = [x, weight].into_iter().chain(bias).collect();
     let compute = compute_type("conv", &inputs)?;
     let (sizes, dims) = plan(x.dims(), weight.dims(), bias.map(NdArray::dims), options)?;
-    if shapes_only() {
-        return NdArray::shape_only(dims, x.dtype());
+    if let Some(shape) = NdArray::planned(&dims, x.dtype())? {
+        return Ok(shape);
     }
-    let n = dims.checked_count().ok_or_else(|| Error::TooLarge { shape: (&dims).into() })?;
+    let n = dims.elem_count();
     let edges = edges(&inputs)?;
     let (xs, ws) = (Flat::new(x)?, Flat::new(weight)?);
     let bs = bias.map(Flat::new).transpose()?;

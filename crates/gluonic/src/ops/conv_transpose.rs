@@ -9,7 +9,7 @@ use super::conv::{
 };
 use super::window::{WindowSettings, of_channels_last, with_spatial};
 use super::{Flat, compute_type, edges, output};
-use crate::array::{Buf, NdArray, for_float, shapes_only};
+use crate::array::{Buf, NdArray, for_float};
 use crate::cpu::conv::{self as kernel, Sizes};
 use crate::cpu::dense::{Act, activate};
 use crate::error::{Error, Result};
@@ -117,10 +117,10 @@ pub(crate) fn conv_transpose_act(
     let compute = compute_type("conv_transpose", &inputs)?;
     let bias_dims = bias.map(NdArray::dims);
     let (sizes, dims) = plan(x.dims(), weight.dims(), bias_dims, options, output_padding)?;
-    if shapes_only() {
-        return NdArray::shape_only(dims, x.dtype());
+    if let Some(shape) = NdArray::planned(&dims, x.dtype())? {
+        return Ok(shape);
     }
-    let n = dims.checked_count().ok_or_else(|| Error::TooLarge { shape: (&dims).into() })?;
+    let n = dims.elem_count();
     let edges = edges(&inputs)?;
     let (xs, ws) = (Flat::new(x)?, Flat::new(weight)?);
     let bs = bias.map(Flat::new).transpose()?;

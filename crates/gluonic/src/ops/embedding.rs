@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::{Flat, edges, output};
-use crate::array::{Buf, Element, NdArray, Scalar, for_dtype, for_float, shapes_only};
+use crate::array::{Buf, Element, NdArray, Scalar, for_dtype, for_float};
 use crate::autograd::{Op, RowsOf, Sinks};
 use crate::error::{Error, Result};
+use crate::shape::Dims;
 
 struct EmbeddingNode {
     rows: Vec<usize>,
@@ -70,10 +71,9 @@ pub fn embedding(ids: &NdArray, weight: &NdArray) -> Result<NdArray> {
     };
     let dtype = weight.dtype();
     let compute = dtype.compute().ok_or(Error::NoArithmetic { op: "embedding", dtype })?;
-    let mut dims = ids.dims().to_vec();
-    dims.push(width);
-    if shapes_only() {
-        return NdArray::shape_only(dims, dtype);
+    let dims = Dims::from([&**ids.dims(), &[width]].concat());
+    if let Some(shape) = NdArray::planned(&dims, dtype)? {
+        return Ok(shape);
     }
     let numbers = row_numbers(ids, rows)?;
     let edges = edges(&[weight])?.beside(ids)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::reduce::{Plan, arranged, plan};
 use super::{Flat, compute_type, edges, output};
-use crate::array::{Buf, Compute, NdArray, View, for_float, gather, shapes_only};
+use crate::array::{Buf, Compute, NdArray, View, for_float, gather};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::{Float, elementwise, reduce as kernel};
 use crate::error::Result;
@@ -155,8 +155,8 @@ impl NdArray {
     fn fold(&self, fold: Fold, axes: &[isize], keep_dims: bool) -> Result<NdArray> {
         let compute = compute_type(fold.name(), &[self])?;
         let plan: Plan = plan(fold.name(), self.dims(), axes)?;
-        if shapes_only() {
-            return NdArray::shape_only(plan.output(keep_dims), self.dtype());
+        if let Some(shape) = NdArray::planned(&plan.output(keep_dims), self.dtype())? {
+            return Ok(shape);
         }
         let edges = edges(&[self])?;
         let flat = Flat::new(self)?;

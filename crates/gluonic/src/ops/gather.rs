@@ -66,6 +66,9 @@ pub(super) fn taken(
     axis: usize,
 ) -> Result<NdArray> {
     let dims = taken_dims(x.dims(), middle, axis);
+    if let Some(shape) = NdArray::planned(&dims, x.dtype())? {
+        return Ok(shape);
+    }
     let sizes = around(x.dims(), axis);
     let flat = Flat::stored(x)?;
     let buf = for_dtype!(x.dtype(), T => Buf::new::<T>(dims.elem_count(), |out| {
@@ -151,8 +154,10 @@ impl NdArray {
         if let Some(index) = bad {
             return Err(Error::Index { index: index.into(), shape: self.dims().into() });
         }
-        if shapes_only() {
-            return NdArray::shape_only(taken_dims(self.dims(), &[rows.len()], 0), self.dtype());
+        if let Some(shape) =
+            NdArray::planned(&taken_dims(self.dims(), &[rows.len()], 0), self.dtype())?
+        {
+            return Ok(shape);
         }
         taken(self, edges(&[self])?, rows.to_vec(), &[rows.len()], 0)
     }
@@ -217,8 +222,8 @@ impl NdArray {
     #[doc(alias = "gather")]
     pub fn take_along_axis(&self, indices: &NdArray, axis: isize) -> Result<NdArray> {
         let (_, sizes) = along_sizes("take_along_axis", self, indices, axis)?;
-        if shapes_only() {
-            return NdArray::shape_only(indices.dims(), self.dtype());
+        if let Some(shape) = NdArray::planned(indices.dims(), self.dtype())? {
+            return Ok(shape);
         }
         let positions = Arc::new(positions(indices, sizes.0, self.dims())?);
         let edges = edges(&[self])?.beside(indices)?;
@@ -259,8 +264,8 @@ impl NdArray {
             let (expected, found) = (indices.dims().into(), updates.dims().into());
             return Err(Error::OperandShape { op: "scatter_add", expected, found });
         }
-        if shapes_only() {
-            return NdArray::shape_only(self.dims(), self.dtype());
+        if let Some(shape) = NdArray::planned(self.dims(), self.dtype())? {
+            return Ok(shape);
         }
         let positions = Arc::new(positions(indices, sizes.0, self.dims())?);
         let edges = edges(&[self, updates])?.beside(indices)?;
@@ -293,10 +298,10 @@ impl NdArray {
     /// ```
     pub fn one_hot(&self, classes: usize, dtype: DType) -> Result<NdArray> {
         let dims = Dims::from([&**self.dims(), &[classes]].concat());
-        let n = dims.checked_count().ok_or_else(|| Error::TooLarge { shape: (&dims).into() })?;
-        if shapes_only() {
-            return NdArray::shape_only(dims, dtype);
+        if let Some(shape) = NdArray::planned(&dims, dtype)? {
+            return Ok(shape);
         }
+        let n = dims.elem_count();
         let labels = super::loss::class_numbers(self, classes)?;
         let buf = for_dtype!(dtype, T => Buf::new::<T>(n, |out| {
             out.fill(T::default());

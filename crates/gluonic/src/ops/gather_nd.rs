@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::gather::{TakeNode, positions};
 use super::{Flat, compute_type, edges, output};
-use crate::array::{Buf, NdArray, for_dtype, for_float, shapes_only};
+use crate::array::{Buf, NdArray, for_dtype, for_float};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::elementwise::add_into;
 use crate::cpu::gather as kernel;
@@ -109,8 +109,8 @@ impl NdArray {
     /// MXNet 1.9.1, `gather_nd`.
     pub fn gather_nd(&self, indices: &NdArray) -> Result<NdArray> {
         let plan = Plan::new("gather_nd", self.dims(), indices)?;
-        if shapes_only() {
-            return NdArray::shape_only(plan.found, self.dtype());
+        if let Some(shape) = NdArray::planned(&plan.found, self.dtype())? {
+            return Ok(shape);
         }
         let positions = plan.positions(indices)?;
         let edges = edges(&[self])?.beside(indices)?;
@@ -157,8 +157,8 @@ impl NdArray {
             let (expected, found) = ((&plan.found).into(), self.dims().into());
             return Err(Error::OperandShape { op: "scatter_nd", expected, found });
         }
-        if shapes_only() {
-            return NdArray::shape_only(dims, self.dtype());
+        if let Some(shape) = NdArray::planned(&dims, self.dtype())? {
+            return Ok(shape);
         }
         let positions = plan.positions(indices)?;
         let edges = edges(&[self])?.beside(indices)?;

@@ -3,7 +3,7 @@
 
 use super::Flat;
 use super::select::stored;
-use crate::array::{Buf, DType, NdArray, Scalar, for_integer, one_context, shapes_only};
+use crate::array::{Buf, DType, NdArray, Scalar, for_integer, one_context};
 use crate::cpu::number::{self as kernel, Arith, Integer};
 use crate::error::{Error, Result};
 use crate::shape::Dims;
@@ -39,8 +39,8 @@ pub(super) fn binary(
 ) -> Result<NdArray> {
     use Arith::{Add, Maximum, Minimum, Mul};
     refuse(op, x.dtype(), matches!(arith, Add | Mul | Maximum | Minimum))?;
-    if shapes_only() {
-        return NdArray::shape_only(dims, x.dtype());
+    if let Some(shape) = NdArray::planned(&dims, x.dtype())? {
+        return Ok(shape);
     }
     let context = one_context(&[x, y])?;
     let (xs, ys) = (x.cell.snapshot()?, y.cell.snapshot()?);
@@ -53,8 +53,8 @@ pub(super) fn binary(
 
 pub(super) fn unary(op: &'static str, of: OfInteger, x: &NdArray) -> Result<NdArray> {
     refuse(op, x.dtype(), matches!(of, OfInteger::Not))?;
-    if shapes_only() {
-        return NdArray::shape_only(x.dims(), x.dtype());
+    if let Some(shape) = NdArray::planned(x.dims(), x.dtype())? {
+        return Ok(shape);
     }
     let flat = Flat::stored(x)?;
     let buf = for_integer!(x.dtype(), T => Buf::new::<T>(x.elem_count(), |out| {
@@ -94,8 +94,8 @@ macro_rules! bitwise {
                         left: left.into(),
                         right: right.into(),
                     })?;
-                    if shapes_only() {
-                        return NdArray::shape_only(dims, self.dtype());
+                    if let Some(shape) = NdArray::planned(&dims, self.dtype())? {
+                        return Ok(shape);
                     }
                     let context = one_context(&[self, other])?;
                     let (xs, ys) = (self.cell.snapshot()?, other.cell.snapshot()?);

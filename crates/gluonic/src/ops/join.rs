@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ndarray::SliceInfoElem;
 
 use super::{Flat, edges, output, resolve_axis};
-use crate::array::{Buf, NdArray, for_dtype, for_float, shapes_only};
+use crate::array::{Buf, NdArray, for_dtype, for_float};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::gather as kernel;
 use crate::error::{Error, Result};
@@ -88,8 +88,8 @@ pub fn concat(arrays: &[&NdArray], axis: isize) -> Result<NdArray> {
     let first = first_of(arrays)?;
     let axis = resolve_axis("concat", axis, first.rank())?;
     let dims = joined(first, arrays, axis)?;
-    if shapes_only() {
-        return NdArray::shape_only(dims, first.dtype());
+    if let Some(shape) = NdArray::planned(&dims, first.dtype())? {
+        return Ok(shape);
     }
     let edges = edges(arrays)?;
     let rows = dims[..axis].iter().product();

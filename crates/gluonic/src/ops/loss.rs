@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Flat, compute_type, edges, output, resolve_axis};
-use crate::array::{Buf, Element, NdArray, Scalar, for_dtype, for_float, shapes_only};
+use crate::array::{Buf, Element, NdArray, Scalar, for_dtype, for_float};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::softmax as kernel;
 use crate::error::{Error, Result};
@@ -110,8 +110,8 @@ impl NdArray {
     fn pick_last(&self, labels: &NdArray) -> Result<NdArray> {
         let compute = compute_type("pick", &[self])?;
         let (classes, dims) = classes_of(self, labels, "pick")?;
-        if shapes_only() {
-            return NdArray::shape_only(dims, self.dtype());
+        if let Some(shape) = NdArray::planned(&dims, self.dtype())? {
+            return Ok(shape);
         }
         let edges = edges(&[self])?.beside(labels)?;
         let labels = class_numbers(labels, classes)?;
@@ -138,8 +138,8 @@ impl NdArray {
     pub fn softmax_cross_entropy(&self, labels: &NdArray) -> Result<NdArray> {
         let compute = compute_type("softmax_cross_entropy", &[self])?;
         let (classes, dims) = classes_of(self, labels, "softmax_cross_entropy")?;
-        if shapes_only() {
-            return NdArray::shape_only(dims, self.dtype());
+        if let Some(shape) = NdArray::planned(&dims, self.dtype())? {
+            return Ok(shape);
         }
         let edges = edges(&[self])?.beside(labels)?;
         let labels = class_numbers(labels, classes)?;

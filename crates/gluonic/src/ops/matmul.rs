@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use super::binary::sum_to;
 use super::{Input, compute_type, edges, output};
-use crate::array::{
-    Buf, Compute, NdArray, View, broadcast_dims, for_each_row, for_float, shapes_only,
-};
+use crate::array::{Buf, Compute, NdArray, View, broadcast_dims, for_each_row, for_float};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::gemm::{Matrix, product};
 use crate::error::{Error, Result};
@@ -144,8 +142,8 @@ impl NdArray {
         }
         let compute = compute_type("matmul", &[self, other])?;
         let plan = plan(self.dims(), other.dims())?;
-        if shapes_only() {
-            return NdArray::shape_only(plan.dims(), self.dtype());
+        if let Some(shape) = NdArray::planned(&plan.dims(), self.dtype())? {
+            return Ok(shape);
         }
         let edges = edges(&[self, other])?;
         let (x, y) = (Input::new(self)?, Input::new(other)?);

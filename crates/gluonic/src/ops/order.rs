@@ -1,9 +1,10 @@
 //! Positions of the largest and smallest elements, and sorting.
 
 use super::{Flat, resolve_axis};
-use crate::array::{Buf, DType, NdArray, for_dtype, shapes_only};
+use crate::array::{Buf, DType, NdArray, for_dtype};
 use crate::cpu::order as kernel;
 use crate::error::{Error, Result};
+use crate::shape::Dims;
 
 /// Which elements come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +33,9 @@ fn arg_best(
     } else {
         dims.remove(axis);
     }
-    if shapes_only() {
-        return NdArray::shape_only(dims, DType::I64);
+    let dims = Dims::from(dims);
+    if let Some(shape) = NdArray::planned(&dims, DType::I64)? {
+        return Ok(shape);
     }
     let inner = x.dims()[axis + 1..].iter().product();
     let flat = Flat::stored(x)?;
@@ -48,8 +50,8 @@ fn arg_sort(x: &NdArray, axis: usize, order: Order, kept: usize) -> Result<NdArr
     let n = x.dims()[axis];
     let mut dims = x.dims().clone();
     dims.as_mut()[axis] = kept;
-    if shapes_only() {
-        return NdArray::shape_only(dims, DType::I64);
+    if let Some(shape) = NdArray::planned(&dims, DType::I64)? {
+        return Ok(shape);
     }
     let inner = x.dims()[axis + 1..].iter().product();
     let flat = Flat::stored(x)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::window::{WindowSettings, per_axis, with_spatial};
 use super::{Flat, compute_type, edges, output};
-use crate::array::{Buf, NdArray, for_float, shapes_only};
+use crate::array::{Buf, NdArray, for_float};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::pool as kernel;
 use crate::cpu::window::Windows;
@@ -140,10 +140,10 @@ pub fn max_pool(x: &NdArray, pool_size: impl Into<Dims>, options: &PoolOptions) 
     if u32::try_from(plan.windows.pixels()).is_err() {
         return Err(Error::TooLarge { shape: x.dims().into() });
     }
-    if shapes_only() {
-        return NdArray::shape_only(dims, x.dtype());
+    if let Some(shape) = NdArray::planned(&dims, x.dtype())? {
+        return Ok(shape);
     }
-    let n = dims.checked_count().ok_or_else(|| Error::TooLarge { shape: (&dims).into() })?;
+    let n = dims.elem_count();
     let edges = edges(&[x])?;
     let flat = Flat::new(x)?;
     let Plan { windows, inner } = &plan;
@@ -182,10 +182,10 @@ pub fn max_pool(x: &NdArray, pool_size: impl Into<Dims>, options: &PoolOptions) 
 pub fn avg_pool(x: &NdArray, pool_size: impl Into<Dims>, options: &PoolOptions) -> Result<NdArray> {
     let compute = compute_type("avg_pool", &[x])?;
     let (plan, dims) = plan("avg_pool", x.dims(), &pool_size.into(), options)?;
-    if shapes_only() {
-        return NdArray::shape_only(dims, x.dtype());
+    if let Some(shape) = NdArray::planned(&dims, x.dtype())? {
+        return Ok(shape);
     }
-    let n = dims.checked_count().ok_or_else(|| Error::TooLarge { shape: (&dims).into() })?;
+    let n = dims.elem_count();
     let edges = edges(&[x])?;
     let flat = Flat::new(x)?;
     let count_padding = options.count_include_pad;

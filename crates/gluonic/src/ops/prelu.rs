@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::conv::scratch;
 use super::{Flat, compute_type, edges, output};
-use crate::array::{Buf, NdArray, for_float, shapes_only};
+use crate::array::{Buf, NdArray, for_float};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::norm::{ByChannel, map, sums};
 use crate::error::{Error, Result};
@@ -69,8 +69,8 @@ pub fn prelu(x: &NdArray, alpha: &NdArray) -> Result<NdArray> {
             return Err(Error::Misfit { op, input: x.dims().into(), needs });
         }
     };
-    if shapes_only() {
-        return NdArray::shape_only(x.dims(), x.dtype());
+    if let Some(shape) = NdArray::planned(x.dims(), x.dtype())? {
+        return Ok(shape);
     }
     let edges = edges(&[x, alpha])?;
     let (flat, slope) = (Flat::new(x)?, Flat::new(alpha)?);

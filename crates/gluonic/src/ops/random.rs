@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{Flat, compute_type, edges, output};
-use crate::array::{Buf, DType, NdArray, for_dtype, for_float, shapes_only};
+use crate::array::{Buf, DType, NdArray, for_dtype, for_float};
 use crate::autograd::{Op, Sinks, is_training};
 use crate::cpu::elementwise as kernel;
 use crate::error::{Error, Result};
@@ -107,8 +107,8 @@ fn drawn(
     }
     let buf = for_dtype!(dtype, T => {
         let fill = filler::<T>(law, dtype)?;
-        if shapes_only() {
-            return NdArray::shape_only(dims, dtype);
+        if let Some(shape) = NdArray::planned(&dims, dtype)? {
+            return Ok(shape);
         }
         let stream = stream();
         Buf::new::<T>(n, |out| fill(stream, start, out))
@@ -200,8 +200,8 @@ pub(crate) fn dropout_from(
         });
     }
     let compute = compute_type("dropout", &[x])?;
-    if shapes_only() {
-        return NdArray::shape_only(x.dims(), x.dtype());
+    if let Some(shape) = NdArray::planned(x.dims(), x.dtype())? {
+        return Ok(shape);
     }
     if !is_training() || rate == 0.0 {
         return Ok(x.clone());

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use super::{Flat, compute_type, edges, output, resolve_axis};
-use crate::array::{
-    Buf, DType, Element, NdArray, View, for_float, for_integer, gather, shapes_only,
-};
+use crate::array::{Buf, DType, Element, NdArray, View, for_float, for_integer, gather};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::number::{self, Arith};
 use crate::cpu::{Float, reduce as kernel};
@@ -210,8 +208,8 @@ impl NdArray {
             return self.reduce_integers(op, &plan, keep_dims, Arith::Add);
         }
         let compute = compute_type(op, &[self])?;
-        if shapes_only() {
-            return NdArray::shape_only(plan.output(keep_dims), self.dtype());
+        if let Some(shape) = NdArray::planned(&plan.output(keep_dims), self.dtype())? {
+            return Ok(shape);
         }
         let edges = edges(&[self])?;
         let flat = Flat::new(self)?;
@@ -245,8 +243,8 @@ impl NdArray {
             return self.reduce_integers(op, &plan, keep_dims, arith);
         }
         let compute = compute_type(op, &[self])?;
-        if shapes_only() {
-            return NdArray::shape_only(plan.output(keep_dims), self.dtype());
+        if let Some(shape) = NdArray::planned(&plan.output(keep_dims), self.dtype())? {
+            return Ok(shape);
         }
         let edges = edges(&[self])?;
         let flat = Flat::new(self)?;
@@ -281,8 +279,8 @@ impl NdArray {
             return self.cast(DType::I64)?.reduce_integers(op, plan, keep_dims, arith);
         }
         let dims = plan.output(keep_dims);
-        if shapes_only() {
-            return NdArray::shape_only(dims, self.dtype());
+        if let Some(shape) = NdArray::planned(&dims, self.dtype())? {
+            return Ok(shape);
         }
         let flat = Flat::stored(self)?;
         let buf = for_integer!(self.dtype(), T => {

@@ -273,8 +273,8 @@ pub(crate) fn recurrent(
     let sizes = Sizes::of(mode, x, weights, states)?;
     let Sizes { n_steps, batch, hidden, .. } = sizes;
     let dims = Dims::from([n_steps + mode.states(), batch, hidden]);
-    let whole = if shapes_only() {
-        NdArray::shape_only(dims, x.dtype())?
+    let whole = if let Some(shape) = NdArray::planned(&dims, x.dtype())? {
+        shape
     } else {
         let edges = edges(&inputs)?;
         let (xs, ws, us) = (Flat::new(x)?, Flat::new(i2h_weight)?, Flat::new(h2h_weight)?);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::product::for_int;
 use super::{Flat, compute_type, edges, output, resolve_axis};
-use crate::array::{Buf, NdArray, for_float, shapes_only};
+use crate::array::{Buf, NdArray, for_float};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::reduce as kernel;
 use crate::error::{Error, Result};
@@ -25,8 +25,8 @@ impl Op for CumsumNode {
 fn cumsum_of_integers(x: &NdArray, axis: isize) -> Result<NdArray> {
     const OP: &str = "cumsum";
     let axis = resolve_axis(OP, axis, x.rank())?;
-    if shapes_only() {
-        return NdArray::shape_only(x.dims(), x.dtype());
+    if let Some(shape) = NdArray::planned(x.dims(), x.dtype())? {
+        return Ok(shape);
     }
     let (n, inner): (usize, usize) = (x.dims()[axis], x.dims()[axis + 1..].iter().product());
     let flat = Flat::stored(x)?;
@@ -61,8 +61,8 @@ impl NdArray {
         }
         let compute = compute_type("cumsum", &[self])?;
         let axis = resolve_axis("cumsum", axis, self.rank())?;
-        if shapes_only() {
-            return NdArray::shape_only(self.dims(), self.dtype());
+        if let Some(shape) = NdArray::planned(self.dims(), self.dtype())? {
+            return Ok(shape);
         }
         let (n, inner) = (self.dims()[axis], self.dims()[axis + 1..].iter().product());
         let edges = edges(&[self])?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::binary::sum_to;
 use super::{edges, resolve_axis, track};
-use crate::array::{Buf, NdArray, View, for_dtype, for_float, gather, shapes_only};
+use crate::array::{Buf, NdArray, View, for_dtype, for_float, gather};
 use crate::autograd::{Op, Sinks};
 use crate::error::{Error, Result};
 use crate::shape::Dims;
@@ -63,8 +63,8 @@ impl NdArray {
         if let Some(view) = self.view.reshape(&dims) {
             return Ok(NdArray { track, ..self.with_view(view) });
         }
-        if shapes_only() {
-            return NdArray::shape_only(dims, self.dtype());
+        if let Some(shape) = NdArray::planned(&dims, self.dtype())? {
+            return Ok(shape);
         }
         let buf = self.cell.snapshot()?;
         let buf = for_dtype!(self.dtype(), T => {

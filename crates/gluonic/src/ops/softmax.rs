@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::select::truths;
 use super::{Flat, compute_type, edges, output, resolve_axis};
-use crate::array::{Buf, NdArray, broadcast_dims, for_float, shapes_only};
+use crate::array::{Buf, NdArray, broadcast_dims, for_float};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::softmax as kernel;
 use crate::error::{Error, Result};
@@ -43,8 +43,8 @@ fn masked_softmax(x: &NdArray, mask: &NdArray, axis: isize) -> Result<NdArray> {
         let mask = mask.broadcast_to(x.dims())?.permute(&swap)?;
         return masked_softmax(&x.permute(&swap)?, &mask, -1)?.permute(&swap);
     }
-    if shapes_only() {
-        return NdArray::shape_only(x.dims(), x.dtype());
+    if let Some(shape) = NdArray::planned(x.dims(), x.dtype())? {
+        return Ok(shape);
     }
     let edges = edges(&[x])?;
     let (flat, mask) = (Flat::new(x)?, truths(mask, x.dims())?);
@@ -67,8 +67,8 @@ fn softmax(x: &NdArray, axis: isize, log: bool) -> Result<NdArray> {
         swap.swap(axis, x.rank() - 1);
         return softmax(&x.permute(&swap)?, -1, log)?.permute(&swap);
     }
-    if shapes_only() {
-        return NdArray::shape_only(x.dims(), x.dtype());
+    if let Some(shape) = NdArray::planned(x.dims(), x.dtype())? {
+        return Ok(shape);
     }
     let edges = edges(&[x])?;
     let flat = Flat::new(x)?;

@@ -402,6 +402,7 @@ fn errors_of_names_and_sets() {
 fn errors_of_arrays_and_operations() {
     let x = x();
     assert_snapshot!(told("ElemCount", x.reshape((4, 2))), @"shape (4, 2) has not 6 elements");
+    assert_snapshot!(told("NoMemory", NdArray::zeros((1 << 30, 1 << 26), DType::F32)), @"an array of shape (1073741824, 67108864) takes 288230376151711744 bytes of memory, which are not to be had");
     assert_snapshot!(told("TooLarge", NdArray::zeros((usize::MAX, 2), DType::F32)), @"shape (18446744073709551615, 2) is too large");
     assert_snapshot!(told("DTypeMismatch", x.to_vec::<f64>()), @r"
     expected element type float64, found float32

@@ -43,6 +43,7 @@ mod load_policy;
 mod load_renamed;
 mod losses;
 mod mapped;
+mod memory;
 mod metrics;
 mod moments;
 mod mxnet_files;

@@ -1,6 +1,5 @@
 """Blocks: what networks consist of."""
 
-import json
 import re
 import sys
 import warnings
@@ -10,17 +9,16 @@ from .. import _gluonic, name as _name
 from .._html import block_html
 from .._gluonic import DeferredInitializationError
 from ..initializer import intercepting
-from ..util import is_np_shape
-from . import _deferred
+from . import _deferred, _places
 from ._swap import Swap
 from .parameter import Parameter, ParameterDict, _warn_all, note_saved_dtype
+from .utils import HookHandle
 
 __all__ = ["Block", "HybridBlock", "SymbolBlock"]
 
 
 class _NameScope:
-    """Inside `with block.name_scope():` blocks are counted within this one, and carry its
-    prefix."""
+    """What `Block.name_scope` gives."""
 
     def __init__(self, block):
         self._block = block
@@ -34,26 +32,6 @@ class _NameScope:
     def __exit__(self, *_):
         _name.now.scopes -= 1
         _gluonic.set_scope(self._before.pop())
-
-
-class HookHandle:
-    """A hook that was added to a block."""
-
-    def __init__(self, block, hooks):
-        self._block = block
-        self._hooks = hooks
-        self.id = object()
-
-    def detach(self):
-        """Takes the hook away."""
-        self._hooks.pop(self.id, None)
-        self._block._note_hooks()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.detach()
 
 
 class Block(_gluonic.Block):
@@ -77,11 +55,8 @@ class Block(_gluonic.Block):
         self._declare(type(self).__name__, _name.hint_of(self._alias()), prefix, params)
 
     def _begin(self):
-        members = self.__dict__
-        members["_children"] = OrderedDict()
-        members["_reg_params"] = OrderedDict()
-        members["_forward_hooks"] = OrderedDict()
-        members["_forward_pre_hooks"] = OrderedDict()
+        for name in ("_children", "_reg_params", "_forward_hooks", "_forward_pre_hooks"):
+            self.__dict__[name] = OrderedDict()
 
     def _alias(self):
         """The word that names of blocks of this class are counted by."""
@@ -222,9 +197,7 @@ class Block(_gluonic.Block):
         Raises AssertionError for parameters that are missing in the file or do not fit, ValueError
         for what the model does not have. The lines below the first list every problem.
         """
-        self._load(
-            filename, ctx, allow_missing, ignore_extra, bool(cast_dtype), dtype_source
-        )
+        self._load(filename, ctx, allow_missing, ignore_extra, bool(cast_dtype), dtype_source)
         note_saved_dtype(self._collect_params().values(), cast_dtype, dtype_source)
 
     def save_params(self, filename):
@@ -248,24 +221,12 @@ class Block(_gluonic.Block):
     def save(self, prefix):
         """Writes the parameters to `PREFIX-model.params`, by the places of their blocks instead of
         their names, and the classes of the tree to `PREFIX-model.json`."""
-        values = {place: parameter._data(None, False) for place, _, parameter in _places(self)}
-        ndarray = sys.modules["gluonic.ndarray"]
-        ndarray.save(f"{prefix}-model.params", values)
-        with open(f"{prefix}-model.json", "w", encoding="utf-8") as file:
-            json.dump(_classes(self), file, indent=1)
+        _places.save(self, prefix)
 
     def load(self, prefix):
         """Loads what `save` wrote from a tree of the same classes in the same places, whatever they
         are called: all of it, or nothing."""
-        with open(f"{prefix}-model.json", encoding="utf-8") as file:
-            saved = json.load(file)
-        if saved != _classes(self):
-            raise ValueError(
-                f"{prefix}-model.json is of another model: {saved}\nthis one is {_classes(self)}"
-            )
-        values = sys.modules["gluonic.ndarray"].load(f"{prefix}-model.params")
-        paths = {place: path for place, path, _ in _places(self)}
-        self.load_dict({paths.get(place, place): value for place, value in values.items()})
+        _places.load(self, prefix)
 
     def load_dict(
         self,
@@ -349,13 +310,6 @@ class Block(_gluonic.Block):
         raise NotImplementedError
 
 
-def _np_sizes(text):
-    """A layer's text where 0 is a size: there one that is not known is -1."""
-    text = re.sub(r"\((None|0) ->", "(-1 ->", text)
-    text = re.sub(r"-> (None|0),", "-> -1,", text)
-    return re.sub(r"in_channels=(None|0)\b", "in_channels=-1", text)
-
-
 def _refuse_hybridized(block):
     if getattr(block, "_active", False):
         raise AssertionError(
@@ -379,19 +333,6 @@ def _holds_others(container, own):
         elif isinstance(item, Block) and item not in own:
             return True
     return False
-
-
-def _classes(block):
-    """The classes of a tree, by place."""
-    return [type(block).__name__, *(_classes(child) for child in block._children.values())]
-
-
-def _places(block, place="", path=""):
-    """The place, the path and the parameter of each parameter of a tree."""
-    for key, parameter in block._reg_params.items():
-        yield f"{place}{key}", f"{path}{key}", parameter
-    for i, (key, child) in enumerate(block._children.items()):
-        yield from _places(child, f"{place}{i}.", f"{path}{key}.")
 
 
 class HybridBlock(Block):
@@ -486,100 +427,6 @@ class SymbolBlock(HybridBlock):
     def imports(symbol_file, input_names, param_file=None, ctx=None):
         """Refused: there are no symbols here."""
         return SymbolBlock(None, input_names)
-
-
-class _LayerBlock(HybridBlock):
-    """A block that is built on a layer of gluonic."""
-
-    forward = _gluonic.Block._layer_forward
-
-    # How Gluon prints the element type of its parameters: some layers are told a text.
-    _dtype_as_printed = None
-
-    # Classes for the blocks inside layers.
-    _classes = {}
-
-    def __init_subclass__(cls, **kwargs):
-        super().__init_subclass__(**kwargs)
-        if cls.__module__.startswith("gluonic.gluon."):
-            _LayerBlock._classes[cls.__name__] = cls
-        own = cls.__dict__
-        if "hybrid_forward" in own and "forward" not in own:
-            cls.forward = HybridBlock.forward
-
-    def __init__(self, layer):
-        self._begin()
-        self.__dict__["_layer"] = layer
-        for key, member in self._build_on(layer).items():
-            if isinstance(member, Parameter):
-                member.__dict__.setdefault("_given_dtype", self._dtype_as_printed)
-                self._reg_params[key] = member
-            else:
-                member = _LayerBlock._of(member)
-                self._children[key] = member
-            self.__dict__[key] = member
-
-    def _note_initializers(self, **given):
-        """Lets parameters remember what their initializers were given as."""
-        for key, init in given.items():
-            if key in self._reg_params:
-                self._reg_params[key].__dict__.setdefault("_given_init", init)
-
-    def _note_lists(self, **sizes):
-        """Lets sizes that were given as lists print as lists."""
-        self.__dict__["_lists"] = {
-            word: given for word, given in sizes.items() if isinstance(given, list)
-        }
-
-    @staticmethod
-    def _of(layer):
-        """The block of a layer inside another one."""
-        cls = _LayerBlock._classes.get(layer.class_name, _LayerBlock)
-        block = cls.__new__(cls)
-        _LayerBlock.__init__(block, layer)
-        return block
-
-    # The class whose `__init__` refuses what it does not know.
-    _base = "HybridBlock"
-
-    def _naming(self, prefix=None, params=None, **unknown):
-        if unknown:
-            raise TypeError(
-                f"{self._base}.__init__() got an unexpected keyword argument '{next(iter(unknown))}'"
-            )
-        _check_params(params)
-        hint = _name.hint_of(self._alias())
-        return _gluonic._Naming(type(self).__name__, hint, prefix, params)
-
-    def __repr__(self):
-        text = self._layer_text()
-        for word, given in self.__dict__.get("_lists", {}).items():
-            text = text.replace(f" {word}={tuple(given)}", f" {word}={given}")
-            text = text.replace(f"({word}={tuple(given)}", f"({word}={given}")
-        return _np_sizes(text) if is_np_shape() else text
-
-    def hybrid_forward(self, F, x, *args, **params):
-        """The forward of the layer."""
-        return self._layer_forward(x)
-
-
-class _ActivatedBlock(_LayerBlock):
-    """A layer that may have an activation, its child `act`."""
-
-    def __init__(self, layer):
-        super().__init__(layer)
-        self.__dict__.setdefault("act", None)
-
-    def __setattr__(self, name, value):
-        super().__setattr__(name, value)
-        if name == "act" and value is not None and "_children" in self.__dict__:
-            self._use_own_activation()
-
-    def __repr__(self):
-        text = super().__repr__()
-        if not self._has_own_activation():
-            return text
-        return f"{text.removesuffix(')').removesuffix(', linear')}, {self.act!r})"
 
 
 def _indent(text):

@@ -8,7 +8,6 @@ import numpy as _np
 from .. import _gluonic, ndarray
 from ..ndarray import NDArray
 from ..util import is_np_array, is_np_shape
-from .block import HookHandle
 
 __all__ = [
     "HookHandle",
@@ -19,6 +18,26 @@ __all__ = [
     "split_and_load",
     "split_data",
 ]
+
+
+class HookHandle:
+    """A hook that was added to a block."""
+
+    def __init__(self, block, hooks):
+        self._block = block
+        self._hooks = hooks
+        self.id = object()
+
+    def detach(self):
+        """Takes the hook away."""
+        self._hooks.pop(self.id, None)
+        self._block._note_hooks()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.detach()
 
 
 def split_data(data, num_slice, batch_axis=0, even_split=True):

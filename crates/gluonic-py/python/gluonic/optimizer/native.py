@@ -1,7 +1,7 @@
 """The optimizers that are gluonic's."""
 
-from .. import _gluonic, autograd
-from .optimizer import Optimizer, register
+from ._native import _names, _Native
+from .optimizer import register
 
 __all__ = [
     "FTML",
@@ -25,90 +25,6 @@ __all__ = [
 ]
 
 
-class _Native(Optimizer):
-    """A rule of gluonic. Its settings are attributes, and may be changed while it trains."""
-
-    _rule = ""
-    # What the warning about float16 calls it.
-    _half_name = ""
-    # The attributes that are settings, by gluonic's names where those differ.
-    _names = {}
-
-    def _settings(self):
-        settings = [
-            ("wd", self.wd),
-            ("clip_gradient", self.clip_gradient or None),
-            ("multi_precision", bool(self.multi_precision)),
-        ]
-        if self.lr is not None:
-            settings.append(("learning_rate", self.lr))
-        for name, attribute in self._names.items():
-            settings.append((name, getattr(self, attribute)))
-        return settings
-
-    def _take(self, settings):
-        """Takes settings over from gluonic."""
-        attributes = {"wd": "wd", "clip_gradient": "clip_gradient", **self._names}
-        attributes["multi_precision"] = "multi_precision"
-        if self.lr_scheduler is None:
-            attributes["learning_rate"] = "lr"
-        for name, attribute in attributes.items():
-            setattr(self, attribute, settings[name])
-
-    def _native(self):
-        # A subclass with a way of its own is one that Python updates.
-        for name in ("update", "update_multi_precision", "create_state"):
-            if getattr(type(self), name) is not getattr(_Native, name):
-                return None
-        return self._rule, self._settings()
-
-    def create_state(self, index, weight):
-        """What is remembered of a weight that is updated without a trainer."""
-        return _Alone(self, weight)
-
-    def create_state_multi_precision(self, index, weight):
-        """As `create_state`: a float32 copy is kept by gluonic itself."""
-        return self.create_state(index, weight)
-
-    def update_multi_precision(self, index, weight, grad, state):
-        """As `update`."""
-        self.update(index, weight, grad, state)
-
-    def update(self, index, weight, grad, state):
-        """Changes a weight in place by its gradient."""
-        self._update_count(index)
-        state.update(self, weight, grad, self._mult(index, "lr_mult"), self._mult(index, "wd_mult"))
-
-
-class _Alone:
-    """One weight that is updated without a trainer: a parameter with a trainer of its own."""
-
-    def __init__(self, optimizer, weight):
-        from ..gluon.parameter import Parameter
-
-        self.parameter = Parameter("weight", shape=weight.shape, dtype=weight.dtype)
-        self.parameter.initialize(init="zeros")
-        self.trainer = _gluonic.Trainer()
-        rule, settings = optimizer._rule, optimizer._settings()
-        self.trainer._begin([self.parameter], rule, settings, optimizer.begin_num_update)
-
-    def update(self, optimizer, weight, grad, lr_mult, wd_mult):
-        parameter, trainer = self.parameter, self.trainer
-        trainer._set(optimizer._settings())
-        trainer._set_scheduler(optimizer.lr_scheduler)
-        parameter.lr_mult, parameter.wd_mult = float(lr_mult), float(wd_mult)
-        parameter.set_data(weight)
-        with autograd.record():
-            value = parameter.data()
-        autograd.backward([value], [grad])
-        trainer._step(optimizer.rescale_grad, 1, False)
-        weight[:] = parameter.data()
-
-
-def _names(*names, **renamed):
-    return {**{name: name for name in names}, **renamed}
-
-
 @register
 class SGD(_Native):
     """Stochastic gradient descent, with momentum if wanted.
@@ -122,8 +38,7 @@ class SGD(_Native):
 
     def __init__(self, momentum=0.0, lazy_update=True, **kwargs):
         super().__init__(**kwargs)
-        self.momentum = momentum
-        self.lazy_update = lazy_update
+        self.momentum, self.lazy_update = momentum, lazy_update
 
 
 @register
@@ -152,18 +67,10 @@ class Adam(_Native):
     _names = _names("beta1", "beta2", "epsilon")
 
     def __init__(
-        self,
-        learning_rate=0.001,
-        beta1=0.9,
-        beta2=0.999,
-        epsilon=1e-8,
-        lazy_update=True,
-        **kwargs,
+        self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, lazy_update=True, **kwargs
     ):
         super().__init__(learning_rate=learning_rate, **kwargs)
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.epsilon = epsilon
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
         self.lazy_update = lazy_update
 
 
@@ -178,9 +85,7 @@ class AdamW(_Native):
         self, learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8, wd=0.01, **kwargs
     ):
         super().__init__(learning_rate=learning_rate, wd=wd, **kwargs)
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.epsilon = epsilon
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
 
 @register
@@ -192,8 +97,7 @@ class Adamax(_Native):
 
     def __init__(self, learning_rate=0.002, beta1=0.9, beta2=0.999, **kwargs):
         super().__init__(learning_rate=learning_rate, **kwargs)
-        self.beta1 = beta1
-        self.beta2 = beta2
+        self.beta1, self.beta2 = beta1, beta2
 
 
 @register
@@ -213,9 +117,7 @@ class Nadam(_Native):
         **kwargs,
     ):
         super().__init__(learning_rate=learning_rate, **kwargs)
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.epsilon = epsilon
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
         self.schedule_decay = schedule_decay
 
 
@@ -240,8 +142,7 @@ class AdaDelta(_Native):
 
     def __init__(self, rho=0.90, epsilon=1e-5, **kwargs):
         super().__init__(**kwargs)
-        self.rho = rho
-        self.epsilon = epsilon
+        self.rho, self.epsilon = rho, epsilon
 
 
 @register
@@ -262,11 +163,8 @@ class RMSProp(_Native):
         **kwargs,
     ):
         super().__init__(learning_rate=learning_rate, **kwargs)
-        self.gamma1 = gamma1
-        self.gamma2 = gamma2
-        self.epsilon = epsilon
-        self.centered = centered
-        self.clip_weights = clip_weights
+        self.gamma1, self.gamma2, self.epsilon = gamma1, gamma2, epsilon
+        self.centered, self.clip_weights = centered, clip_weights
 
 
 @register
@@ -278,8 +176,7 @@ class Ftrl(_Native):
 
     def __init__(self, lamda1=0.01, learning_rate=0.1, beta=1, **kwargs):
         super().__init__(learning_rate=learning_rate, **kwargs)
-        self.lamda1 = lamda1
-        self.beta = beta
+        self.lamda1, self.beta = lamda1, beta
 
 
 @register
@@ -291,9 +188,7 @@ class FTML(_Native):
 
     def __init__(self, beta1=0.6, beta2=0.999, epsilon=1e-8, **kwargs):
         super().__init__(**kwargs)
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.epsilon = epsilon
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
 
 @register
@@ -305,8 +200,7 @@ class Signum(_Native):
 
     def __init__(self, learning_rate=0.01, momentum=0.9, wd_lh=0.0, **kwargs):
         super().__init__(learning_rate=learning_rate, **kwargs)
-        self.momentum = momentum
-        self.wd_lh = wd_lh
+        self.momentum, self.wd_lh = momentum, wd_lh
 
 
 @register
@@ -328,11 +222,8 @@ class LAMB(_Native):
         **kwargs,
     ):
         super().__init__(learning_rate=learning_rate, **kwargs)
-        self.beta1 = beta1
-        self.beta2 = beta2
-        self.epsilon = epsilon
-        self.lower_bound = lower_bound
-        self.upper_bound = upper_bound
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
+        self.lower_bound, self.upper_bound = lower_bound, upper_bound
         self.bias_correction = bias_correction
 
 
@@ -345,19 +236,11 @@ class LARS(_Native):
     _names = _names("momentum", "eta", "momentum_correction", epsilon="eps")
 
     def __init__(
-        self,
-        momentum=0.0,
-        lazy_update=True,
-        eta=0.001,
-        eps=0,
-        momentum_correction=True,
-        **kwargs,
+        self, momentum=0.0, lazy_update=True, eta=0.001, eps=0, momentum_correction=True, **kwargs
     ):
         super().__init__(**kwargs)
-        self.momentum = momentum
-        self.lazy_update = lazy_update
-        self.eta = eta
-        self.eps = eps
+        self.momentum, self.lazy_update = momentum, lazy_update
+        self.eta, self.eps = eta, eps
         self.momentum_correction = momentum_correction
 
 
@@ -377,8 +260,7 @@ class Lion(_Native):
 
     def __init__(self, learning_rate=0.0001, beta1=0.9, beta2=0.99, **kwargs):
         super().__init__(learning_rate=learning_rate, **kwargs)
-        self.beta1 = beta1
-        self.beta2 = beta2
+        self.beta1, self.beta2 = beta1, beta2
 
 
 @register
@@ -389,16 +271,7 @@ class Adafactor(_Native):
     _names = _names("beta2_decay", "epsilon1", "epsilon2", "d")
 
     def __init__(
-        self,
-        learning_rate=0.01,
-        beta2_decay=-0.8,
-        epsilon1=None,
-        epsilon2=1e-3,
-        d=1.0,
-        **kwargs,
+        self, learning_rate=0.01, beta2_decay=-0.8, epsilon1=None, epsilon2=1e-3, d=1.0, **kwargs
     ):
         super().__init__(learning_rate=learning_rate, **kwargs)
-        self.beta2_decay = beta2_decay
-        self.epsilon1 = epsilon1
-        self.epsilon2 = epsilon2
-        self.d = d
+        self.beta2_decay, self.epsilon1, self.epsilon2, self.d = beta2_decay, epsilon1, epsilon2, d

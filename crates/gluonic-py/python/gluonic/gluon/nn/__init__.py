@@ -1,55 +1,18 @@
 """Layers."""
 
 from ..block import Block, HybridBlock, SymbolBlock
-from .activations import ELU, GELU, SELU, Activation, LeakyReLU, PReLU, SiLU, Swish
-from .attention import (
-    MultiHeadAttention,
-    Residual,
-    TransformerEncoder,
-    TransformerEncoderLayer,
-)
-from .basic_layers import (
-    BatchNorm,
-    BatchNormReLU,
-    Dense,
-    Dropout,
-    Embedding,
-    Flatten,
-    GroupNorm,
-    HybridLambda,
-    HybridSequential,
-    InstanceNorm,
-    Lambda,
-    LayerNorm,
-    RMSNorm,
-    Sequential,
-    SyncBatchNorm,
-)
-from .containers import Concatenate, Concurrent, HybridConcatenate, HybridConcurrent, Identity
-from .conv_layers import (
-    AvgPool1D,
-    AvgPool2D,
-    AvgPool3D,
-    Conv1D,
-    Conv1DTranspose,
-    Conv2D,
-    Conv2DTranspose,
-    Conv3D,
-    Conv3DTranspose,
-    GlobalAvgPool1D,
-    GlobalAvgPool2D,
-    GlobalAvgPool3D,
-    GlobalMaxPool1D,
-    GlobalMaxPool2D,
-    GlobalMaxPool3D,
-    MaxPool1D,
-    MaxPool2D,
-    MaxPool3D,
-    PixelShuffle1D,
-    PixelShuffle2D,
-    PixelShuffle3D,
-    ReflectionPad2D,
-)
+from . import activations, attention, basic_layers, containers, conv_layers
+from .activations import *
+from .attention import *
+from .basic_layers import *
+from .containers import *
+from .conv_layers import *
+from .pool_layers import *  # type checkers do not find them in conv_layers
+
+_PARTS = (activations, attention, basic_layers, containers, conv_layers)
+
+__all__ = ["Block", "HybridBlock", "SymbolBlock"]
+__all__ += sorted({name for part in _PARTS for name in part.__all__})  # some are in two
 
 # Where MXNet has these: classes print, and are imported, by their modules.
 for _class in (
@@ -63,63 +26,3 @@ for _class in (
 ):
     _class.__module__ = basic_layers.__name__
     setattr(basic_layers, _class.__name__, _class)
-
-__all__ = [
-    "ELU",
-    "GELU",
-    "SELU",
-    "Activation",
-    "AvgPool1D",
-    "AvgPool2D",
-    "AvgPool3D",
-    "BatchNorm",
-    "BatchNormReLU",
-    "Block",
-    "Concatenate",
-    "Concurrent",
-    "Conv1D",
-    "Conv1DTranspose",
-    "Conv2D",
-    "Conv2DTranspose",
-    "Conv3D",
-    "Conv3DTranspose",
-    "Dense",
-    "Dropout",
-    "Embedding",
-    "Flatten",
-    "GlobalAvgPool1D",
-    "GlobalAvgPool2D",
-    "GlobalAvgPool3D",
-    "GlobalMaxPool1D",
-    "GlobalMaxPool2D",
-    "GlobalMaxPool3D",
-    "GroupNorm",
-    "HybridBlock",
-    "HybridConcatenate",
-    "HybridConcurrent",
-    "HybridLambda",
-    "HybridSequential",
-    "Identity",
-    "InstanceNorm",
-    "Lambda",
-    "LayerNorm",
-    "LeakyReLU",
-    "MaxPool1D",
-    "MaxPool2D",
-    "MaxPool3D",
-    "MultiHeadAttention",
-    "PReLU",
-    "PixelShuffle1D",
-    "PixelShuffle2D",
-    "PixelShuffle3D",
-    "RMSNorm",
-    "ReflectionPad2D",
-    "Residual",
-    "Sequential",
-    "SiLU",
-    "Swish",
-    "SymbolBlock",
-    "SyncBatchNorm",
-    "TransformerEncoder",
-    "TransformerEncoderLayer",
-]

@@ -3,7 +3,7 @@
 import numpy as _np
 
 from ... import _gluonic
-from ..block import _LayerBlock
+from .._layer_block import _LayerBlock
 
 __all__ = ["ELU", "GELU", "SELU", "Activation", "LeakyReLU", "PReLU", "SiLU", "Swish"]
 

@@ -1,7 +1,7 @@
 """Attention, transformers and residual blocks: beyond what Gluon has."""
 
 from ... import _gluonic
-from ..block import _LayerBlock
+from .._layer_block import _LayerBlock
 
 __all__ = ["MultiHeadAttention", "Residual", "TransformerEncoder", "TransformerEncoderLayer"]
 

@@ -1,7 +1,8 @@
 """The layers that most nets have."""
 
 from ... import _gluonic
-from ..block import Block, HybridBlock, _ActivatedBlock, _LayerBlock
+from .._layer_block import _ActivatedBlock, _LayerBlock
+from ..block import Block, HybridBlock
 from .containers import HybridSequential, Sequential
 from .norm_layers import (
     BatchNorm,

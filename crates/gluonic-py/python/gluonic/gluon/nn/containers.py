@@ -3,7 +3,9 @@
 import warnings
 
 from ... import _gluonic
-from ..block import Block, HybridBlock, _indent, _LayerBlock
+from .._defaults import with_defaults
+from .._layer_block import _LayerBlock
+from ..block import Block, HybridBlock, _indent
 
 __all__ = [
     "Concatenate",
@@ -94,32 +96,28 @@ class HybridSequential(_Children, HybridBlock):
         super().__init__(prefix=prefix, params=params)
 
 
-class Concurrent(Sequential):
+class _SideBySide:
+    """Blocks that are called on one input each."""
+
+    _is_chain = False
+
+    def __init__(self, axis=-1, prefix=None, params=None):
+        super().__init__(prefix=prefix, params=params)
+        self.axis = axis
+
+    def forward(self, x):
+        """Calls every child on the input."""
+        return _gluonic.join([block(x) for block in self._children.values()], self.axis, False)
+
+
+@with_defaults()
+class Concurrent(_SideBySide, Sequential):
     """Blocks that are called on one input each; their outputs are joined along an axis."""
 
-    _is_chain = False
 
-    def __init__(self, axis=-1, prefix=None, params=None):
-        super().__init__(prefix=prefix, params=params)
-        self.axis = axis
-
-    def forward(self, x):
-        """Calls every child on the input."""
-        return _gluonic.join([block(x) for block in self._children.values()], self.axis, False)
-
-
-class HybridConcurrent(HybridSequential):
+@with_defaults()
+class HybridConcurrent(_SideBySide, HybridSequential):
     """The same as `Concurrent`, for blocks that are `HybridBlock`s."""
-
-    _is_chain = False
-
-    def __init__(self, axis=-1, prefix=None, params=None):
-        super().__init__(prefix=prefix, params=params)
-        self.axis = axis
-
-    def forward(self, x):
-        """Calls every child on the input."""
-        return _gluonic.join([block(x) for block in self._children.values()], self.axis, False)
 
 
 class Concatenate(Concurrent):

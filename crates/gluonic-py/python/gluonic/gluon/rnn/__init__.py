@@ -1,35 +1,10 @@
 """Recurrent layers and cells."""
 
-from .rnn_cell import (
-    BidirectionalCell,
-    DropoutCell,
-    GRUCell,
-    HybridRecurrentCell,
-    HybridSequentialRNNCell,
-    LSTMCell,
-    ModifierCell,
-    RecurrentCell,
-    ResidualCell,
-    RNNCell,
-    SequentialRNNCell,
-    ZoneoutCell,
-)
-from .rnn_layer import GRU, LSTM, RNN
+from . import rnn_cell, rnn_layer
+from .cell_containers import *  # type checkers do not find these in rnn_cell
+from .cell_modifiers import *
+from .recurrent_cell import *
+from .rnn_cell import *
+from .rnn_layer import *
 
-__all__ = [
-    "GRU",
-    "LSTM",
-    "RNN",
-    "BidirectionalCell",
-    "DropoutCell",
-    "GRUCell",
-    "HybridRecurrentCell",
-    "HybridSequentialRNNCell",
-    "LSTMCell",
-    "ModifierCell",
-    "RNNCell",
-    "RecurrentCell",
-    "ResidualCell",
-    "SequentialRNNCell",
-    "ZoneoutCell",
-]
+__all__ = rnn_cell.__all__ + rnn_layer.__all__

@@ -1,7 +1,9 @@
 """Recurrent layers over whole sequences."""
 
 from ... import _gluonic
-from ..block import _LayerBlock
+from .._defaults import with_defaults
+from .._layer_block import _LayerBlock
+from ._sequence import states_of
 
 __all__ = ["GRU", "LSTM", "RNN"]
 
@@ -9,31 +11,31 @@ __all__ = ["GRU", "LSTM", "RNN"]
 class _RNNLayer(_LayerBlock):
     """What the three layers have in common."""
 
+    _mode = ""
+    _hint = ""
+    _n_states = 1
+
     def __init__(
         self,
-        mode,
-        hint,
-        states,
         hidden_size,
-        num_layers,
-        layout,
-        dropout,
-        bidirectional,
-        input_size,
-        i2h_weight_initializer,
-        h2h_weight_initializer,
-        i2h_bias_initializer,
-        h2h_bias_initializer,
-        dtype,
-        use_sequence_length=False,
+        num_layers=1,
+        layout="TNC",
+        dropout=0,
+        bidirectional=False,
+        input_size=0,
+        i2h_weight_initializer=None,
+        h2h_weight_initializer=None,
+        i2h_bias_initializer="zeros",
+        h2h_bias_initializer="zeros",
+        dtype="float32",
         **kwargs,
     ):
         if layout not in ("TNC", "NTC"):
             raise AssertionError(f"Invalid layout {layout}; must be one of ['TNC' or 'NTC']")
-        self._hint = hint
+        use_sequence_length = kwargs.pop("use_sequence_length", False)
         layer = _gluonic.recurrent_layer(
             self._naming(**kwargs),
-            mode,
+            self._mode,
             hidden_size,
             num_layers,
             layout,
@@ -47,8 +49,6 @@ class _RNNLayer(_LayerBlock):
             dtype,
         )
         super().__init__(layer)
-        self._mode = mode
-        self._n_states = states
         self._hidden_size = hidden_size
         self._num_layers = num_layers
         self._layout = layout
@@ -76,7 +76,7 @@ class _RNNLayer(_LayerBlock):
 
     def begin_state(self, batch_size=0, func=None, **kwargs):
         """The states at the start: zeros, or what `func(shape=…, **kwargs)` makes."""
-        return _begin_state(self.state_info(batch_size), func, kwargs)
+        return states_of(self.state_info(batch_size), func, kwargs)
 
     def __call__(self, inputs, states=None, sequence_length=None, **kwargs):
         skipped = states is None
@@ -112,27 +112,13 @@ class _RNNLayer(_LayerBlock):
         return outputs if skipped else (outputs, states)
 
 
-def _begin_state(info, func, kwargs):
-    """States of the shapes in `info`."""
-    if func is None:
-        func = _zeros
-    states = []
-    for state in info:
-        given = {key: value for key, value in state.items() if key != "__layout__"}
-        states.append(func(**{**given, **kwargs}))
-    return states
-
-
-def _zeros(shape, ctx=None, dtype="float32", **_):
-    zeros = _gluonic.full(shape, 0.0, dtype or "float32", ctx)
-    return zeros.as_np_ndarray() if _gluonic.is_np_array() else zeros
-
-
 class RNN(_RNNLayer):
     """A plain recurrent layer: `h' = act(W · x + b + U · h + d)`, with 'relu' or 'tanh'.
 
     `(steps, batch, inputs)` gives `(steps, batch, hidden_size)`.
     """
+
+    _hint = "rnn"
 
     def __init__(
         self,
@@ -152,10 +138,8 @@ class RNN(_RNNLayer):
     ):
         if activation not in ("relu", "tanh"):
             raise KeyError(f"rnn_{activation}")
+        self._mode = activation
         super().__init__(
-            activation,
-            "rnn",
-            1,
             hidden_size,
             num_layers,
             layout,
@@ -179,6 +163,9 @@ class LSTM(_RNNLayer):
     >>> layer(nd.ones((5, 1, 3))).shape
     (5, 1, 4)
     """
+
+    _mode = _hint = "lstm"
+    _n_states = 2
 
     def __init__(
         self,
@@ -209,9 +196,6 @@ class LSTM(_RNNLayer):
             if value is not None:
                 raise NotImplementedError(f"{word} is not supported\nleave it out")
         super().__init__(
-            "lstm",
-            "lstm",
-            2,
             hidden_size,
             num_layers,
             layout,
@@ -227,38 +211,8 @@ class LSTM(_RNNLayer):
         )
 
 
+@with_defaults()
 class GRU(_RNNLayer):
     """A recurrent layer of gated units."""
 
-    def __init__(
-        self,
-        hidden_size,
-        num_layers=1,
-        layout="TNC",
-        dropout=0,
-        bidirectional=False,
-        input_size=0,
-        i2h_weight_initializer=None,
-        h2h_weight_initializer=None,
-        i2h_bias_initializer="zeros",
-        h2h_bias_initializer="zeros",
-        dtype="float32",
-        **kwargs,
-    ):
-        super().__init__(
-            "gru",
-            "gru",
-            1,
-            hidden_size,
-            num_layers,
-            layout,
-            dropout,
-            bidirectional,
-            input_size,
-            i2h_weight_initializer,
-            h2h_weight_initializer,
-            i2h_bias_initializer,
-            h2h_bias_initializer,
-            dtype,
-            **kwargs,
-        )
+    _mode = _hint = "gru"
