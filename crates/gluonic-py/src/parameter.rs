@@ -369,13 +369,12 @@ impl Parameter {
     /// Writes values into it, converted to its element type. Its memory stays where it is.
     fn set_data(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let parameter = self.get()?;
-        let value = match data.cast::<crate::array::NDArray>() {
-            Ok(array) => array.get().get(),
+        let value = if let Ok(array) = data.cast::<crate::array::NDArray>() {
+            array.get().get()
+        } else {
             // MXNet asks whatever it is for its shape.
-            Err(_) => {
-                data.getattr("shape")?;
-                from_object(data, None)?
-            }
+            data.getattr("shape")?;
+            from_object(data, None)?
         };
         // Without a value it learns at least the shape.
         if !parameter.is_initialized() && !parameter.is_deferred() {

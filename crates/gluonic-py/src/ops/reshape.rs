@@ -90,7 +90,7 @@ impl<'a> Codes<'a> {
             if known == 0 || !total.is_multiple_of(known) {
                 let left = total.checked_rem(known).unwrap_or(0);
                 let mut shape: Vec<String> = self.found.iter().map(ToString::to_string).collect();
-                shape[open] = "-1".to_owned();
+                "-1".clone_into(&mut shape[open]);
                 return wrong(format!(
                     "src.Size() % known_dim_size_prod == 0 ({left} vs. 0) : Cannot reshape array \
                      of size {total} into shape [{}]",
