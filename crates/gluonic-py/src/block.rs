@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use gluonic::nn::{BlockCore, HookHandle, Member};
 use gluonic::{Block as _, BlockExt, DType, Dims, NdArray, ParameterDict};
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 
@@ -22,7 +22,7 @@ use crate::callback::call_python;
 use crate::context::ContextsArg;
 use crate::dict::{Dict, dict_of_block, dict_to_py, init_options};
 use crate::dtype::DTypeArg;
-use crate::errors::OrRaise;
+use crate::errors::{OrRaise, bracketed, to_py, told};
 use crate::initializer::InitArg;
 use crate::layers::{Layer, Part};
 use crate::ops::{DimsArg, current_dialect};
@@ -482,7 +482,7 @@ impl Block {
         let x = args.get_item(0)?;
         let array = input(&x)?;
         // Others may run while it computes: the array is a handle of its own.
-        let out = py.detach(|| node.call(&array)).or_raise(py)?;
+        let out = py.detach(|| node.call(&array)).map_err(|error| not_inferred(py, error))?;
         wrap(py, out, Dialect::of(&x))
     }
 
@@ -628,6 +628,24 @@ fn called(block: &Bound<'_, Block>, inputs: &[NdArray]) -> gluonic::Result<Vec<N
         arrays_in(&block.call1(PyTuple::new(py, inputs?)?)?, &mut outputs);
         Ok(outputs)
     })
+}
+
+/// The exception for a forward that failed. That an input contradicts the shape of a parameter that
+/// has no value yet, MXNet says as what it could not infer.
+fn not_inferred(py: Python<'_>, error: gluonic::Error) -> PyErr {
+    let gluonic::Error::ShapeMismatch { name, expected, found } = error.root() else {
+        return to_py(py, error);
+    };
+    let layer = name.rsplit_once('_').map_or("", |(layer, _)| layer);
+    let provided = bracketed(expected);
+    let inferred = bracketed(found);
+    let inferred = inferred.trim_matches(['[', ']']);
+    PyValueError::new_err(format!(
+        "Deferred initialization failed because shape cannot be inferred. MXNetError: Error in \
+         operator {layer}_fwd: Shape inconsistent, Provided = {provided}, inferred \
+         shape=({inferred})\n{}",
+        told(&error)
+    ))
 }
 
 /// Whether a block is one of Python's.

@@ -55,8 +55,9 @@ class Block(_gluonic.Block):
         self._declare(type(self).__name__, _name.hint_of(self._alias()), prefix, params)
 
     def _begin(self):
-        for name in ("_children", "_reg_params", "_forward_hooks", "_forward_pre_hooks"):
+        for name in ("_children", "_forward_hooks", "_forward_pre_hooks"):
             self.__dict__[name] = OrderedDict()
+        self.__dict__["_reg_params"] = {}
 
     def _alias(self):
         """The word that names of blocks of this class are counted by."""
