@@ -3,12 +3,12 @@
 use std::sync::{Arc, OnceLock};
 
 use gluonic::autograd::{self, Backward, Function, GradReq};
-use gluonic::{DType, Dims, NdArray, Result};
+use gluonic::{DType, Dims, NdArray, Result, context};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
-use crate::array::{ArrayArg, Dialect, NDArray, grad_req_of, wrap};
+use crate::array::{ArrayArg, Dialect, NDArray, grad_req_of, list_to_py, wrap};
 use crate::callback::call_python;
 use crate::errors::OrRaise;
 
@@ -33,7 +33,9 @@ fn heads_of(losses: &[ArrayArg], heads: Option<Heads>) -> Result<Vec<NdArray>> {
     pairs
         .map(|(loss, head)| match head {
             Some(head) => Ok(head.array),
-            None => NdArray::ones(loss.array.dims(), loss.array.dtype()),
+            None => context::with(loss.array.context(), || {
+                NdArray::ones(loss.array.dims(), loss.array.dtype())
+            }),
         })
         .collect()
 }
@@ -228,7 +230,5 @@ fn apply_function<'py>(
         apart(&out, function.outputs.get().map_or(&[][..], |(dims, _)| dims))
     };
     let outputs = py.detach(compute).or_raise(py)?;
-    let outputs: PyResult<Vec<_>> =
-        outputs.into_iter().map(|output| wrap(py, output, dialect)).collect();
-    PyList::new(py, outputs?)
+    list_to_py(py, outputs, dialect)
 }

@@ -1,13 +1,13 @@
 //! `ParameterDict`: a set of its own, or that of a block.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use gluonic::nn::BlockCore;
 use gluonic::param::InitOptions;
 use gluonic::{Error, Parameter, ParameterDict, Reinit};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
+use pyo3::sync::{MutexExt, PyOnceLock};
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::array::from_object;
@@ -43,13 +43,24 @@ impl Dict {
         })
     }
 
-    /// The set as it is now.
-    pub(crate) fn get(&self) -> PyResult<ParameterDict> {
+    /// Asks the set as it is now. Nothing of Python may run in `f`.
+    fn ask<R>(&self, py: Python<'_>, f: impl FnOnce(&ParameterDict) -> R) -> PyResult<R> {
         Ok(match self.store()? {
-            Store::Own(dict) => dict.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            Store::OfBlock(core) => core.params(),
+            Store::Own(dict) => f(&lock(py, dict)),
+            Store::OfBlock(core) => f(&py.detach(|| core.params())),
         })
     }
+
+    /// The set as it is now.
+    pub(crate) fn get(&self, py: Python<'_>) -> PyResult<ParameterDict> {
+        self.ask(py, ParameterDict::clone)
+    }
+}
+
+/// A set for this thread alone. It is waited for without the GIL, which who holds it may need: two
+/// initializers of Python are compared by code of Python.
+fn lock<'a>(py: Python<'_>, dict: &'a Mutex<ParameterDict>) -> MutexGuard<'a, ParameterDict> {
+    dict.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A Python `ParameterDict` of a set.
@@ -84,8 +95,13 @@ impl Dict {
     }
 
     /// Makes the set that this object is of.
-    fn _declare(&self, prefix: &str, shared: Option<Bound<'_, Dict>>) -> PyResult<()> {
-        let shared = shared.map(|shared| shared.get().get()).transpose()?.map(Arc::new);
+    fn _declare(
+        &self,
+        py: Python<'_>,
+        prefix: &str,
+        shared: Option<Bound<'_, Dict>>,
+    ) -> PyResult<()> {
+        let shared = shared.map(|shared| shared.get().get(py)).transpose()?.map(Arc::new);
         let own = Store::Own(Mutex::new(ParameterDict::sharing(prefix, shared)));
         self.store
             .set(own)
@@ -94,28 +110,29 @@ impl Dict {
 
     /// What the names of its parameters start with.
     #[getter]
-    fn prefix(&self) -> PyResult<String> {
-        Ok(self.get()?.prefix().to_owned())
+    fn prefix(&self, py: Python<'_>) -> PyResult<String> {
+        self.ask(py, |dict| dict.prefix().to_owned())
     }
 
     /// The parameters in order.
     fn _list<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let all: PyResult<Vec<_>> =
-            self.get()?.iter().map(|parameter| parameter_to_py(py, parameter)).collect();
+            self.get(py)?.iter().map(|parameter| parameter_to_py(py, parameter)).collect();
         PyList::new(py, all?)
     }
 
     /// The names in order.
-    fn _names(&self) -> PyResult<Vec<String>> {
-        Ok(self.get()?.names().map(std::string::ToString::to_string).collect())
+    fn _names(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.ask(py, |dict| dict.names().map(ToString::to_string).collect())
     }
 
-    fn __contains__(&self, name: &str) -> PyResult<bool> {
-        Ok(self.get()?.contains(name))
+    fn __contains__(&self, py: Python<'_>, name: &str) -> PyResult<bool> {
+        self.ask(py, |dict| dict.contains(name))
     }
 
     fn __getitem__<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-        parameter_to_py(py, self.get()?.get(name).or_raise(py)?)
+        let found = self.ask(py, |dict| dict.get(name).cloned())?;
+        parameter_to_py(py, &found.or_raise(py)?)
     }
 
     /// The parameter `prefix + name`: from this set or the one it shares with, else a new one.
@@ -149,10 +166,8 @@ impl Dict {
             sparse_grad,
         )?;
         let parameter = match self.store()? {
-            Store::Own(dict) => {
-                dict.lock().unwrap_or_else(PoisonError::into_inner).get_or_create(name, &spec)
-            }
-            Store::OfBlock(core) => core.get(name, &spec),
+            Store::Own(dict) => lock(py, dict).get_or_create(name, &spec),
+            Store::OfBlock(core) => py.detach(|| core.get(name, &spec)),
         };
         parameter_to_py(py, &parameter.or_raise(py)?)
     }
@@ -166,11 +181,8 @@ impl Dict {
     ) -> PyResult<Bound<'py, PyAny>> {
         let value = value.map(|value| from_object(value, None)).transpose()?;
         let constant = match self.store()? {
-            Store::Own(dict) => dict
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .get_constant(name, value.as_ref()),
-            Store::OfBlock(core) => core.get_constant(name, value.as_ref()),
+            Store::Own(dict) => lock(py, dict).get_constant(name, value.as_ref()),
+            Store::OfBlock(core) => py.detach(|| core.get_constant(name, value.as_ref())),
         };
         parameter_to_py(py, &constant.or_raise(py)?)
     }
@@ -180,7 +192,8 @@ impl Dict {
         let parameter: &Parameter = parameter.get().get()?;
         match self.store()? {
             Store::Own(dict) => {
-                dict.lock().unwrap_or_else(PoisonError::into_inner).insert(parameter).or_raise(py)
+                let inserted = lock(py, dict).insert(parameter);
+                inserted.or_raise(py)
             }
             Store::OfBlock(_) => Err(PyRuntimeError::new_err(
                 "the set of a block takes parameters by get() only\nassign it to an attribute of \
@@ -191,10 +204,11 @@ impl Dict {
 
     /// Adds all parameters of another set.
     fn _update(&self, py: Python<'_>, other: &Bound<'_, Dict>) -> PyResult<()> {
-        let other = other.get().get()?;
+        let other = other.get().get(py)?;
         match self.store()? {
             Store::Own(dict) => {
-                dict.lock().unwrap_or_else(PoisonError::into_inner).update(&other).or_raise(py)
+                let updated = lock(py, dict).update(&other);
+                updated.or_raise(py)
             }
             Store::OfBlock(_) => {
                 Err(PyRuntimeError::new_err("the set of a block takes parameters by get() only"))
@@ -204,7 +218,7 @@ impl Dict {
 
     /// The parameters whose names a pattern matches from their first letter on.
     fn _select<'py>(&self, py: Python<'py>, pattern: &str) -> PyResult<Bound<'py, PyAny>> {
-        dict_to_py(py, self.get()?.select(pattern).or_raise(py)?)
+        dict_to_py(py, self.get(py)?.select(pattern).or_raise(py)?)
     }
 
     #[pyo3(signature = (init, ctx, force_reinit))]
@@ -215,7 +229,7 @@ impl Dict {
         ctx: Option<ContextsArg>,
         force_reinit: bool,
     ) -> PyResult<()> {
-        let dict = self.get()?;
+        let dict = self.get(py)?;
         let options = init_options(init, ctx, force_reinit);
         let done = py.detach(|| dict.initialize_opts(&options)).or_raise(py);
         // Python has said it of those that have a value.
@@ -225,7 +239,7 @@ impl Dict {
 
     /// The contexts of all parameters.
     fn list_ctx<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        match self.get()?.list_ctx() {
+        match self.get(py)?.list_ctx() {
             Err(Error::Uninitialized { name }) => {
                 Err(PyRuntimeError::new_err(format!("Parameter '{name}' has not been initialized")))
             }

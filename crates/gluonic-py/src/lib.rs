@@ -17,6 +17,7 @@ mod callback;
 mod checkpoint;
 mod context;
 mod data;
+mod detach;
 mod dict;
 mod dtype;
 mod errors;

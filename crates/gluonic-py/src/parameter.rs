@@ -1,6 +1,6 @@
 //! `Parameter`: one Python object for each parameter.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use gluonic::param::Kind;
 use gluonic::{Error, ParamSpec, Reinit};
@@ -42,22 +42,32 @@ impl Parameter {
         array: gluonic::NdArray,
         dialect: Dialect,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
-        for handle in &*handles {
-            let handle = handle.bind(py);
-            if let Ok(known) = handle.cast::<NDArray>()
-                && known.get().get().same_handle(&array)
-                && Dialect::of(handle) == dialect
-            {
-                return Ok(handle.clone());
-            }
+        let given = |handles: &[Py<PyAny>]| {
+            let is_given = |handle: &&Bound<'py, PyAny>| {
+                let known = handle.cast::<NDArray>();
+                known.is_ok_and(|known| known.get().is_handle_of(&array))
+                    && Dialect::of(handle) == dialect
+            };
+            handles.iter().map(|handle| handle.bind(py)).find(is_given).cloned()
+        };
+        if let Some(handle) = given(&self.handles()) {
+            return Ok(handle);
         }
-        let handle = wrap(py, array, dialect)?;
-        if handles.len() == HANDLES {
-            handles.remove(0);
+        // Objects are made and dropped without the lock: that may run code of the user's.
+        let handle = wrap(py, array.clone(), dialect)?;
+        let mut handles = self.handles();
+        if let Some(handle) = given(&handles) {
+            return Ok(handle); // Another thread was faster.
         }
+        let oldest = (handles.len() == HANDLES).then(|| handles.remove(0));
         handles.push(handle.clone().unbind());
+        drop(handles);
+        drop(oldest);
         Ok(handle)
+    }
+
+    fn handles(&self) -> MutexGuard<'_, Vec<Py<PyAny>>> {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn get(&self) -> PyResult<&gluonic::Parameter> {

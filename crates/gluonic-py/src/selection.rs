@@ -188,7 +188,7 @@ impl Block {
 impl Dict {
     /// The parameters of the set that a selector takes, names being their paths.
     fn select(&self, py: Python<'_>, selector: &str) -> PyResult<Selection> {
-        Ok(Selection(self.get()?.selection(selector).or_raise(py)?))
+        Ok(Selection(self.get(py)?.selection(selector).or_raise(py)?))
     }
 }
 

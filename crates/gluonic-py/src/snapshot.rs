@@ -1,6 +1,6 @@
 //! `Snapshot`: the values of parameters as they were.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gluonic::BlockExt;
 use pyo3::prelude::*;
@@ -27,8 +27,13 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 pub(crate) struct Snapshot(Mutex<gluonic::Snapshot>);
 
 impl Snapshot {
+    fn lock(&self) -> MutexGuard<'_, gluonic::Snapshot> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The snapshot as it is now: a copy.
     pub(crate) fn get(&self) -> gluonic::Snapshot {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().clone()
     }
 }
 
@@ -47,11 +52,11 @@ impl Snapshot {
     }
 
     fn __len__(&self) -> usize {
-        self.get().len()
+        self.lock().len()
     }
 
     fn __contains__(&self, path: &str) -> bool {
-        self.get().get(path).is_ok()
+        self.lock().get(path).is_ok()
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -60,16 +65,18 @@ impl Snapshot {
 
     /// The paths.
     fn keys(&self) -> Vec<String> {
-        self.get().iter().map(|(path, _)| path.to_string()).collect()
+        self.lock().iter().map(|(path, _)| path.to_string()).collect()
     }
 
     fn __getitem__<'py>(&self, py: Python<'py>, path: &str) -> PyResult<Bound<'py, PyAny>> {
-        wrap(py, self.get().get(path).or_raise(py)?, current_dialect(py)?)
+        // Nothing of Python runs while it is locked.
+        let value = self.lock().get(path);
+        wrap(py, value.or_raise(py)?, current_dialect(py)?)
     }
 
     fn __setitem__(&self, py: Python<'_>, path: &str, value: ArrayArg) -> PyResult<()> {
-        let mut snapshot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        snapshot.insert(path, &value.array).or_raise(py)
+        let inserted = self.lock().insert(path, &value.array);
+        inserted.or_raise(py)
     }
 
     /// What differs between this snapshot and a later one, as a table.
@@ -79,7 +86,7 @@ impl Snapshot {
     }
 
     fn __repr__(&self) -> String {
-        format!("<Snapshot of {} parameters>", self.get().len())
+        format!("<Snapshot of {} parameters>", self.lock().len())
     }
 }
 

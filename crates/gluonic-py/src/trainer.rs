@@ -3,7 +3,7 @@
 //! The rule is one of gluonic, or one that a user wrote in Python: then gluonic finds out which
 //! parameters are to be updated, and Python updates them, one after another on its own thread.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use gluonic::error::StatesProblem;
 use gluonic::optim::{self, Common, Optimizer, Schedule, Step};
@@ -25,11 +25,17 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 #[derive(Default)]
 struct Link {
     /// Python's schedule of the learning rate, if there is one.
-    scheduler: RwLock<Option<Py<PyAny>>>,
+    scheduler: Mutex<Option<Py<PyAny>>>,
     /// What it has raised.
     raised: Mutex<Option<PyErr>>,
     /// The parameters that a rule written in Python has still to update.
     pending: Mutex<Vec<Parameter>>,
+}
+
+impl Link {
+    fn scheduler(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        lock(&self.scheduler).as_ref().map(|scheduler| scheduler.clone_ref(py))
+    }
 }
 
 /// Python's schedule by call-back; without one, the optimizer's own learning rate.
@@ -37,9 +43,9 @@ struct LinkedSchedule(Arc<Link>);
 
 impl Schedule for LinkedSchedule {
     fn learning_rate(&self, base: f64, num_update: u64) -> f64 {
-        let scheduler = self.0.scheduler.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(scheduler) = &*scheduler else { return base };
         Python::attach(|py| {
+            // Called without the lock, which another thread may want that has the GIL.
+            let Some(scheduler) = self.0.scheduler(py) else { return base };
             let rate = scheduler.bind(py).call1((num_update,)).and_then(|rate| rate.extract());
             rate.unwrap_or_else(|error| {
                 *lock(&self.0.raised) = Some(error);
@@ -179,7 +185,8 @@ impl Trainer {
 
     /// What gives the learning rates: something to call with the number of the update, or nothing.
     fn _set_scheduler(&self, scheduler: Option<Py<PyAny>>) {
-        *self.link.scheduler.write().unwrap_or_else(PoisonError::into_inner) = scheduler;
+        let before = std::mem::replace(&mut *lock(&self.link.scheduler), scheduler);
+        drop(before); // without the lock: it may run code of the user's when it goes
     }
 
     /// One step, or its second half. Returns which parameters are left for Python to update.

@@ -96,13 +96,13 @@ pub(crate) fn run_raw<R: Send>(
         let joined = py.detach(|| work.join());
         (joined, raised)
     });
-    if let Some(listener) = &listener {
-        listener.call1(py, (verb, state.bytes.load(Ordering::Relaxed), true))?;
-    }
+    let told = tell(py, verb, &state, listener.as_ref(), true);
     match outcome {
         (Ok((result, texts)), raised) => {
+            // What was raised first says why the verb was stopped.
+            raised.map_or(told, Err)?;
             warnings::put(texts);
-            raised.map_or(Ok(result), Err)
+            Ok(result)
         }
         (Err(panic), _) => std::panic::resume_unwind(panic),
     }
@@ -111,8 +111,18 @@ pub(crate) fn run_raw<R: Send>(
 /// Asks for signals, and tells the listener.
 fn look(py: Python<'_>, verb: &str, state: &State, listener: Option<&Py<PyAny>>) -> PyResult<()> {
     py.check_signals()?;
+    tell(py, verb, state, listener, false)
+}
+
+fn tell(
+    py: Python<'_>,
+    verb: &str,
+    state: &State,
+    listener: Option<&Py<PyAny>>,
+    done: bool,
+) -> PyResult<()> {
     if let Some(listener) = listener {
-        listener.call1(py, (verb, state.bytes.load(Ordering::Relaxed), false))?;
+        listener.call1(py, (verb, state.bytes.load(Ordering::Relaxed), done))?;
     }
     Ok(())
 }

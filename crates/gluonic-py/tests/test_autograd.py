@@ -272,3 +272,13 @@ def test_out_is_refused_for_an_array_with_a_gradient_of_its_own():
     with autograd.record(), pytest.raises(mx.MXNetError, match="leave out= away"):
         nd.square(x, out=y)
     assert y.asnumpy().tolist() == [2]
+
+
+def test_gradients_of_several_arrays_on_another_context_are_there():
+    x = nd.array([1, 2], ctx=mx.cpu(1))
+    x.attach_grad()
+    with autograd.record():
+        y, z = x * 2, x * x
+    (grad,) = autograd.grad([y, z], [x])
+    assert grad.context == mx.cpu(1)
+    assert grad.asnumpy().tolist() == [4, 6]

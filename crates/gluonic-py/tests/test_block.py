@@ -608,3 +608,27 @@ def test_the_operations_of_a_hybrid_forward_have_np_and_npx():
     block = Scale()
     block.initialize()
     assert block(gluonic.np.array([[1.0, 2.0]])).tolist() == [[3, 3]]
+
+
+def test_a_hook_that_is_added_during_a_call_runs_after_it():
+    seen = []
+
+    class Late(Block):
+        def forward(self, x):
+            if not self._forward_hooks:
+                self.register_forward_hook(lambda block, x, y: seen.append("added in forward"))
+            return x
+
+    Late()(nd.ones(1))
+    assert seen == ["added in forward"]
+
+    class Sequence(rnn.RNN):
+        def forward(self, inputs, states=None):
+            if not self._forward_hooks:
+                self.register_forward_hook(lambda block, x, y: seen.append("of a layer"))
+            return super().forward(inputs, states)
+
+    net = Sequence(2, input_size=2)
+    net.initialize()
+    net(nd.ones((1, 1, 2)))
+    assert seen == ["added in forward", "of a layer"]

@@ -1,7 +1,9 @@
 """Data sets, samplers, loaders and transforms; and the whole of a training on them."""
 
+import gc
 import gzip
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -184,6 +186,34 @@ def test_an_iteration_that_is_left_ends_its_threads():
         next(batches)
         del batches
     assert threading.active_count() <= before + 1
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_epochs_of_one_loader_may_run_inside_each_other(workers):
+    loader = data.DataLoader(data.SimpleDataset([*"abcd"]), 2, batchify_fn="".join,
+                             num_workers=workers)
+    assert [(outer, list(loader)) for outer in loader] == [
+        ("ab", ["ab", "cd"]), ("cd", ["ab", "cd"])
+    ]
+
+
+def test_samples_that_nobody_took_go_with_their_epoch():
+    class Sample:
+        pass
+
+    alive = weakref.WeakSet()
+
+    def made(samples):
+        batch = Sample()
+        alive.add(batch)
+        return batch
+
+    loader = data.DataLoader(data.SimpleDataset([*"abcd"]), 1, batchify_fn=made, num_workers=2)
+    batches = iter(loader)
+    next(batches)
+    del batches
+    gc.collect()
+    assert len(alive) == 0
 
 
 def test_a_loader_goes_on_at_a_position():

@@ -10,7 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import measured  # noqa: E402
 
-from gluonic import NotSupportedError, autograd, np, npx  # noqa: E402
+from gluonic import NotSupportedError, autograd, cpu, np, npx  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -102,3 +102,27 @@ def test_the_mean_of_nothing_is_0(dtype):
     assert nothing.mean().item() == 0
     assert np.mean(nothing, axis=0).asnumpy().tolist() == [0, 0, 0]
     assert np.mean(nothing, axis=1).shape == (0,)
+
+
+def test_one_false_among_more_elements_than_float32_counts_is_seen():
+    many = np.ones(2**24 + 1, dtype="int8")
+    assert np.all(many)
+    many[3] = 0
+    assert not np.all(many)
+    assert np.any(many)
+
+
+def test_what_is_computed_on_another_context_stays_there():
+    x = np.array([[1, 0], [2, 3]], ctx=cpu(1))
+    assert np.all(x, axis=1).context == np.any(x).context == cpu(1)
+    assert np.all(x, axis=1).tolist() == [False, True]
+    assert np.nonzero(x)[0].context == cpu(1)
+    assert np.where(x > 0, 1, 0).context == np.where(x > 0, x, 0.5).context == cpu(1)
+    assert np.arctan2(x, x + 1).context == np.maximum(x, 2).context == cpu(1)
+
+
+def test_triangles_have_any_number_of_the_diagonal():
+    # MXNet's numbers have 32 bits.
+    square = np.ones((2, 2))
+    assert np.tril(square, -(2**63)).tolist() == [[0, 0], [0, 0]]
+    assert np.tril(square, 2**63 - 1).tolist() == [[1, 1], [1, 1]]

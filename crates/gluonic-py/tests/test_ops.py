@@ -237,3 +237,100 @@ def test_a_file_that_is_missing_or_broken_is_an_mxnet_error(tmp_path):
         nd.load(str(tmp_path / "bad"))
     with pytest.raises(TypeError, match="^fname required to be a string$"):
         nd.load(3)
+
+
+# Each of them makes arrays besides the result. Measured: MXNet's results are where the operand is.
+ON_ANOTHER_CONTEXT = {
+    "Dropout": lambda x: nd.Dropout(x, 0.5, axes=(0,), mode="always"),
+    "SequenceMask": lambda x: nd.SequenceMask(x, nd.array([1, 2], ctx=x.context), True),
+    "diag": lambda x: nd.diag(x[0], k=1),
+    "logical_and": lambda x: nd.logical_and(x, 0),
+    "logical_not": nd.logical_not,
+    "maximum": lambda x: nd.maximum(x.astype("int32"), 2),
+    "nansum": nd.nansum,
+    "one_hot": lambda x: nd.one_hot(x[0], 3),
+    "softmax of lengths": lambda x: nd.softmax(
+        x, length=nd.array([1, 2], ctx=x.context, dtype="int32"), use_length=True
+    ),
+    "topk's mask": lambda x: nd.topk(x, ret_typ="mask"),
+}
+
+
+@pytest.mark.parametrize("name", ON_ANOTHER_CONTEXT)
+def test_what_is_computed_on_another_context_stays_there(name):
+    x = nd.array([[1, 2], [3, 4]])
+    there = ON_ANOTHER_CONTEXT[name](x.as_in_context(mx.cpu(1)))
+    assert there.context == mx.cpu(1)
+    if name != "Dropout":
+        assert there.asnumpy().tolist() == ON_ANOTHER_CONTEXT[name](x).asnumpy().tolist()
+
+
+@pytest.mark.parametrize("axes", [(2,), (0, 5)])
+def test_dropout_refuses_axes_that_an_array_has_not(axes):
+    text = rf"^MXNetError: Check failed: i >= 0 && i < ndim\(\): index = {axes[-1]} must be in range"
+    with pytest.raises(MXNetError, match=text):
+        nd.Dropout(nd.ones((2, 2)), axes=axes)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, n: nd.tile(x, (n, n)),
+        lambda x, n: nd.repeat(x, 2**62),
+        lambda x, n: nd.broadcast_to(nd.ones((1, 1)), (n, n)),
+        lambda x, n: nd.reshape(x, (-4, n, n)),
+        lambda x, n: nd.reshape(x, (n, n, -1)),
+        lambda x, n: nd.reshape(x, (n, n)),
+        lambda x, n: nd.diag(x, k=-(2**62)),
+        lambda x, n: nd.FullyConnected(nd.zeros((0, n, n)), nd.ones((2, 3)), num_hidden=2, no_bias=1),
+    ],
+)
+def test_sizes_that_no_memory_has_are_an_error_that_can_be_caught(call):
+    # MXNet's are MXNetErrors or what C++ makes of the memory; ours say it of the sizes.
+    with pytest.raises((MXNetError, MemoryError)):
+        call(nd.ones(4), 2**40)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    # Measured: the first lines.
+    [
+        (lambda x: nd.repeat(x, -1), "repeats cannot be a negative number"),
+        (lambda x: nd.one_hot(x, -1), "depth, must be a non-negative integer"),
+        (lambda x: nd.split(x, -1), "value -1 for Parameter num_outputs should be greater equal"),
+        (
+            lambda x: nd.FullyConnected(x, x, num_hidden=-1, no_bias=True),
+            "value -1 for Parameter num_hidden should be greater equal to 1",
+        ),
+        (
+            lambda x: nd.Convolution(x, x, kernel=(1,), num_filter=1, num_group=-1, no_bias=True),
+            None,
+        ),
+        (lambda x: nd.SequenceMask(x, x, True, axis=-1), "expects axis to be 0 or 1"),
+        (lambda x: nd.SequenceMask(x, x, True, axis=5), "expects axis to be 0 or 1"),
+        (lambda x: nd.sum(x, axis=-9, exclude=True), None),
+        (lambda x: nd.mean(x, axis=(0, 2), exclude=True), None),
+        (lambda x: nd.slice(x, (0,), (2,), (0,)), r"slice op step\[0\] cannot be 0"),
+        (lambda x: nd.diag(x, k=5), r"^MXNetError: Diagonal does not exist\."),
+    ],
+)
+def test_numbers_that_make_no_sense_are_mxnet_errors(call, text):
+    with pytest.raises(MXNetError, match=text):
+        call(nd.ones((2, 2)))
+
+
+def test_diagonals_beside_the_matrix_are_empty():
+    # Measured.
+    assert nd.diag(nd.ones((2, 3)), k=3).shape == nd.diag(nd.ones((2, 3)), k=-2).shape == (0,)
+
+
+@pytest.mark.parametrize("k", [0, -1, -5])
+def test_the_best_of_no_number_are_all(k):
+    assert nd.topk(nd.array([3, 1, 2]), k=k, ret_typ="value").asnumpy().tolist() == [3, 2, 1]
+
+
+def test_what_is_no_place_has_no_one_in_one_hot():
+    # Measured.
+    hot = nd.one_hot(nd.array([1.7, -0.5, -1.2, numpy.nan, 9]), 3)
+    assert hot.asnumpy().tolist() == [[0, 1, 0], [1, 0, 0], [0] * 3, [0] * 3, [0] * 3]
+    assert nd.one_hot(nd.array([2], dtype="uint8"), 3).asnumpy().tolist() == [[0, 0, 1]]

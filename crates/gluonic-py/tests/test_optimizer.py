@@ -3,6 +3,9 @@ numbers marked "measured" were printed by MXNet 1.9.1."""
 
 import json
 import pathlib
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -298,6 +301,30 @@ def test_what_a_schedule_raises_comes_out_and_nothing_moves():
     trainer.optimizer.lr = 0.5
     trainer.step(1)
     assert w.data().asnumpy().item() == 0.5
+
+
+def test_a_schedule_may_be_replaced_while_it_runs():
+    # In a process of its own, which would hang for ever.
+    program = textwrap.dedent(
+        """
+        from gluonic import autograd, gluon, lr_scheduler, nd
+
+        class Once(lr_scheduler.LRScheduler):
+            def __call__(self, num_update):
+                trainer._set_scheduler(None)
+                return 0.5
+
+        w = gluon.Parameter("w", shape=(1,))
+        w.initialize(init="ones")
+        trainer = gluon.Trainer([w], "sgd", {"lr_scheduler": Once(), "learning_rate": 0.5})
+        with autograd.record():
+            y = w.data() * 1
+        y.backward()
+        trainer.step(1)
+        assert w.data().asnumpy().tolist() == [0.5]
+        """
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
 def test_a_schedule_that_steps_its_own_trainer_is_refused_and_does_not_hang():

@@ -1,5 +1,8 @@
 """Parameters and sets of them: spec §§2-4, 6."""
 
+import subprocess
+import sys
+import textwrap
 import warnings
 
 import numpy as np
@@ -365,3 +368,53 @@ def test_a_layer_without_outputs_is_a_layer():
     layer = nn.Dense(0, in_units=3)
     layer.initialize()
     assert layer(nd.ones((2, 3))).shape == (2, 0)
+
+
+def test_a_callback_of_an_old_handle_may_ask_for_a_new_one():
+    # In a process of its own, which would hang for ever.
+    program = textwrap.dedent(
+        """
+        import weakref
+        from gluonic import gluon
+
+        w = gluon.Parameter("w", shape=(1,))
+        w.initialize()
+        seen = []
+        old = weakref.ref(w.data(), lambda _: seen.append(w.data()))
+        for i in range(10):
+            w.cast("float32" if i % 2 else "float64")
+            w.data()
+        assert old() is None and len(seen) == 1
+        assert w.data() is w.data()
+        """
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
+@pytest.mark.parametrize("owner", ["ParameterDict('net_')", "Block(prefix='net_').params"])
+def test_a_set_may_be_asked_while_a_thread_compares_initializers_in_it(owner):
+    # In a process of its own, which would hang for ever.
+    program = textwrap.dedent(
+        f"""
+        import threading, time
+        from gluonic import gluon, init
+
+        inside = threading.Event()
+
+        class Slow(init.Initializer):
+            def dumps(self):
+                inside.set()
+                time.sleep(0.3)
+                return "slow"
+
+        params = gluon.{owner}
+        params.get("w", shape=(1,), init=Slow())
+        inside.clear()
+        thread = threading.Thread(target=lambda: params.get("w", shape=(1,), init=Slow()))
+        thread.start()
+        assert inside.wait(60)
+        assert "net_w" in params and params["net_w"].shape == (1,)
+        thread.join()
+        """
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)

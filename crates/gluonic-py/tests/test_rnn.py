@@ -367,3 +367,15 @@ def test_kinds_of_blocks_are_those_of_gluon():
     assert isinstance(rnn.HybridSequentialRNNCell(), HybridBlock)
     with pytest.raises(ValueError, match="Children of HybridBlock must also be HybridBlock"):
         rnn.HybridSequentialRNNCell().add(rnn.SequentialRNNCell())
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: rnn.DropoutCell(0.5, axes=(0,)), lambda: rnn.ZoneoutCell(rnn.RNNCell(2), 0.5)]
+)
+def test_cells_that_draw_do_so_where_their_input_is(make):
+    cell, ctx = make(), gluonic.cpu(1)
+    cell.initialize(ctx=ctx)
+    states = cell.begin_state(batch_size=2, ctx=ctx)
+    with autograd.train_mode():
+        y, _ = cell(nd.ones((2, 2), ctx=ctx), states)
+    assert y.context == ctx

@@ -1,11 +1,13 @@
 """Long verbs: what is told of them, and how they are stopped."""
 
+import collections
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 import pytest
 
@@ -39,6 +41,22 @@ def test_a_listener_that_raises_stops_the_verb_or_is_heard_after_it(tmp_path):
     with gluonic.progress(fails), pytest.raises(LookupError, match="my own"):
         net.save_parameters(str(tmp_path / "net.params"))
     net.save_parameters(str(tmp_path / "net.params"))
+
+
+def test_what_stops_a_verb_is_raised_whatever_the_listener_raises_at_its_end(tmp_path):
+    class Slow(collections.OrderedDict):
+        def items(self):
+            time.sleep(0.3)
+            return super().items()
+
+    def fails(verb, count, done):
+        raise ValueError("at the end") if done else LookupError("the first")
+
+    net = nn.Sequential()
+    net.add(big())
+    net.__dict__["_children"] = Slow(net._children)
+    with gluonic.progress(fails), pytest.raises(LookupError, match="the first"):
+        net.save_parameters(str(tmp_path / "net.params"))
 
 
 def test_other_threads_run_while_a_file_is_written(tmp_path):

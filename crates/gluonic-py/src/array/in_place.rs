@@ -4,9 +4,10 @@ use gluonic::array::Operand;
 use gluonic::{DType, Dims, NdArray, Shape};
 use pyo3::prelude::*;
 
-use super::arithmetic::{Op, computed, run, type_name};
-use super::operand::{Other, other};
+use super::operand::{Other, other, type_name};
+use super::operator::{Op, computed};
 use super::{Dialect, NDArray};
+use crate::detach::run;
 use crate::errors::{MXNetError, OrRaise, bracketed};
 
 type Any<'py> = Bound<'py, PyAny>;

@@ -3,6 +3,8 @@
 //! They differ in dialect only, and the class carries it: what is computed from an `ndarray` is one.
 
 mod arithmetic;
+mod bits;
+mod compare;
 mod convert;
 mod copies;
 mod edit;
@@ -10,6 +12,7 @@ mod foreign;
 mod in_place;
 mod index;
 mod operand;
+mod operator;
 mod scalar;
 mod share;
 
@@ -18,7 +21,7 @@ use std::sync::{PoisonError, RwLock};
 use gluonic::autograd::{Backward, GradReq};
 use pyo3::exceptions::{PyKeyError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyList, PyTuple};
 
 pub(crate) use convert::{converted, from_object, to_numpy};
 
@@ -76,6 +79,11 @@ impl NDArray {
         self.array.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether the object is this handle, alike in every respect.
+    pub(crate) fn is_handle_of(&self, array: &gluonic::NdArray) -> bool {
+        self.array.read().unwrap_or_else(PoisonError::into_inner).same_handle(array)
+    }
+
     /// Makes the object a handle on another array.
     pub(crate) fn put(&self, array: gluonic::NdArray) {
         *self.array.write().unwrap_or_else(PoisonError::into_inner) = array;
@@ -109,6 +117,17 @@ pub(crate) fn wrap<'py>(
             Ok(Bound::new(py, class)?.into_any())
         }
     }
+}
+
+/// Arrays as a list of Python's objects in a dialect.
+pub(crate) fn list_to_py(
+    py: Python<'_>,
+    arrays: impl IntoIterator<Item = gluonic::NdArray>,
+    dialect: Dialect,
+) -> PyResult<Bound<'_, PyList>> {
+    let arrays: PyResult<Vec<_>> =
+        arrays.into_iter().map(|array| wrap(py, array, dialect)).collect();
+    PyList::new(py, arrays?)
 }
 
 /// An array as an argument: an `NDArray` or `ndarray`, nothing else.

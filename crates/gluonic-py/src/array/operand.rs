@@ -2,7 +2,7 @@
 
 use gluonic::array::Scalar;
 use gluonic::{DType, NdArray};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyAssertionError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyFloat, PyInt};
@@ -103,4 +103,16 @@ fn quotient(dtype: DType, divides: bool) -> DType {
 
 pub(super) fn converted(py: Python<'_>, x: NdArray, dtype: DType) -> PyResult<NdArray> {
     if x.dtype() == dtype { Ok(x) } else { x.cast(dtype).or_raise(py) }
+}
+
+/// The name of an element type in MXNet's errors, which have none for booleans.
+pub(super) fn type_name(dtype: DType) -> &'static str {
+    if dtype == DType::Bool { "unknown" } else { dtype.name() }
+}
+
+/// That an operand is no array, in MXNet's words.
+pub(super) fn no_array(which: &str, value: &Bound<'_, PyAny>) -> PyResult<PyErr> {
+    let value = value.str()?;
+    let text = format!("Argument {which} must have NDArray type, but got {value}");
+    Ok(PyAssertionError::new_err(text))
 }

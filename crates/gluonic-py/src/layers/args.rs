@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gluonic::init::Initializer;
+use gluonic::nn::rnn::SequenceLayout;
 use gluonic::nn::{Activation, DataLayout};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -10,30 +11,30 @@ use pyo3::prelude::*;
 use crate::errors::OrRaise;
 use crate::initializer::InitArg;
 
-/// An activation by its word.
-#[derive(Clone, Copy)]
-pub(super) struct ActivationArg(pub(super) Activation);
+macro_rules! words {
+    ($($(#[$doc:meta])* $arg:ident($type:ty);)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub(super) struct $arg(pub(super) $type);
 
-impl<'py> FromPyObject<'_, 'py> for ActivationArg {
-    type Error = PyErr;
+        impl<'py> FromPyObject<'_, 'py> for $arg {
+            type Error = PyErr;
 
-    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let word: &str = &object.extract::<String>()?;
-        word.parse().map(ActivationArg).or_raise(object.py())
-    }
+            fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+                let word: &str = &object.extract::<String>()?;
+                word.parse().map($arg).or_raise(object.py())
+            }
+        }
+    )*};
 }
 
-/// The order of an input's axes by its word.
-#[derive(Clone, Copy)]
-pub(super) struct LayoutArg(pub(super) DataLayout);
-
-impl<'py> FromPyObject<'_, 'py> for LayoutArg {
-    type Error = PyErr;
-
-    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let word: &str = &object.extract::<String>()?;
-        word.parse().map(LayoutArg).or_raise(object.py())
-    }
+words! {
+    /// An activation by its word.
+    ActivationArg(Activation);
+    /// The order of an input's axes by its word.
+    LayoutArg(DataLayout);
+    /// The order of a sequence's axes by its word.
+    SequenceLayoutArg(SequenceLayout);
 }
 
 /// A number of which 0 means that it is not known.

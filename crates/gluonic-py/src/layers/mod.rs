@@ -7,7 +7,9 @@ mod conv;
 mod norm;
 mod part;
 mod pool;
+mod py_cell;
 mod rnn;
+mod steps;
 
 use std::sync::Arc;
 
@@ -27,7 +29,9 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     conv::register(module)?;
     norm::register(module)?;
     pool::register(module)?;
-    rnn::register(module)
+    py_cell::register(module)?;
+    rnn::register(module)?;
+    steps::register(module)
 }
 
 /// A layer of gluonic, to build a block on.
@@ -98,7 +102,7 @@ impl Naming {
         prefix: Option<String>,
         params: Option<&Bound<'_, Dict>>,
     ) -> PyResult<Self> {
-        let params = params.map(|params| params.get().get()).transpose()?;
+        let params = params.map(|params| params.get().get(params.py())).transpose()?;
         Ok(Naming { class, hint, prefix, params })
     }
 }

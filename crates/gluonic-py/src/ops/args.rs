@@ -109,6 +109,17 @@ impl Sizes {
     }
 }
 
+/// How many parts an axis has, if the array has that axis.
+pub(super) fn size_of(x: &NdArray, axis: isize) -> Option<usize> {
+    let axis = if axis < 0 { axis + x.rank() as isize } else { axis };
+    usize::try_from(axis).ok().and_then(|axis| x.dims().get(axis).copied())
+}
+
+/// A number that cannot be negative; where it is, an error in MXNet's words.
+pub(super) fn count(n: i64, words: impl FnOnce() -> String) -> PyResult<usize> {
+    usize::try_from(n).map_err(|_| MXNetError::new_err(format!("MXNetError: {}", words())))
+}
+
 fn array_called(object: &Bound<'_, PyAny>, name: &str) -> PyResult<NdArray> {
     match object.cast::<NDArray>() {
         Ok(array) => Ok(array.get().get()),

@@ -4,7 +4,6 @@ use gluonic::{DType, NdArray, Result};
 use pyo3::prelude::*;
 
 use super::args::Data;
-use super::compute;
 use crate::array::{Dialect, converted};
 
 /// A function of floating-point numbers for every element type, as MXNet has it: of integers it is
@@ -22,8 +21,7 @@ fn elementwise(
     x: Data,
     f: impl FnOnce(&NdArray) -> Result<NdArray> + Send,
 ) -> PyResult<Bound<'_, PyAny>> {
-    let Data { array, dialect } = x;
-    compute(py, array.elem_count(), dialect, || on_any(&array, f))
+    x.compute(py, |x| on_any(x, f))
 }
 
 macro_rules! functions {
@@ -149,16 +147,14 @@ fn number(like: &NdArray, value: f64) -> Result<NdArray> {
 
 #[pyfunction]
 fn logical_not(py: Python<'_>, x: Data) -> PyResult<Bound<'_, PyAny>> {
-    let Data { array, dialect } = x;
-    compute(py, array.elem_count(), dialect, || {
-        truths(array.eq_elem(&number(&array, 0.0)?)?, &array, dialect)
-    })
+    let dialect = x.dialect;
+    x.compute(py, |x| truths(x.eq_elem(&number(x, 0.0)?)?, x, dialect))
 }
 
 #[pyfunction]
 fn isnan(py: Python<'_>, x: Data) -> PyResult<Bound<'_, PyAny>> {
-    let Data { array, dialect } = x;
-    compute(py, array.elem_count(), dialect, || truths(array.ne_elem(&array)?, &array, dialect))
+    let dialect = x.dialect;
+    x.compute(py, |x| truths(x.ne_elem(x)?, x, dialect))
 }
 
 /// Where the absolute value is infinite; of integers nowhere.
@@ -171,22 +167,22 @@ fn infinite(x: &NdArray) -> Result<NdArray> {
 
 #[pyfunction]
 fn isinf(py: Python<'_>, x: Data) -> PyResult<Bound<'_, PyAny>> {
-    let Data { array, dialect } = x;
-    compute(py, array.elem_count(), dialect, || truths(infinite(&array)?, &array, dialect))
+    let dialect = x.dialect;
+    x.compute(py, |x| truths(infinite(x)?, x, dialect))
 }
 
 #[pyfunction]
 fn isfinite(py: Python<'_>, x: Data) -> PyResult<Bound<'_, PyAny>> {
-    let Data { array, dialect } = x;
-    compute(py, array.elem_count(), dialect, || {
+    let dialect = x.dialect;
+    x.compute(py, |x| {
         // What differs from itself by 0 is a number and finite.
-        let finite = if array.dtype().is_float() {
-            let zero = array.detach().sub(&array.detach())?;
-            zero.eq_elem(&number(&array, 0.0)?)?
+        let finite = if x.dtype().is_float() {
+            let zero = x.detach().sub(&x.detach())?;
+            zero.eq_elem(&number(x, 0.0)?)?
         } else {
-            NdArray::full(array.dims().clone(), true, DType::Bool)?
+            NdArray::full(x.dims().clone(), true, DType::Bool)?
         };
-        truths(finite, &array, dialect)
+        truths(finite, x, dialect)
     })
 }
 
@@ -199,33 +195,32 @@ fn nan_to_num(
     infinity: f64,
     minus_infinity: f64,
 ) -> PyResult<Bound<'_, PyAny>> {
-    let Data { array, dialect } = x;
-    compute(py, array.elem_count(), dialect, || {
-        if !array.dtype().is_float() {
-            return Ok(array);
+    x.compute(py, |x| {
+        if !x.dtype().is_float() {
+            return Ok(x.clone());
         }
-        let is = |value: f64| array.eq_elem(&number(&array, value)?);
-        let plus = is(f64::INFINITY)?.select(&number(&array, infinity)?, &array)?;
-        let both = is(f64::NEG_INFINITY)?.select(&number(&array, minus_infinity)?, &plus)?;
-        array.ne_elem(&array)?.select(&number(&array, nan)?, &both)
+        let is = |value: f64| x.eq_elem(&number(x, value)?);
+        let plus = is(f64::INFINITY)?.select(&number(x, infinity)?, x)?;
+        let both = is(f64::NEG_INFINITY)?.select(&number(x, minus_infinity)?, &plus)?;
+        x.ne_elem(x)?.select(&number(x, nan)?, &both)
     })
 }
 
 #[pyfunction]
 fn cast(py: Python<'_>, x: Data, dtype: crate::dtype::DTypeArg) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count(), x.dialect, || converted(&x.array, dtype.0))
+    x.compute(py, |x| converted(x, dtype.0))
 }
 
 /// The same values, without a gradient.
 #[pyfunction]
 fn stop_gradient(py: Python<'_>, x: Data) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count(), x.dialect, || x.array.detach().deep_clone())
+    x.compute(py, |x| x.detach().deep_clone())
 }
 
 /// A copy, with its gradient.
 #[pyfunction]
 fn identity(py: Python<'_>, x: Data) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count(), x.dialect, || x.array.cast(x.array.dtype()))
+    x.compute(py, |x| x.cast(x.dtype()))
 }
 
 /// A copy whose gradient is this number everywhere, whatever comes from above: a loss.
@@ -252,5 +247,5 @@ fn scale_gradient(py: Python<'_>, x: Data, scale: f64) -> PyResult<Bound<'_, PyA
         }
     }
 
-    compute(py, x.array.elem_count(), x.dialect, || apply(&Arc::new(Loss(scale)), &[x.array]))
+    x.compute(py, |x| apply(&Arc::new(Loss(scale)), std::slice::from_ref(x)))
 }

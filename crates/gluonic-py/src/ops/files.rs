@@ -8,7 +8,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
-use crate::array::{NDArray, wrap};
+use crate::array::{NDArray, list_to_py, wrap};
 use crate::waiting;
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -57,10 +57,7 @@ fn load<'py>(py: Python<'py>, file: PathBuf, np: bool) -> PyResult<Bound<'py, Py
     let arrays = waiting::run(py, "load", || Arrays::load(&file))?;
     let dialect = super::dialect(np);
     match arrays {
-        Arrays::List(list) => {
-            let list = list.into_iter().map(|array| wrap(py, array, dialect));
-            Ok(PyList::new(py, list.collect::<PyResult<Vec<_>>>()?)?.into_any())
-        }
+        Arrays::List(list) => Ok(list_to_py(py, list, dialect)?.into_any()),
         Arrays::Named(named) => {
             let map = PyDict::new(py);
             for (name, array) in named {

@@ -3,8 +3,7 @@
 use gluonic::{DType, NdArray, Result, ops};
 use pyo3::prelude::*;
 
-use super::args::{Data, DimsArg, Indices, Weight};
-use super::compute;
+use super::args::{Data, DimsArg, Indices, Weight, count, size_of};
 use crate::dtype::DTypeArg;
 use crate::errors::MXNetError;
 
@@ -66,8 +65,7 @@ fn positions(indices: &NdArray, n: usize, mode: Mode) -> Result<NdArray> {
 }
 
 fn size(x: &NdArray, axis: isize) -> usize {
-    let axis = if axis < 0 { axis + x.rank() as isize } else { axis };
-    usize::try_from(axis).ok().and_then(|axis| x.dims().get(axis).copied()).unwrap_or(0)
+    size_of(x, axis).unwrap_or(0)
 }
 
 #[pyfunction]
@@ -78,10 +76,11 @@ fn take<'py>(
     axis: Option<isize>,
     mode: Mode,
 ) -> PyResult<Bound<'py, PyAny>> {
-    compute(py, x.array.elem_count() + indices.array.elem_count(), x.dialect, || {
+    let work = x.array.elem_count().saturating_add(indices.array.elem_count());
+    x.compute_of(py, work, |x| {
         let (x, axis) = match axis {
-            Some(axis) => (x.array, axis),
-            None => (x.array.reshape(x.array.elem_count())?, 0),
+            Some(axis) => (x.clone(), axis),
+            None => (x.reshape(x.elem_count())?, 0),
         };
         x.take_axis(&positions(&indices.array, size(&x, axis), mode)?, axis)
     })
@@ -96,13 +95,13 @@ fn pick<'py>(
     keep_dims: bool,
     mode: Mode,
 ) -> PyResult<Bound<'py, PyAny>> {
-    compute(py, x.array.elem_count(), x.dialect, || {
-        let (x, mut indices) = (x.array, indices.array);
+    x.compute(py, |x| {
+        let mut indices = indices.array;
         // Labels may have the axis that is picked from, with size 1.
         if indices.rank() == x.rank() && size(&indices, axis) == 1 {
             indices = indices.squeeze(axis)?;
         }
-        let picked = x.pick(&positions(&indices, size(&x, axis), mode)?, axis)?;
+        let picked = x.pick(&positions(&indices, size(x, axis), mode)?, axis)?;
         if !keep_dims {
             return Ok(picked);
         }
@@ -117,22 +116,35 @@ fn pick<'py>(
 fn one_hot(
     py: Python<'_>,
     x: Data,
-    depth: usize,
+    depth: i64,
     on: f64,
     off: f64,
     dtype: DTypeArg,
 ) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count().saturating_mul(depth), x.dialect, || {
-        let labels = x.array.detach().cast(DType::I64)?.expand_dims(-1)?;
+    let depth = count(depth, || {
+        format!(
+            "Check failed: *depth >= 0 ({depth} vs. 0) : Dimension size, depth, must be a \
+             non-negative integer"
+        )
+    })?;
+    x.compute_of(py, x.array.elem_count().saturating_mul(depth), |x| {
+        // NaN is no place.
+        let is_float = x.dtype().is_float();
+        let labels = if is_float {
+            x.detach().trunc()?.cast(DType::F64)
+        } else {
+            x.detach().cast(DType::I64)
+        };
+        let labels = labels?.expand_dims(-1)?;
+        let places = super::create::row(depth, |i| i as f64)?.cast(labels.dtype())?;
         let number = |value: f64| NdArray::full((), value, dtype.0);
-        let places = super::create::row(depth, |i| i as f64)?.cast(DType::I64)?;
         labels.eq_elem(&places)?.select(&number(on)?, &number(off)?)
     })
 }
 
 #[pyfunction]
 fn gather_nd(py: Python<'_>, x: Data, indices: Indices) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count(), x.dialect, || x.array.gather_nd(&indices.array))
+    x.compute(py, |x| x.gather_nd(&indices.array))
 }
 
 #[pyfunction]
@@ -142,14 +154,13 @@ fn scatter_nd<'py>(
     indices: Indices,
     dims: DimsArg,
 ) -> PyResult<Bound<'py, PyAny>> {
-    compute(py, dims.0.elem_count(), x.dialect, || x.array.scatter_nd(&indices.array, dims.0))
+    x.compute_of(py, dims.0.elem_count(), |x| x.scatter_nd(&indices.array, dims.0))
 }
 
 #[pyfunction]
 fn embedding(py: Python<'_>, x: Data, weight: Weight) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count().saturating_mul(size(&weight.array, 1)), x.dialect, || {
-        ops::embedding(&x.array, &weight.array)
-    })
+    let work = x.array.elem_count().saturating_mul(size(&weight.array, 1));
+    x.compute_of(py, work, |x| ops::embedding(x, &weight.array))
 }
 
 /// Where elements are not 0: their positions, a row for each.
@@ -172,14 +183,14 @@ fn places(x: &NdArray) -> Result<NdArray> {
 
 #[pyfunction]
 fn nonzero(py: Python<'_>, x: Data) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count(), x.dialect, || places(&x.array))
+    x.compute(py, places)
 }
 
 /// The elements in their order, each once.
 #[pyfunction]
 fn unique(py: Python<'_>, x: Data) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count(), x.dialect, || {
-        let sorted = x.array.detach().reshape(x.array.elem_count())?;
+    x.compute(py, |x| {
+        let sorted = x.detach().reshape(x.elem_count())?;
         let sorted = sorted.sort(0, ops::Order::Ascending)?;
         let values = sorted.to_f64_vec()?;
         let new = |i: usize| i == 0 || values[i] != values[i - 1];
@@ -196,8 +207,8 @@ fn rows_where<'py>(
     condition: Indices,
     axis: isize,
 ) -> PyResult<Bound<'py, PyAny>> {
-    compute(py, x.array.elem_count(), x.dialect, || {
+    x.compute(py, |x| {
         let places = places(&condition.array)?;
-        x.array.take_axis(&places.reshape(places.elem_count())?, axis)
+        x.take_axis(&places.reshape(places.elem_count())?, axis)
     })
 }

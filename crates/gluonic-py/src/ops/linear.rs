@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use super::args::{Data, Lhs, Rhs};
 use super::compute;
 use crate::array::Dialect;
-use crate::errors::MXNetError;
+use crate::errors::{MXNetError, bracketed};
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     for function in [
@@ -24,8 +24,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 fn sizes(x: &NdArray) -> String {
-    let sizes: Vec<String> = x.dims().iter().map(ToString::to_string).collect();
-    format!("[{}]", sizes.join(","))
+    bracketed(&x.dims().into())
 }
 
 /// The error for two axes to be multiplied that differ, as MXNet words it.

@@ -4,18 +4,22 @@
 //! They are functions of `gluonic._gluonic.ops`. A result speaks the dialect of its first operand.
 
 mod args;
+mod conv;
 mod create;
 mod elementwise;
 mod files;
 mod gather;
 mod layers;
 mod linear;
+mod norm;
+mod order;
 mod pairs;
 mod random;
 mod reduce;
 mod reshape;
 mod sequence;
 mod shape;
+mod slice;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,8 +28,11 @@ use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 pub(crate) use args::{DimsArg, ShapeArg, shape_to_py};
+pub(crate) use layers::dropped;
 
+use self::args::Data;
 use crate::array::{Dialect, wrap};
+use crate::detach::run;
 use crate::errors::{MXNetError, to_py};
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -37,18 +44,22 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add_function(function)?;
     }
     let ops = PyModule::new(module.py(), "ops")?;
+    conv::register(&ops)?;
     create::register(&ops)?;
     elementwise::register(&ops)?;
     files::register(&ops)?;
     gather::register(&ops)?;
     layers::register(&ops)?;
     linear::register(&ops)?;
+    norm::register(&ops)?;
+    order::register(&ops)?;
     pairs::register(&ops)?;
     random::register(&ops)?;
     reduce::register(&ops)?;
     reshape::register(&ops)?;
     sequence::register(&ops)?;
     shape::register(&ops)?;
+    slice::register(&ops)?;
     module.add_submodule(&ops)
 }
 
@@ -83,9 +94,6 @@ fn dialect(np: bool) -> Dialect {
     if np { Dialect::Np } else { Dialect::Nd }
 }
 
-/// As many elements as make other threads worth letting run.
-const LARGE: usize = 1 << 14;
-
 /// Computes an array of about `work` elements and wraps it; other threads of Python run meanwhile
 /// if that is worth while.
 fn compute<'py>(
@@ -94,7 +102,7 @@ fn compute<'py>(
     dialect: Dialect,
     f: impl FnOnce() -> gluonic::Result<NdArray> + Send,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let result = if work >= LARGE { py.detach(f) } else { f() };
+    let result = run(py, work, f);
     wrap(py, result.map_err(|error| raised(py, error))?, dialect)
 }
 
@@ -105,9 +113,42 @@ fn compute_all<'py>(
     dialect: Dialect,
     f: impl FnOnce() -> gluonic::Result<Vec<NdArray>> + Send,
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    let results = if work >= LARGE { py.detach(f) } else { f() };
-    let results = results.map_err(|error| raised(py, error))?;
+    let results = run(py, work, f).map_err(|error| raised(py, error))?;
     results.into_iter().map(|array| wrap(py, array, dialect)).collect()
+}
+
+impl Data {
+    /// Computes an array from this one. What `f` makes besides is where this array is.
+    fn compute<'py>(
+        &self,
+        py: Python<'py>,
+        f: impl FnOnce(&NdArray) -> gluonic::Result<NdArray> + Send,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.compute_of(py, self.array.elem_count(), f)
+    }
+
+    /// As `compute`, where the result has more elements than this array: about `work`.
+    fn compute_of<'py>(
+        &self,
+        py: Python<'py>,
+        work: usize,
+        f: impl FnOnce(&NdArray) -> gluonic::Result<NdArray> + Send,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        compute(py, work, self.dialect, || self.there(f))
+    }
+
+    /// As `compute`, of several arrays.
+    fn compute_all<'py>(
+        &self,
+        py: Python<'py>,
+        f: impl FnOnce(&NdArray) -> gluonic::Result<Vec<NdArray>> + Send,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        compute_all(py, self.array.elem_count(), self.dialect, || self.there(f))
+    }
+
+    fn there<R>(&self, f: impl FnOnce(&NdArray) -> R) -> R {
+        gluonic::context::with(self.array.context(), || f(&self.array))
+    }
 }
 
 /// What an operation raises: whatever is wrong with its operands and settings is an `MXNetError`, as

@@ -1,7 +1,7 @@
 //! Functions of two arrays, or of an array and a number, that broadcast. Arithmetic and comparisons
 //! are the operators of the array itself.
 
-use gluonic::{DType, NdArray, Result};
+use gluonic::{DType, NdArray, Result, context};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
@@ -40,7 +40,9 @@ pub(super) fn common(x: DType, y: DType, dialect: Dialect) -> DType {
 
 /// Two operands as arrays of one element type: a number takes that of the array.
 fn both(x: &Operand, y: &Operand) -> Result<(NdArray, NdArray, Dialect)> {
-    let number = |value: f64, like: &NdArray| NdArray::full((), value, like.dtype());
+    let number = |value: f64, like: &NdArray| {
+        context::with(like.context(), || NdArray::full((), value, like.dtype()))
+    };
     match (x, y) {
         (Operand::Array(x, a), Operand::Array(y, b)) => {
             let dialect = if *b == Dialect::Np { *b } else { *a };
@@ -75,7 +77,10 @@ fn pair<'py>(
         return Err(PyTypeError::new_err("one of both must be an array"));
     }
     let (x, y, dialect) = both(x, y).or_raise(py)?;
-    compute(py, x.elem_count().max(y.elem_count()), dialect, || f(&x, &y, dialect))
+    compute(py, x.elem_count().max(y.elem_count()), dialect, || {
+        // What it makes besides is where the operands are.
+        context::with(x.context(), || f(&x, &y, dialect))
+    })
 }
 
 /// The larger or the smaller one of two elements.
@@ -172,7 +177,8 @@ fn select(
 ) -> PyResult<Bound<'_, PyAny>> {
     use crate::errors::OrRaise;
 
-    let (x, y, dialect) = both(&x, &y).or_raise(py)?;
+    let there = condition.array.context();
+    let (x, y, dialect) = context::with(there, || both(&x, &y)).or_raise(py)?;
     let dialect = if condition.dialect == Dialect::Np { Dialect::Np } else { dialect };
     let work = condition.array.elem_count().max(x.elem_count()).max(y.elem_count());
     compute(py, work, dialect, || condition.array.select(&x, &y))

@@ -40,6 +40,35 @@ fn law(name: &str, settings: &[f64]) -> Result<Law> {
     }
 }
 
+/// An array of what a law gives, on a context.
+fn drawn<'py>(
+    py: Python<'py>,
+    law: Result<Law>,
+    dims: Dims,
+    dtype: DTypeArg,
+    ctx: Option<ContextArg>,
+    np: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let law = law.map_err(|error| super::raised(py, error))?;
+    compute(py, dims.elem_count(), dialect(np), || {
+        let draw = || ops::draw(&law, dims, dtype.0);
+        match ctx {
+            Some(ctx) => context::with(ctx.0, draw),
+            None => draw(),
+        }
+    })
+}
+
+/// For each law an array of these sizes, together of the sizes `total`.
+fn drawn_of_each(laws: &[Law], dims: &Dims, total: Dims, dtype: DTypeArg) -> Result<NdArray> {
+    let drawn = laws.iter().map(|law| ops::draw(law, dims.clone(), dtype.0));
+    let drawn = drawn.collect::<Result<Vec<NdArray>>>()?;
+    if drawn.is_empty() {
+        return NdArray::zeros(total, dtype.0);
+    }
+    ops::stack(&drawn.iter().collect::<Vec<_>>(), 0)?.reshape(total)
+}
+
 #[pyfunction]
 fn draw<'py>(
     py: Python<'py>,
@@ -50,14 +79,7 @@ fn draw<'py>(
     ctx: Option<ContextArg>,
     np: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let law = law(name, &settings).map_err(|error| super::raised(py, error))?;
-    compute(py, dims.0.elem_count(), dialect(np), || {
-        let draw = || ops::draw(&law, dims.0, dtype.0);
-        match ctx {
-            Some(ctx) => context::with(ctx.0, draw),
-            None => draw(),
-        }
-    })
+    drawn(py, law(name, &settings), dims.0, dtype, ctx, np)
 }
 
 /// For each element of the settings, which are arrays of equal sizes, an array of these sizes.
@@ -84,13 +106,7 @@ fn draw_each<'py>(
         let laws = (0..of.elem_count())
             .map(|i| law(&name, &values.iter().map(|setting| setting[i]).collect::<Vec<f64>>()));
         // All are checked before the first is drawn.
-        let laws = laws.collect::<Result<Vec<Law>>>()?;
-        let drawn = laws.iter().map(|law| ops::draw(law, dims.0.clone(), dtype.0));
-        let drawn = drawn.collect::<Result<Vec<NdArray>>>()?;
-        if drawn.is_empty() {
-            return NdArray::zeros(total, dtype.0);
-        }
-        ops::stack(&drawn.iter().collect::<Vec<_>>(), 0)?.reshape(total)
+        drawn_of_each(&laws.collect::<Result<Vec<Law>>>()?, &dims.0, total, dtype)
     })
 }
 
@@ -104,14 +120,7 @@ fn integers(
     ctx: Option<ContextArg>,
     np: bool,
 ) -> PyResult<Bound<'_, PyAny>> {
-    let law = Law::integers(low, high).map_err(|error| super::raised(py, error))?;
-    compute(py, dims.0.elem_count(), dialect(np), || {
-        let draw = || ops::draw(&law, dims.0, dtype.0);
-        match ctx {
-            Some(ctx) => context::with(ctx.0, draw),
-            None => draw(),
-        }
-    })
+    drawn(py, Law::integers(low, high), dims.0, dtype, ctx, np)
 }
 
 #[pyfunction]
@@ -122,9 +131,9 @@ fn permutation(py: Python<'_>, n: usize, np: bool) -> PyResult<Bound<'_, PyAny>>
 /// The parts of the first axis in a random order.
 #[pyfunction]
 fn shuffled(py: Python<'_>, x: Data) -> PyResult<Bound<'_, PyAny>> {
-    compute(py, x.array.elem_count(), x.dialect, || {
-        let n = x.array.dims().first().copied().unwrap_or(0);
-        x.array.take(&ops::permutation(n))
+    x.compute(py, |x| {
+        let n = x.dims().first().copied().unwrap_or(0);
+        x.take(&ops::permutation(n))
     })
 }
 
@@ -143,12 +152,6 @@ fn categorical<'py>(
     compute(py, total.elem_count(), dialect, || {
         let weights = array.to_f64_vec()?;
         let laws = weights.chunks_exact(classes.max(1)).map(Law::categorical);
-        let laws = laws.collect::<Result<Vec<Law>>>()?;
-        let drawn = laws.iter().map(|law| ops::draw(law, dims.0.clone(), dtype.0));
-        let drawn = drawn.collect::<Result<Vec<NdArray>>>()?;
-        if drawn.is_empty() {
-            return NdArray::zeros(total, dtype.0);
-        }
-        ops::stack(&drawn.iter().collect::<Vec<_>>(), 0)?.reshape(total)
+        drawn_of_each(&laws.collect::<Result<Vec<Law>>>()?, &dims.0, total, dtype)
     })
 }

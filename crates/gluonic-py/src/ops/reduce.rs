@@ -1,13 +1,10 @@
-//! Reductions, positions and orders.
+//! Reductions: sums, means, norms over axes.
 
-use gluonic::ops::Order;
-use gluonic::{DType, NdArray, Result};
+use gluonic::{DType, Error, NdArray, Result};
 use pyo3::prelude::*;
 
 use super::args::{Data, Numbers};
-use super::{compute, compute_all};
 use crate::array::Dialect;
-use crate::dtype::DTypeArg;
 use crate::errors::{MXNetError, bracketed};
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -23,11 +20,6 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
         wrap_pyfunction!(var, module)?,
         wrap_pyfunction!(all, module)?,
         wrap_pyfunction!(any, module)?,
-        wrap_pyfunction!(arg_best, module)?,
-        wrap_pyfunction!(argsort, module)?,
-        wrap_pyfunction!(sort, module)?,
-        wrap_pyfunction!(topk, module)?,
-        wrap_pyfunction!(cumsum, module)?,
     ] {
         module.add_function(function)?;
     }
@@ -41,38 +33,43 @@ fn axes_of(
     axes: Option<&Numbers>,
     exclude: bool,
     dialect: Dialect,
-) -> Option<Vec<isize>> {
+) -> Result<Option<Vec<isize>>> {
     let rank = x.rank() as isize;
     let all = || (0..rank).collect::<Vec<_>>();
     let Some(Numbers(axes)) = axes else {
-        return if exclude { None } else { Some(all()) };
+        return Ok((!exclude).then(all));
     };
     if axes.is_empty() {
-        return (dialect == Dialect::Nd).then(all);
+        return Ok((dialect == Dialect::Nd).then(all));
     }
     if !exclude {
-        return Some(axes.clone());
+        return Ok(Some(axes.clone()));
+    }
+    if let Some(&axis) = axes.iter().find(|axis| !(-rank..rank).contains(axis)) {
+        return Err(Error::Axis { op: "reduce", axis, rank: x.rank() });
     }
     let named: Vec<isize> = axes.iter().map(|&a| if a < 0 { a + rank } else { a }).collect();
     let others: Vec<isize> = (0..rank).filter(|axis| !named.contains(axis)).collect();
-    (!others.is_empty()).then_some(others)
+    Ok((!others.is_empty()).then_some(others))
 }
 
 /// Runs a reduction. Over no axis each element is its own.
-fn reduced(
-    x: &NdArray,
+fn reduced<'py>(
+    py: Python<'py>,
+    x: &Data,
     axes: Option<&Numbers>,
     exclude: bool,
-    dialect: Dialect,
-    f: impl FnOnce(&NdArray, &[isize]) -> Result<NdArray>,
-) -> Result<NdArray> {
-    let x = if x.dtype() == DType::Bool { &x.cast(DType::F32)? } else { x };
-    // A scalar has no axis to name: all are meant.
-    if let Some(axes) = axes_of(x, axes, exclude, dialect) {
-        return f(x, &axes);
-    }
-    let apart: Vec<usize> = x.dims().iter().copied().chain([1]).collect();
-    f(&x.reshape(apart)?, &[-1])?.reshape(x.dims().clone())
+    f: impl FnOnce(&NdArray, &[isize]) -> Result<NdArray> + Send,
+) -> PyResult<Bound<'py, PyAny>> {
+    let dialect = x.dialect;
+    x.compute(py, |x| {
+        let x = if x.dtype() == DType::Bool { &x.cast(DType::F32)? } else { x };
+        if let Some(axes) = axes_of(x, axes, exclude, dialect)? {
+            return f(x, &axes);
+        }
+        let apart: Vec<usize> = x.dims().iter().copied().chain([1]).collect();
+        f(&x.reshape(apart)?, &[-1])?.reshape(x.dims().clone())
+    })
 }
 
 /// Refuses axes that the array does not have, or that are named twice.
@@ -118,12 +115,9 @@ macro_rules! reductions {
             keep_dims: bool,
             exclude: bool,
         ) -> PyResult<Bound<'_, PyAny>> {
-            let Data { array, dialect } = x;
-            check_axes(&array, axes.as_ref())?;
+            check_axes(&x.array, axes.as_ref())?;
             let $keep = keep_dims;
-            compute(py, array.elem_count(), dialect, || {
-                reduced(&array, axes.as_ref(), exclude, dialect, |$x, $axes| $f)
-            })
+            reduced(py, &x, axes.as_ref(), exclude, |$x, $axes| $f)
         }
     )*};
 }
@@ -135,13 +129,11 @@ fn without_nan(x: &NdArray, value: f64) -> Result<NdArray> {
     x.ne_elem(x)?.select(&NdArray::full((), value, x.dtype())?, x)
 }
 
-/// Whether all elements are true, or any: as the smallest or the largest of zeros and ones.
-fn truth(x: &NdArray, axes: &[isize], keep: bool, all: bool) -> Result<NdArray> {
-    let one = x.ne_elem(&NdArray::full((), 0.0, x.dtype())?)?.cast(DType::F32)?;
-    let count = one.sum_axes(axes, keep)?;
-    let n = one.elem_count().checked_div(count.elem_count()).unwrap_or(0);
-    let enough = NdArray::scalar(if all { n as f32 } else { 1.0 });
-    count.ge(&enough)
+/// How many elements are true, or, if not, false: exactly 0 of none, and 1 or more of one or more.
+fn how_many(x: &NdArray, axes: &[isize], keep: bool, truth: bool) -> Result<NdArray> {
+    let zero = NdArray::full((), 0.0, x.dtype())?;
+    let counted = if truth { x.ne_elem(&zero)? } else { x.eq_elem(&zero)? };
+    counted.cast(DType::F32)?.sum_axes(axes, keep)
 }
 
 reductions! {
@@ -151,8 +143,8 @@ reductions! {
     prod |x, axes, keep| x.prod_axes(axes, keep);
     max |x, axes, keep| x.max_axes(axes, keep);
     min |x, axes, keep| x.min_axes(axes, keep);
-    all |x, axes, keep| truth(x, axes, keep, true);
-    any |x, axes, keep| truth(x, axes, keep, false);
+    all |x, axes, keep| how_many(x, axes, keep, false)?.eq_elem(&NdArray::scalar(0_f32));
+    any |x, axes, keep| how_many(x, axes, keep, true)?.ne_elem(&NdArray::scalar(0_f32));
 }
 
 /// The means; of integers as `float32` in `mx.np`, cut off in `mx.nd`.
@@ -165,12 +157,10 @@ fn mean(
     keep_dims: bool,
     exclude: bool,
 ) -> PyResult<Bound<'_, PyAny>> {
-    let Data { array, dialect } = x;
-    compute(py, array.elem_count(), dialect, || {
-        reduced(&array, axes.as_ref(), exclude, dialect, |x, axes| match dialect {
-            Dialect::Np if !x.dtype().is_float() => mean_of(&x.cast(DType::F32)?, axes, keep_dims),
-            _ => cut_off(x, |x| mean_of(x, axes, keep_dims)),
-        })
+    let dialect = x.dialect;
+    reduced(py, &x, axes.as_ref(), exclude, |x, axes| match dialect {
+        Dialect::Np if !x.dtype().is_float() => mean_of(&x.cast(DType::F32)?, axes, keep_dims),
+        _ => cut_off(x, |x| mean_of(x, axes, keep_dims)),
     })
 }
 
@@ -194,13 +184,10 @@ fn norm(
              and ord=2, found {ord}"
         )));
     }
-    let Data { array, dialect } = x;
-    compute(py, array.elem_count(), dialect, || {
-        reduced(&array, axes.as_ref(), false, dialect, |x, axes| {
-            cut_off(x, |x| match ord {
-                1 => x.l1_norm(axes, keep_dims),
-                _ => x.l2_norm(axes, keep_dims),
-            })
+    reduced(py, &x, axes.as_ref(), false, |x, axes| {
+        cut_off(x, |x| match ord {
+            1 => x.l1_norm(axes, keep_dims),
+            _ => x.l2_norm(axes, keep_dims),
         })
     })
 }
@@ -216,127 +203,10 @@ fn var(
     keep_dims: bool,
     root: bool,
 ) -> PyResult<Bound<'_, PyAny>> {
-    let Data { array, dialect } = x;
-    compute(py, array.elem_count(), dialect, || {
-        reduced(&array, axes.as_ref(), false, dialect, |x, axes| {
-            cut_off(x, |x| {
-                let var = x.var_axes(axes, correction, keep_dims)?;
-                if root { var.sqrt() } else { Ok(var) }
-            })
+    reduced(py, &x, axes.as_ref(), false, |x, axes| {
+        cut_off(x, |x| {
+            let var = x.var_axes(axes, correction, keep_dims)?;
+            if root { var.sqrt() } else { Ok(var) }
         })
-    })
-}
-
-/// The position of the largest or smallest element along an axis, or of all. In `mx.nd` of the type
-/// of the elements.
-#[pyfunction]
-fn arg_best(
-    py: Python<'_>,
-    x: Data,
-    axis: Option<isize>,
-    keep_dims: bool,
-    largest: bool,
-) -> PyResult<Bound<'_, PyAny>> {
-    let Data { array, dialect } = x;
-    compute(py, array.elem_count(), dialect, || {
-        let best = |x: &NdArray, axis: isize, keep: bool| {
-            if largest { x.argmax(axis, keep) } else { x.argmin(axis, keep) }
-        };
-        let found = if let Some(axis) = axis {
-            best(&array, axis, keep_dims)?
-        } else {
-            let found = best(&array.reshape(array.elem_count())?, 0, false)?;
-            if keep_dims { found.reshape(vec![1; array.rank()])? } else { found }
-        };
-        if dialect == Dialect::Nd { found.cast(array.dtype()) } else { Ok(found) }
-    })
-}
-
-fn order(ascending: bool) -> Order {
-    if ascending { Order::Ascending } else { Order::Descending }
-}
-
-/// The array itself, or in one row when no axis is named.
-fn along(x: &NdArray, axis: Option<isize>) -> Result<(NdArray, isize)> {
-    match axis {
-        Some(axis) => Ok((x.clone(), axis)),
-        None => Ok((x.reshape(x.elem_count())?, 0)),
-    }
-}
-
-#[pyfunction]
-fn argsort(
-    py: Python<'_>,
-    x: Data,
-    axis: Option<isize>,
-    ascending: bool,
-    dtype: DTypeArg,
-) -> PyResult<Bound<'_, PyAny>> {
-    let Data { array, dialect } = x;
-    compute(py, array.elem_count(), dialect, || {
-        let (x, axis) = along(&array, axis)?;
-        let found = x.argsort(axis, order(ascending))?;
-        if found.dtype() == dtype.0 { Ok(found) } else { found.cast(dtype.0) }
-    })
-}
-
-#[pyfunction]
-fn sort(
-    py: Python<'_>,
-    x: Data,
-    axis: Option<isize>,
-    ascending: bool,
-) -> PyResult<Bound<'_, PyAny>> {
-    let Data { array, dialect } = x;
-    compute(py, array.elem_count(), dialect, || {
-        let (x, axis) = along(&array, axis)?;
-        x.sort(axis, order(ascending))
-    })
-}
-
-/// The first `k` elements in an order: their values and positions, and a mask of where they are.
-/// `k` of 0 means all.
-#[pyfunction]
-fn topk<'py>(
-    py: Python<'py>,
-    x: Data,
-    axis: Option<isize>,
-    k: usize,
-    ascending: bool,
-    dtype: DTypeArg,
-    mask: bool,
-) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    let Data { array, dialect } = x;
-    compute_all(py, array.elem_count(), dialect, || {
-        let (x, axis) = along(&array, axis)?;
-        let size = if axis < 0 { axis + x.rank() as isize } else { axis };
-        let n = usize::try_from(size).ok().and_then(|axis| x.dims().get(axis).copied());
-        let k = if k == 0 { n.unwrap_or(0) } else { k };
-        let (values, positions) = x.topk(k, axis, order(ascending))?;
-        if mask {
-            let zeros = NdArray::zeros(x.dims().clone(), DType::F32)?;
-            let ones = NdArray::ones(positions.dims().clone(), DType::F32)?;
-            let mask = zeros.scatter_add(&positions, &ones, axis)?;
-            return Ok(vec![mask.reshape(array.dims().clone())?.cast(array.dtype())?]);
-        }
-        Ok(vec![values, positions.cast(dtype.0)?])
-    })
-}
-
-#[pyfunction]
-fn cumsum(
-    py: Python<'_>,
-    x: Data,
-    axis: Option<isize>,
-    dtype: Option<DTypeArg>,
-) -> PyResult<Bound<'_, PyAny>> {
-    let Data { array, dialect } = x;
-    compute(py, array.elem_count(), dialect, || {
-        let (x, axis) = along(&array, axis)?;
-        match dtype {
-            Some(dtype) if dtype.0 != x.dtype() => x.cast(dtype.0)?.cumsum(axis),
-            None if x.dtype() == DType::Bool => x.cast(DType::F32)?.cumsum(axis),
-            _ => x.cumsum(axis),
-        }
     })
 }

@@ -57,7 +57,8 @@ impl<'a> Codes<'a> {
     }
 
     fn merge(&mut self) -> PyResult<()> {
-        let size = self.next()? * self.next()?;
+        // The sizes of an array without elements may have a product that no number holds.
+        let size = self.next()?.saturating_mul(self.next()?);
         self.found.push(size);
         Ok(())
     }
@@ -76,7 +77,7 @@ impl<'a> Codes<'a> {
             (None, Some(two)) => (size / two, two),
             (None, None) => return wrong("Split dims cannot both be -1"),
         };
-        if one * two != size {
+        if one.checked_mul(two) != Some(size) {
             return wrong(format!("Split dims {one}, {two} do not divide original dim {size}"));
         }
         self.found.extend([one, two]);
@@ -85,8 +86,8 @@ impl<'a> Codes<'a> {
 
     fn finish(mut self) -> PyResult<Vec<usize>> {
         if let Some(open) = self.open {
-            let total: usize = self.dims.iter().product();
-            let known: usize = self.found.iter().product();
+            let product = |sizes: &[usize]| sizes.iter().copied().fold(1, usize::saturating_mul);
+            let (total, known) = (product(self.dims), product(&self.found));
             if known == 0 || !total.is_multiple_of(known) {
                 let left = total.checked_rem(known).unwrap_or(0);
                 let mut shape: Vec<String> = self.found.iter().map(ToString::to_string).collect();

@@ -4,7 +4,6 @@ use gluonic::{NdArray, Result};
 use pyo3::prelude::*;
 
 use super::args::{Data, Indices};
-use super::compute;
 use crate::errors::MXNetError;
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -19,12 +18,12 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 /// The numbers of steps and of sequences, where the steps are on axis 0 or 1.
-fn sizes(x: &NdArray, axis: usize) -> PyResult<(usize, usize)> {
+fn sizes(x: &NdArray, axis: isize) -> PyResult<(usize, usize)> {
     match (&**x.dims(), axis) {
         ([steps, batch, ..], 0) | ([batch, steps, ..], 1) => Ok((*steps, *batch)),
         _ => Err(MXNetError::new_err(format!(
-            "MXNetError: Check failed: steps must be on axis 0 or 1 of an array of two axes or \
-             more, found axis {axis} of {}",
+            "MXNetError: Check failed: (param_.axis == 0) || (param_.axis == 1): Current \
+             implementation expects axis to be 0 or 1.\nfound axis {axis} of {}",
             x.dims()
         ))),
     }
@@ -54,22 +53,21 @@ fn sequence_mask<'py>(
     x: Data,
     steps_of: Option<Indices>,
     value: f64,
-    axis: usize,
+    axis: isize,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let Data { array, dialect } = x;
-    let (steps, batch) = sizes(&array, axis)?;
+    let (steps, batch) = sizes(&x.array, axis)?;
     let lengths = lengths(steps_of, steps, batch)?;
-    compute(py, array.elem_count(), dialect, || {
+    x.compute(py, |x| {
         let within: Vec<bool> = if axis == 0 {
             (0..steps).flat_map(|step| lengths.iter().map(move |n| step < *n)).collect()
         } else {
             lengths.iter().flat_map(|n| (0..steps).map(move |step| step < *n)).collect()
         };
-        let mut dims = vec![1; array.rank()];
-        dims[0] = array.dims()[0];
-        dims[1] = array.dims()[1];
+        let mut dims = vec![1; x.rank()];
+        dims[0] = x.dims()[0];
+        dims[1] = x.dims()[1];
         let mask = NdArray::from_vec(within, dims)?;
-        mask.select(&array, &NdArray::full((), value, array.dtype())?)
+        mask.select(x, &NdArray::full((), value, x.dtype())?)
     })
 }
 
@@ -86,18 +84,17 @@ fn sequence_last<'py>(
     py: Python<'py>,
     x: Data,
     steps_of: Option<Indices>,
-    axis: usize,
+    axis: isize,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let Data { array, dialect } = x;
-    let (steps, batch) = sizes(&array, axis)?;
+    let (steps, batch) = sizes(&x.array, axis)?;
     let lengths = lengths(steps_of, steps, batch)?;
-    compute(py, array.elem_count(), dialect, || {
+    x.compute(py, |x| {
         let place = |(i, n): (usize, &usize)| {
             let step = n.saturating_sub(1);
             if axis == 0 { step * batch + i } else { i * steps + step }
         };
         let places: Vec<usize> = lengths.iter().enumerate().map(place).collect();
-        rows(&array, &places, vec![batch])
+        rows(x, &places, vec![batch])
     })
 }
 
@@ -108,16 +105,15 @@ fn sequence_reverse<'py>(
     x: Data,
     steps_of: Option<Indices>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let Data { array, dialect } = x;
-    let (steps, batch) = sizes(&array, 0)?;
+    let (steps, batch) = sizes(&x.array, 0)?;
     let lengths = lengths(steps_of, steps, batch)?;
-    compute(py, array.elem_count(), dialect, || {
+    x.compute(py, |x| {
         let place = |(step, i): (usize, usize)| {
             let from = if step < lengths[i] { lengths[i] - 1 - step } else { step };
             from * batch + i
         };
         let all = (0..steps).flat_map(|step| (0..batch).map(move |i| (step, i)));
         let places: Vec<usize> = all.map(place).collect();
-        rows(&array, &places, vec![steps, batch])
+        rows(x, &places, vec![steps, batch])
     })
 }

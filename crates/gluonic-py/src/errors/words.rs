@@ -1,109 +1,21 @@
-//! Errors as Python's exceptions: the type and the first line are MXNet's where MXNet has the
-//! error, what gluonic says about it comes on the next lines.
-
-use std::error::Error as _;
+//! MXNet's types and words for errors of gluonic.
 
 use gluonic::Error;
 use gluonic::checkpoint::{Format, FormatError};
-use pyo3::create_exception;
 use pyo3::exceptions::{
     PyAssertionError, PyIndexError, PyMemoryError, PyNotImplementedError, PyRuntimeError,
     PyTypeError, PyUserWarning, PyValueError, PyZeroDivisionError,
 };
 use pyo3::prelude::*;
 
-create_exception!(gluonic.base, MXNetError, PyRuntimeError, "An operation failed.");
-create_exception!(
-    gluonic.gluon.parameter,
-    DeferredInitializationError,
-    MXNetError,
-    "A parameter was used before its shape was known."
-);
-
-pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    let py = module.py();
-    module.add("MXNetError", py.get_type::<MXNetError>())?;
-    module.add("DeferredInitializationError", py.get_type::<DeferredInitializationError>())
-}
-
-/// A result of gluonic as one of Python.
-pub(crate) trait OrRaise<T> {
-    /// The value, or the exception that the error is in Python.
-    fn or_raise(self, py: Python<'_>) -> PyResult<T>;
-}
-
-impl<T> OrRaise<T> for gluonic::Result<T> {
-    #[inline]
-    fn or_raise(self, py: Python<'_>) -> PyResult<T> {
-        self.map_err(|error| to_py(py, error))
-    }
-}
-
-/// A function that makes an exception from its text.
-type Make = fn(String) -> PyErr;
-
-/// The exception that an error is in Python. One that was raised by a user's own code comes back
-/// as it was, with its traceback.
-pub(crate) fn to_py(py: Python<'_>, error: Error) -> PyErr {
-    if let Error::User { source, .. } = error.root()
-        && let Some(raised) = source.downcast_ref::<PyErr>()
-    {
-        return raised.clone_ref(py);
-    }
-    let told = told(&error);
-    if let Error::UnknownParameter { name, .. } | Error::UnknownTensor { key: name, .. } =
-        error.root()
-    {
-        return key_error(py, name, &told);
-    }
-    if let Error::Constant { name, problem } = error.root()
-        && problem.starts_with("does not exist")
-    {
-        let first = format!(
-            "No constant named '{name}'. Please specify value if you want to create a new constant."
-        );
-        return key_error(py, &first, "");
-    }
-    let (make, first) = first_line(&error);
-    match first {
-        Some(first) => make(format!("{first}\n{told}")),
-        None => make(told),
-    }
-}
-
-/// An error of Python's as one of gluonic, to be raised again by whoever called gluonic.
-pub(crate) fn from_py(what: &str, error: PyErr) -> Error {
-    Error::user(what, error)
-}
-
-/// A `KeyError` whose text is the key as MXNet prints it, and the hint below.
-pub(crate) fn key_error(py: Python<'_>, key: &str, told: &str) -> PyErr {
-    let make = || py.import("gluonic._errors")?.getattr("KeyError")?.call1((key, told));
-    match make() {
-        Ok(error) => PyErr::from_value(error),
-        Err(error) => error,
-    }
-}
-
-/// What gluonic says: the error with all its causes, and the way out.
-pub(crate) fn told(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    match error.hint() {
-        Some(hint) => format!("{text}\n{hint}"),
-        None => text,
-    }
-}
+use super::shapes::{count, known_text, listed, type_number, unknown_size};
+use super::{DeferredInitializationError, MXNetError, bracketed, shape_text};
 
 const NOT_INITIALIZED: &str = "Note that you should initialize parameters and create Trainer with \
      Block.collect_params() instead of Block.params because the later does not include Parameters \
      of nested child Blocks";
 
-const DEFERRED: &str = "has not been initialized yet because initialization was deferred. Actual \
+pub(super) const DEFERRED: &str = "has not been initialized yet because initialization was deferred. Actual \
      initialization happens during the first forward pass. Please pass one batch of data through \
      the network before accessing Parameters. You can also avoid deferred initialization by \
      specifying in_units, num_features, etc., for network layers.";
@@ -113,13 +25,11 @@ const NOT_RECORDED: &str = "MXNetError: Check failed: !AGInfo: :IsNone(*i): Cann
      autograd.record() to save computational graphs for backward. If you want to differentiate \
      the same graph twice, you need to pass retain_graph=True to backward.";
 
-/// The exception of a parameter that waits for its shape.
-pub(crate) fn deferred(name: &str, error: &Error) -> PyErr {
-    DeferredInitializationError::new_err(format!("Parameter '{name}' {DEFERRED}\n{}", told(error)))
-}
+/// A function that makes an exception from its text.
+type Make = fn(String) -> PyErr;
 
 /// The exception's type, and MXNet's words if there are some.
-fn first_line(error: &Error) -> (Make, Option<String>) {
+pub(super) fn first_line(error: &Error) -> (Make, Option<String>) {
     let runtime: Make = PyRuntimeError::new_err;
     let assertion: Make = PyAssertionError::new_err;
     let value: Make = PyValueError::new_err;
@@ -430,73 +340,4 @@ fn of_format(error: &FormatError) -> Option<String> {
         _ => "header == kMXAPINDArrayListMagic",
     };
     Some(format!("MXNetError: Check failed: {check}: Invalid NDArray file format"))
-}
-
-/// An array that cannot take other sizes: each dialect of MXNet says it in its own way.
-pub(crate) fn unreshaped(
-    dialect: crate::array::Dialect,
-    found: usize,
-    wanted: usize,
-    shape: &gluonic::Shape,
-) -> PyErr {
-    use crate::array::Dialect;
-    match dialect {
-        Dialect::Np => MXNetError::new_err(format!(
-            "MXNetError: Check failed: src.Size() == dst->Size() ({found} vs. {wanted}) : Cannot \
-             reshape array of size {found} into shape {}",
-            bracketed(shape)
-        )),
-        Dialect::Nd if found < wanted => MXNetError::new_err(format!(
-            "NDArray.Reshape: Check failed: shape_.Size() >= shape.Size() ({found} vs. {wanted}) : \
-             target shape size is larger than the current shape"
-        )),
-        Dialect::Nd => PyValueError::new_err(format!(
-            "Cannot reshape array of size {found} into shape {}",
-            shape_text(shape)
-        )),
-    }
-}
-
-/// The number that MXNet knows an element type by.
-fn type_number(dtype: gluonic::DType) -> Option<u8> {
-    use gluonic::DType;
-    Some(match dtype {
-        DType::F32 => 0,
-        DType::F64 => 1,
-        DType::F16 => 2,
-        DType::U8 => 3,
-        DType::I32 => 4,
-        DType::I8 => 5,
-        DType::I64 => 6,
-        DType::Bool => 7,
-        _ => return None,
-    })
-}
-
-/// A shape of a parameter as MXNet prints it: sizes that are not known are 0, where 0 is a size -1.
-pub(crate) fn known_text(shape: &gluonic::Shape) -> String {
-    shape.to_string().replace('?', unknown_size())
-}
-
-fn unknown_size() -> &'static str {
-    if crate::ops::is_np_shape() { "-1" } else { "0" }
-}
-
-/// A shape as MXNet prints it: sizes that are not known are 0.
-pub(crate) fn shape_text(shape: &gluonic::Shape) -> String {
-    shape.to_string().replace('?', "0")
-}
-
-/// The number of elements of a shape.
-pub(crate) fn count(shape: &gluonic::Shape) -> usize {
-    shape.iter().map(|size| size.unwrap_or(0)).product()
-}
-
-/// A shape as MXNet's C++ prints it.
-pub(crate) fn bracketed(shape: &gluonic::Shape) -> String {
-    listed(shape.iter().map(|size| size.unwrap_or(0)))
-}
-
-fn listed<T: ToString>(sizes: impl Iterator<Item = T>) -> String {
-    format!("[{}]", sizes.map(|size| size.to_string()).collect::<Vec<_>>().join(","))
 }
