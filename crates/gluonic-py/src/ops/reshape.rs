@@ -214,8 +214,12 @@ fn reshape_by<'py>(
     if reverse {
         to.reverse();
     }
-    let (found, wanted) = (x.array.elem_count(), to.iter().product());
-    if found != wanted && (share || rule == "np") {
+    let found = x.array.elem_count();
+    let wanted = to.iter().try_fold(1_usize, |count, &size| count.checked_mul(size));
+    if let Some(wanted) = wanted
+        && found != wanted
+        && (share || rule == "np")
+    {
         let shape = gluonic::Shape::from(to);
         return Err(crate::errors::unreshaped(x.dialect, found, wanted, &shape));
     }
