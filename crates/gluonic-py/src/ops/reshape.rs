@@ -48,8 +48,10 @@ impl<'a> Codes<'a> {
     }
 
     fn infer(&mut self) -> PyResult<()> {
-        if self.open.replace(self.found.len()).is_some() {
-            return wrong("One and only one dim can be inferred");
+        if let Some(first) = self.open.replace(self.found.len()) {
+            return wrong(format!(
+                "inf_idx < 0 ({first} vs. 0) : One and only one dim can be inferred"
+            ));
         }
         self.used += 1;
         self.found.push(1);
@@ -161,6 +163,9 @@ fn codes_of_npx(dims: &[usize], codes: &[i64]) -> PyResult<Vec<usize>> {
 
 /// As NumPy: -1 is inferred.
 fn codes_of_np(dims: &[usize], codes: &[i64]) -> PyResult<Vec<usize>> {
+    if codes.iter().filter(|&&code| code == -1).count() > 1 {
+        return wrong("!has_unknown_dim_size: Can only specify one unknown dimension");
+    }
     let mut to = Codes::new(dims);
     for &code in codes {
         match code {

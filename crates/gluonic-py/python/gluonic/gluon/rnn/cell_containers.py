@@ -108,6 +108,10 @@ class BidirectionalCell(_States, HybridRecurrentCell):
         self.register_child(r_cell, "r_cell")
         self._output_prefix = output_prefix
 
+    def begin_state(self, **kwargs):
+        """The states of both cells at the start."""
+        return super().begin_state(**kwargs)
+
     def __call__(self, inputs, states):
         raise NotImplementedError("Bidirectional cannot be stepped. Please use unroll")
 
