@@ -79,7 +79,7 @@ impl Summary {
         &self.inputs
     }
 
-    /// The calls in the order in which they ended, those of [`Sequential`] left out.
+    /// The calls in the order in which they ended, those of [`Sequential`](super::Sequential) left out.
     pub fn rows(&self) -> &[SummaryRow] {
         &self.rows
     }

@@ -84,7 +84,7 @@ pub fn embedding(ids: &NdArray, weight: &NdArray) -> Result<NdArray> {
             out.copy_from_slice(&table[row * width..][..width]);
         }
     }));
-    Ok(output(Arc::new(buf), dtype, dims.into(), edges, || {
+    Ok(output(Arc::new(buf), dtype, dims, edges, || {
         Box::new(EmbeddingNode { rows: numbers, width, n: weight.elem_count() })
     }))
 }

@@ -155,7 +155,7 @@ impl NdArray {
     fn fold(&self, fold: Fold, axes: &[isize], keep_dims: bool) -> Result<NdArray> {
         let compute = compute_type(fold.name(), &[self])?;
         let plan: Plan = plan(fold.name(), self.dims(), axes)?;
-        if let Some(shape) = NdArray::planned(&plan.output(keep_dims), self.dtype())? {
+        if let Some(shape) = NdArray::planned(plan.output(keep_dims), self.dtype())? {
             return Ok(shape);
         }
         let edges = edges(&[self])?;

@@ -39,10 +39,10 @@ fn arg_best(
     }
     let inner = x.dims()[axis + 1..].iter().product();
     let flat = Flat::stored(x)?;
-    let buf = Buf::new::<i64>(dims.iter().product(), |out| {
+    let buf = Buf::new::<i64>(dims.elem_count(), |out| {
         for_dtype!(x.dtype(), T => kernel::arg_best(out, flat.slice::<T>(), (n, inner), largest));
     });
-    Ok(NdArray::from_buf_on(x.context(), buf, dims.into()))
+    Ok(NdArray::from_buf_on(x.context(), buf, dims))
 }
 
 /// The positions of the first `kept` elements in the given order.

@@ -208,7 +208,7 @@ impl NdArray {
             return self.reduce_integers(op, &plan, keep_dims, Arith::Add);
         }
         let compute = compute_type(op, &[self])?;
-        if let Some(shape) = NdArray::planned(&plan.output(keep_dims), self.dtype())? {
+        if let Some(shape) = NdArray::planned(plan.output(keep_dims), self.dtype())? {
             return Ok(shape);
         }
         let edges = edges(&[self])?;
@@ -243,7 +243,7 @@ impl NdArray {
             return self.reduce_integers(op, &plan, keep_dims, arith);
         }
         let compute = compute_type(op, &[self])?;
-        if let Some(shape) = NdArray::planned(&plan.output(keep_dims), self.dtype())? {
+        if let Some(shape) = NdArray::planned(plan.output(keep_dims), self.dtype())? {
             return Ok(shape);
         }
         let edges = edges(&[self])?;
@@ -279,7 +279,7 @@ impl NdArray {
             return self.cast(DType::I64)?.reduce_integers(op, plan, keep_dims, arith);
         }
         let dims = plan.output(keep_dims);
-        if let Some(shape) = NdArray::planned(&dims, self.dtype())? {
+        if let Some(shape) = NdArray::planned(dims, self.dtype())? {
             return Ok(shape);
         }
         let flat = Flat::stored(self)?;

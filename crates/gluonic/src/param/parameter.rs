@@ -499,6 +499,12 @@ impl Parameter {
 
     /// Compares with what another layer asks for, and learns from it what was not known.
     pub(crate) fn unify(&self, spec: &ParamSpec) -> Result<()> {
+        // What initializers say of themselves is code of users: it runs before anything is locked.
+        let known = self.state().init.clone();
+        let clashing = known.zip(spec.init.as_ref()).and_then(|(known, wanted)| {
+            let (known, wanted) = (known.dumps(), wanted.dumps());
+            (known != wanted).then_some((wanted, known))
+        });
         let mut state = self.state_mut();
         let clash = |attribute: &'static str, expected: String, found: String| Error::Attribute {
             name: self.name().clone(),
@@ -532,14 +538,13 @@ impl Parameter {
                 return Err(clash(attribute, wanted.to_string(), known.to_string()));
             }
         }
-        let init = match (&state.init, &spec.init) {
-            (Some(known), Some(wanted)) if known.dumps() != wanted.dumps() => {
-                return Err(clash("init", wanted.dumps(), known.dumps()));
-            }
-            (known, wanted) => known.clone().or_else(|| wanted.clone()),
-        };
+        if let Some((wanted, known)) = clashing {
+            return Err(clash("init", wanted, known));
+        }
         state.shape = shape;
-        state.init = init;
+        if state.init.is_none() {
+            state.init.clone_from(&spec.init);
+        }
         Ok(())
     }
 }
