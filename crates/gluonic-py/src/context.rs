@@ -1,10 +1,10 @@
 //! Contexts: `cpu(0)` of Python, a class of `gluonic.context`.
 
 use gluonic::Context;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyList;
+use pyo3::types::{PyList, PyString};
 
 use crate::errors::MXNetError;
 
@@ -44,6 +44,13 @@ impl<'py> FromPyObject<'_, 'py> for ContextsArg {
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         if object.hasattr("device_type")? {
             return Ok(ContextsArg(vec![object.extract::<ContextArg>()?.0]));
+        }
+        // MXNet looks for the number of its kind in whatever it is.
+        if object.is_instance_of::<PyString>() || object.try_iter().is_err() {
+            return Err(PyAttributeError::new_err(format!(
+                "'{}' object has no attribute 'device_typeid'\npass cpu(), or a list of contexts",
+                object.get_type().name()?
+            )));
         }
         let many: Vec<ContextArg> = object.extract()?;
         Ok(ContextsArg(many.into_iter().map(|one| one.0).collect()))

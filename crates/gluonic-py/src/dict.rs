@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use gluonic::nn::BlockCore;
 use gluonic::param::InitOptions;
-use gluonic::{Parameter, ParameterDict, Reinit};
+use gluonic::{Error, Parameter, ParameterDict, Reinit};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::{MutexExt, PyOnceLock};
@@ -239,7 +239,12 @@ impl Dict {
 
     /// The contexts of all parameters.
     fn list_ctx<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        list_to_py(py, &self.get(py)?.list_ctx().or_raise(py)?)
+        match self.get(py)?.list_ctx() {
+            Err(Error::Uninitialized { name }) => {
+                Err(PyRuntimeError::new_err(format!("Parameter '{name}' has not been initialized")))
+            }
+            contexts => list_to_py(py, &contexts.or_raise(py)?),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::array::{ArrayArg, wrap};
-use crate::errors::{OrRaise, shape_text};
+use crate::errors::{OrRaise, count, unreshaped};
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     for function in [
@@ -33,12 +33,9 @@ fn result<'py>(
     f: impl FnOnce(&NdArray) -> gluonic::Result<NdArray> + Send,
 ) -> PyResult<Bound<'py, PyAny>> {
     match py.detach(|| f(&pred.array)) {
-        Err(Error::LabelShape { expected, found }) => Err(PyValueError::new_err(format!(
-            "Cannot reshape array of size {} into shape {}\nthe label has the shape {}",
-            found.iter().map(|size| size.unwrap_or(0)).product::<usize>(),
-            shape_text(&expected),
-            shape_text(&found)
-        ))),
+        Err(Error::LabelShape { expected, found }) => {
+            Err(unreshaped(pred.dialect, count(&found), count(&expected), &expected))
+        }
         y => wrap(py, y.or_raise(py)?, pred.dialect),
     }
 }

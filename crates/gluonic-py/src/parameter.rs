@@ -12,7 +12,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use crate::array::{Dialect, NDArray, from_object, grad_req_of, wrap};
 use crate::context::{ContextArg, ContextsArg, list_to_py};
 use crate::dtype::DTypeArg;
-use crate::errors::{self, OrRaise};
+use crate::errors::{self, MXNetError, OrRaise};
 use crate::initializer::InitArg;
 use crate::ops::{ShapeArg, shape_to_py};
 
@@ -296,7 +296,7 @@ impl Parameter {
             None => match parameter.shape() {
                 Some(shape) if shape.dims().is_some() => shape,
                 known => {
-                    let known = known.as_ref().map_or_else(|| "None".into(), errors::shape_text);
+                    let known = known.as_ref().map_or_else(|| "None".into(), errors::known_text);
                     let name = parameter.name();
                     return Err(PyAssertionError::new_err(format!(
                         "Cannot initialize Parameter '{name}' because it has invalid shape: \
@@ -314,11 +314,11 @@ impl Parameter {
     fn _data<'py>(
         &self,
         py: Python<'py>,
-        ctx: Option<ContextArg>,
+        ctx: Option<Bound<'py, PyAny>>,
         np: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let parameter = self.get()?;
-        let data = match ctx {
+        let data = match ctx.map(|ctx| context_of(parameter, &ctx)).transpose()? {
             Some(ctx) => parameter.data_on(ctx.0),
             None => parameter.data(),
         };
@@ -329,11 +329,11 @@ impl Parameter {
     fn _grad<'py>(
         &self,
         py: Python<'py>,
-        ctx: Option<ContextArg>,
+        ctx: Option<Bound<'py, PyAny>>,
         np: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let parameter = self.get()?;
-        let grad = match ctx {
+        let grad = match ctx.map(|ctx| context_of(parameter, &ctx)).transpose()? {
             Some(ctx) => parameter.grad_on(ctx.0),
             None => parameter.grad(),
         };
@@ -379,10 +379,17 @@ impl Parameter {
     /// Writes values into it, converted to its element type. Its memory stays where it is.
     fn set_data(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let parameter = self.get()?;
-        let value = match data.cast::<crate::array::NDArray>() {
-            Ok(array) => array.get().get(),
-            Err(_) => from_object(data, None)?,
+        let value = if let Ok(array) = data.cast::<crate::array::NDArray>() {
+            array.get().get()
+        } else {
+            // MXNet asks whatever it is for its shape.
+            data.getattr("shape")?;
+            from_object(data, None)?
         };
+        // Without a value it learns at least the shape.
+        if !parameter.is_initialized() && !parameter.is_deferred() {
+            parameter.set_shape(value.dims().clone()).or_raise(py)?;
+        }
         match py.detach(|| parameter.set_data(&value)) {
             Err(Error::Uninitialized { name }) => Err(PyAssertionError::new_err(format!(
                 "Parameter '{name}' has not been initialized"
@@ -417,6 +424,24 @@ fn waiting(py: Python<'_>, parameter: &gluonic::Parameter, error: Error) -> PyEr
         }
         error => errors::to_py(py, error),
     }
+}
+
+/// A context to look for a value on: on one that gluonic does not have there is none.
+fn context_of(parameter: &gluonic::Parameter, ctx: &Bound<'_, PyAny>) -> PyResult<ContextArg> {
+    let py = ctx.py();
+    ctx.extract::<ContextArg>().map_err(|error| match parameter.list_ctx() {
+        Ok(contexts) if parameter.is_initialized() && error.is_instance_of::<MXNetError>(py) => {
+            let name = parameter.name();
+            let contexts: Vec<String> = contexts.iter().map(ToString::to_string).collect();
+            let contexts = contexts.join(", ");
+            let told = error.value(py);
+            PyRuntimeError::new_err(format!(
+                "Parameter '{name}' was not initialized on context {ctx}. It was only initialized \
+                 on [{contexts}].\n{told}"
+            ))
+        }
+        _ => error,
+    })
 }
 
 fn dialect(np: bool) -> Dialect {

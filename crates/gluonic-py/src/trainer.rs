@@ -5,8 +5,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
+use gluonic::error::StatesProblem;
 use gluonic::optim::{self, Common, Optimizer, Schedule, Step};
-use gluonic::{Parameter, Result};
+use gluonic::{Error, Parameter, Result};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -266,7 +267,17 @@ impl Trainer {
     fn _load_states(&self, py: Python<'_>, file: std::path::PathBuf) -> PyResult<()> {
         let mut guard = self.get()?;
         let trainer = &mut *guard;
-        py.detach(|| trainer.load_states(file)).or_raise(py)
+        let done = py.detach(|| match trainer.load_states(&file) {
+            // A net that is built again has other names. MXNet goes by the order alone.
+            Err(Error::States { problem, .. })
+                if matches!(&*problem, StatesProblem::Parameters { missing, extra }
+                    if missing.len() == extra.len()) =>
+            {
+                trainer.load_states_in_order(&file)
+            }
+            done => done,
+        });
+        done.or_raise(py)
     }
 }
 

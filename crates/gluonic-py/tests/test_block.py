@@ -583,6 +583,33 @@ def test_blocks_in_containers_are_warned_of_however_deep(hide, name):
         Net(hide(nn.Dense(1))).collect_params()
 
 
+def test_a_summary_of_a_hybridized_block_is_refused(capsys):
+    # Measured; MXNet names the first block that is hybridized, children first.
+    net = nn.HybridSequential()
+    net.add(nn.Dense(2, in_units=2))
+    net.initialize()
+    net.hybridize()
+    with pytest.raises(AssertionError, match=f'^"{net[0].name}" must not be hybridized'):
+        net.summary(nd.ones((1, 2)))
+    net.hybridize(False)
+    net.summary(nd.ones((1, 2)))
+    assert "Dense-1" in capsys.readouterr().out
+
+
+def test_the_operations_of_a_hybrid_forward_have_np_and_npx():
+    class Scale(nn.HybridBlock):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.w = self.params.get("w", shape=(2, 2), init="ones")
+
+        def hybrid_forward(self, F, x, w):
+            return F.npx.relu(F.np.dot(x, w))
+
+    block = Scale()
+    block.initialize()
+    assert block(gluonic.np.array([[1.0, 2.0]])).tolist() == [[3, 3]]
+
+
 def test_a_hook_that_is_added_during_a_call_runs_after_it():
     seen = []
 

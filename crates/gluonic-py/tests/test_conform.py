@@ -38,9 +38,9 @@ def test_the_cases_of_mxnet_pass(capsys):
     assert status == 0
 
 
-
-def test_the_second_folder_passes_too(capsys):
-    code, lines = conform(PACKAGE / "tests" / "golden", capsys)
+@pytest.mark.parametrize("folder", ["golden", "golden_more"])
+def test_the_other_folders_pass_too(folder, capsys):
+    code, lines = conform(PACKAGE / "tests" / folder, capsys)
     assert code == 0, lines
 
 
@@ -62,6 +62,8 @@ for folder, kind, run in (
     ({str(FIXTURES)!r}, "semantics", _semantics.run),
     ({str(FIXTURES)!r}, "names", _names.run),
     ({str(PACKAGE / "tests" / "golden")!r}, "semantics", _semantics.run),
+    ({str(PACKAGE / "tests" / "golden_more")!r}, "semantics", _semantics.run),
+    ({str(PACKAGE / "tests" / "golden_more")!r}, "names", _names.run),
 ):
     cases = json.load(open(f"{{folder}}/{{kind}}.json", encoding="utf-8"))
     print("\\n".join(run(cases, mx).lines()))
@@ -71,6 +73,8 @@ for folder, kind, run in (
         "semantics 76/76, departures 0",
         "names 41/41",
         "semantics 219/219, departures 0",
+        "semantics 257/257, departures 0",
+        "names 40/40",
     ]
     assert done.stdout.splitlines() == expected, done.stderr
 
@@ -109,6 +113,24 @@ def test_a_case_under_another_name_departs_too(tmp_path, capsys):
     status, lines = conform(folder, capsys, "--verbose")
     assert lines == ["other: departs: edits after forward", "semantics 1/1, departures 1"]
     assert status == 0
+
+
+def test_what_a_piece_prints_does_not_mix_with_the_lines(tmp_path, capsys):
+    status, lines = conform(folder_of(tmp_path, {"expr": "print('mine')"}), capsys)
+    assert (status, lines) == (0, ["semantics 1/1, departures 0"])
+
+
+def test_classes_and_modules_count_as_those_of_mxnet(tmp_path, capsys):
+    folder = folder_of(
+        tmp_path,
+        {"expr": "str(nn.Dense)", "value": "<class 'mxnet.gluon.nn.basic_layers.Dense'>"},
+        {
+            "expr": "nd.no_such_name",
+            "error": ["AttributeError", "module 'mxnet.ndarray' has no attribute 'no_such_name'"],
+        },
+    )
+    status, lines = conform(folder, capsys)
+    assert (status, lines) == (0, ["semantics 2/2, departures 0"])
 
 
 def test_what_no_departure_lists_is_no_departure(tmp_path, capsys):

@@ -114,11 +114,11 @@ def test_one_false_among_more_elements_than_float32_counts_is_seen():
 
 def test_what_is_computed_on_another_context_stays_there():
     x = np.array([[1, 0], [2, 3]], ctx=cpu(1))
-    assert np.all(x, axis=1).context == np.any(x).context == cpu(1)
+    assert np.all(x, axis=1).ctx == np.any(x).ctx == cpu(1)
     assert np.all(x, axis=1).tolist() == [False, True]
-    assert np.nonzero(x)[0].context == cpu(1)
-    assert np.where(x > 0, 1, 0).context == np.where(x > 0, x, 0.5).context == cpu(1)
-    assert np.arctan2(x, x + 1).context == np.maximum(x, 2).context == cpu(1)
+    assert np.nonzero(x)[0].ctx == cpu(1)
+    assert np.where(x > 0, 1, 0).ctx == np.where(x > 0, x, 0.5).ctx == cpu(1)
+    assert np.arctan2(x, x + 1).ctx == np.maximum(x, 2).ctx == cpu(1)
 
 
 def test_triangles_have_any_number_of_the_diagonal():

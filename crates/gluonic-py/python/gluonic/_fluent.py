@@ -3,6 +3,8 @@
 The function itself becomes the method: its first argument is the array.
 """
 
+import warnings
+
 from . import ndarray as nd
 from . import numpy as np
 from ._gluonic import NDArray, ndarray, ops
@@ -70,10 +72,35 @@ def squeeze(self, axis=None, inplace=False):
 
 def broadcast_to(self, shape):
     """The array repeated along its axes of size 1."""
-    rank = len(shape) if not isinstance(shape, int) else 1
+    given, rank = self.shape, len(shape)
     if self.ndim < rank:
         self = ops.reshape(self, (1,) * (rank - self.ndim) + tuple(self.shape))
+    sizes = tuple(shape)
+    if any(own not in (1, size) for own, size in zip(self.shape, sizes)):
+        raise ValueError(
+            "operands could not be broadcast together with remapped shapes[original->remapped]: "
+            f"{given} and requested shape {sizes}"
+        )
     return ops.broadcast_to(self, shape)
+
+
+def np_as_in_context(self, context):
+    """The older name of `as_in_ctx`."""
+    warnings.warn(
+        "ndarray.as_in_context has been renamed to ndarray.as_in_ctx",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return self.as_in_ctx(context)
+
+
+@property
+def np_context(self):
+    """The older name of `ctx`."""
+    warnings.warn(
+        "ndarray.context has been renamed to ndarray.ctx", DeprecationWarning, stacklevel=2
+    )
+    return self.ctx
 
 
 def np_reshape(self, *args, **kwargs):
@@ -165,6 +192,10 @@ def _set(owner, name, function):
 
 def attach():
     """Makes the functions methods."""
+    # Python's errors name a class as it was created, with its module, until it is given a name.
+    NDArray.__name__ = "NDArray"
+    NDArray.__module__ = "gluonic.ndarray.ndarray"
+    ndarray.__name__ = "ndarray"
     for name in _ND:
         _set(NDArray, name, getattr(nd, name))
     for function in (broadcast_to, expand_dims, flatten, reshape, squeeze, transpose):

@@ -21,7 +21,7 @@ def _framed(body):
 
 def array_html(array):
     """An array: its kind, shape and type; its values folded."""
-    head = f"{type(array).__name__} {tuple(array.shape)} {array.dtype.__name__} @{array.context}"
+    head = f"{type(array).__name__} {tuple(array.shape)} {array.dtype.__name__} @{array.ctx}"
     return _framed(_folded(escape(head), _pre(str(array.asnumpy())), array.size <= 100))
 
 

@@ -3,6 +3,8 @@
 import json
 import warnings
 
+import numpy as _np
+
 _registry: "dict[str, type]" = {}
 
 
@@ -27,6 +29,14 @@ class Initializer:
 
     def __init__(self, **kwargs):
         self._kwargs = kwargs
+        self._verbose = False
+        self._print_func = None
+
+    def set_verbosity(self, verbose=False, print_func=None):
+        """Says whether what is initialized is logged; `print_func` makes the text of an array."""
+        self._verbose = verbose
+        self._print_func = print_func or self._print_func
+        return self
 
     def dumps(self):
         """The initializer as JSON: its name and its arguments."""
@@ -53,7 +63,8 @@ class Initializer:
                 DeprecationWarning,
                 stacklevel=2,
             )
-            desc = InitDesc(desc)
+            self._call_of_name(desc, arr)
+            return
         init = desc.attrs.get("__init__")
         if init:
             create(init)._init_weight(desc, arr)
@@ -64,11 +75,26 @@ class Initializer:
         elif desc.endswith(("gamma", "max")):
             arr[:] = 1
         else:
-            raise ValueError(
-                f'Unknown initialization pattern for {desc}. Default initialization is now limited '
-                'to "weight", "bias", "gamma" (1.0), and "beta" (0.0).Please use '
-                "mx.sym.Variable(init=mx.init.*) to set initialization pattern"
-            )
+            raise _unmatched(desc)
+
+    def _call_of_name(self, name, arr):
+        """The older way: by more endings, and two beginnings."""
+        if not isinstance(name, str):
+            raise TypeError("name must be string")
+        if name.startswith("upsampling"):
+            create("bilinear")._init_weight(name, arr)
+        elif name.startswith("stn_loc") and name.endswith("weight"):
+            arr[:] = 0
+        elif name.startswith("stn_loc") and name.endswith("bias"):
+            arr[:] = _np.array([1.0, 0, 0, 0, 1.0, 0])
+        elif name.endswith("weight"):
+            self._init_weight(name, arr)
+        elif name.endswith(("bias", "beta", "moving_mean", "moving_inv_var", "moving_avg")):
+            arr[:] = 0
+        elif name.endswith(("gamma", "moving_var")):
+            arr[:] = 1
+        else:
+            raise _unmatched(name)
 
     def __eq__(self, other):
         if not isinstance(other, Initializer):
@@ -76,6 +102,14 @@ class Initializer:
         return self.__class__ is other.__class__ and self._kwargs == other._kwargs
 
     __hash__ = object.__hash__
+
+
+def _unmatched(name):
+    return ValueError(
+        f"Unknown initialization pattern for {name}. Default initialization is now limited "
+        'to "weight", "bias", "gamma" (1.0), and "beta" (0.0).Please use '
+        "mx.sym.Variable(init=mx.init.*) to set initialization pattern"
+    )
 
 
 def register(klass):
@@ -104,12 +138,14 @@ def alias(*names):
 
 
 def _add(name, klass):
+    if not (isinstance(klass, type) and issubclass(klass, Initializer)):
+        raise AssertionError("Can only register subclass of Initializer")
     name = name.lower()
     if name in _registry:
         old = _registry[name]
         warnings.warn(
-            f"New initializer {klass.__module__}.{klass.__name__} registered with name {name} is"
-            f"overriding existing initializer {old.__module__}.{old.__name__}",
+            f"\x1b[91mNew initializer {klass.__module__}.{klass.__name__} registered with name "
+            f"{name} isoverriding existing initializer {old.__module__}.{old.__name__}\x1b[0m",
             UserWarning,
             stacklevel=3,
         )

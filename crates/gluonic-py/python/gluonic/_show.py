@@ -8,13 +8,24 @@ __all__ = ["array_repr", "array_str"]
 
 _WIDTH = 75
 
+# Later versions write float32 and float16 with exponents where MXNet's NumPy does not.
+_AS_BEFORE = {"legacy": "2.2"} if tuple(map(int, numpy.__version__.split(".")[:2])) > (2, 2) else {}
+
+
+def _text(values, **options):
+    if values.ndim == 0 and not options:
+        return str(values)
+    if numpy.get_printoptions()["legacy"] is False:
+        options.update(_AS_BEFORE)
+    return numpy.array2string(values, **options)
+
 
 def array_str(array):
     """The text of `str`: the elements as NumPy prints them; in `mx.nd` with shape and place."""
     if isinstance(array, ndarray):
-        return str(array.asnumpy())
+        return _text(array.asnumpy())
     shape = "x".join(str(size) for size in array.shape)
-    return f"\n{array.asnumpy()}\n<{type(array).__name__} {shape} @{array.context}>"
+    return f"\n{_text(array.asnumpy())}\n<{type(array).__name__} {shape} @{array.context}>"
 
 
 def array_repr(array):
@@ -26,7 +37,7 @@ def array_repr(array):
     usual = name in ("float32", "float64", "int64", "bool")
     options = {"separator": ", ", "prefix": "array(", "suffix": ")" if usual else ","}
     if values.size or values.shape == (0,):
-        text = numpy.array2string(values, **options)
+        text = _text(values, **options)
     else:
         text = f"[], shape={values.shape}"
     if name in ("float32", "bool"):

@@ -129,13 +129,11 @@ def grad(
         raise NotImplementedError(
             "create_graph=True is not supported: gradients of gradients are not computed"
         )
-    single = isinstance(variables, NDArray)
     variables = _listed(variables)
     if not variables:
         raise AssertionError("variables cannot be an empty list.")
     heads, head_grads = _heads(heads, head_grads)
-    grads = _gluonic.grad(heads, variables, head_grads, bool(retain_graph))
-    return grads[0] if single else grads
+    return _gluonic.grad(heads, variables, head_grads, bool(retain_graph))
 
 
 def get_symbol(x):

@@ -1,6 +1,6 @@
 """Contexts: where an array is. All are on the processor."""
 
-from . import _gluonic
+from . import _errors, _gluonic
 
 __all__ = ["Context", "cpu", "cpu_pinned", "cpu_shared", "current_context", "gpu", "num_gpus"]
 
@@ -24,7 +24,7 @@ class Context:
             device_type, device_id = device_type.device_type, device_type.device_id
         if device_type not in self.devstr2type:
             known = ", ".join(self.devstr2type)
-            raise KeyError(f"there is no device {device_type!r}; known are {known}")
+            raise _errors.KeyError(device_type, f"there is no such device; known are {known}")
         self.device_type = device_type
         self.device_id = device_id
         self._before = []

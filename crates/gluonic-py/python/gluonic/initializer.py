@@ -156,6 +156,9 @@ class MSRAPrelu(_Native):
 
     def __init__(self, factor_type="avg", slope=0.25):
         super().__init__(factor_type=factor_type, slope=slope)
+        self.rnd_type = "gaussian"
+        self.factor_type = factor_type
+        self.magnitude = 2.0 / (1 + slope**2)
 
 
 @register
@@ -184,7 +187,7 @@ class Mixed(Initializer):
 
     def __init__(self, patterns, initializers):
         if len(patterns) != len(initializers):
-            raise AssertionError("as many patterns as initializers are needed")
+            raise AssertionError("\nas many patterns as initializers are needed")
         super().__init__()
         inits = [create(init) for init in initializers]
         self.map = list(zip([re.compile(pattern) for pattern in patterns], inits))
@@ -220,6 +223,8 @@ class Load(Initializer):
             from .ndarray import load
 
             param = load(param)
+        if not isinstance(param, dict):
+            raise AssertionError(f"\na dict of arrays is needed, found {type(param)}")
         self.param = {
             name[4:] if name.startswith(("arg:", "aux:")) else name: value
             for name, value in param.items()
@@ -240,7 +245,7 @@ class Load(Initializer):
                 )
             arr[:] = value
         elif self.default_init is not None:
-            self.default_init._init_weight(name, arr)
+            self.default_init(name, arr)
         else:
             raise AssertionError(
                 f"Cannot Initialize {name}. Not found in loaded param and no default Initializer "
@@ -255,10 +260,10 @@ class _Intercept(Initializer):
     def __init__(self, init, own):
         super().__init__()
         self._init = init
-        self._own = init if own is None else create(own)
+        self._own = init if own is None else own
 
     def _fill(self, name, data):
-        self._init(InitDesc(name, {"__init__": self._own.dumps()}), data)
+        self._init(InitDesc(name, {"__init__": self._own}), data)
 
 
 class intercepting:

@@ -113,7 +113,7 @@ class MultiFactorScheduler(_Falling):
     ):
         super().__init__(base_lr, warmup_steps, warmup_begin_lr, warmup_mode)
         if not isinstance(step, list) or not step:
-            raise AssertionError("step must be a list of one update or more")
+            raise AssertionError("\nstep must be a list of one update or more")
         for i, at in enumerate(step):
             if i != 0 and step[i] <= step[i - 1]:
                 raise ValueError("Schedule step must be an increasing integer list")
@@ -134,7 +134,7 @@ class _Decaying(_Falling):
     def __init__(self, max_update, base_lr, final_lr, warmup_steps, warmup_begin_lr, warmup_mode):
         super().__init__(base_lr, warmup_steps, warmup_begin_lr, warmup_mode)
         if not isinstance(max_update, int):
-            raise AssertionError("max_update must be a whole number")
+            raise AssertionError("\nmax_update must be a whole number")
         if max_update < 1:
             raise ValueError("maximum number of updates must be strictly positive")
         self.base_lr_orig = self.base_lr

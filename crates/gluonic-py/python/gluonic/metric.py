@@ -65,7 +65,9 @@ def create(metric, *args, **kwargs):
         for one in metric:
             composite.add(create(one, *args, **kwargs))
         return composite
-    klass = _registry.get(str(metric).lower())
+    if not isinstance(metric, str):
+        raise AssertionError("metric must be of string type")
+    klass = _registry.get(metric.lower())
     if klass is None:
         known = ", ".join(sorted(_registry))
         raise AssertionError(

@@ -336,6 +336,7 @@ impl NDArray {
         if is_all(key)? && (array.rank() > 0 || dialect == Dialect::Nd) {
             return Ok(slf.clone().into_any());
         }
+        check_element(&array, key)?;
         match read(&array, dialect, key, For::Reading)? {
             Index::Basic(elems) => part(py, &array, elems, dialect),
             Index::Places(picks) => {
@@ -344,6 +345,22 @@ impl NDArray {
             }
         }
     }
+}
+
+/// Refuses the place of an element that is not there. MXNet walks down to it axis by axis, so it
+/// always speaks of axis 0.
+fn check_element(array: &NdArray, key: &Bound<'_, PyAny>) -> PyResult<()> {
+    let Ok(key) = key.cast::<PyTuple>() else { return Ok(()) };
+    if key.len() != array.rank() || !key.iter().all(|at| at.is_exact_instance_of::<PyInt>()) {
+        return Ok(());
+    }
+    for (at, &size) in key.iter().zip(array.dims().iter()) {
+        match at.extract::<i64>() {
+            Ok(place) if place >= -(size as i64) && place < size as i64 => {}
+            _ => return Err(out_of_bounds("", at, 0, size)),
+        }
+    }
+    Ok(())
 }
 
 /// Whether a part is a list of places without any.

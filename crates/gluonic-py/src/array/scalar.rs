@@ -75,11 +75,14 @@ impl NDArray {
         }
     }
 
-    /// The only element, as NumPy's number.
+    /// The only element, as NumPy's number; of an array with more than one axis, NumPy's array.
     fn asscalar<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let array = self.get();
         if array.elem_count() != 1 {
             return Err(PyValueError::new_err("The current array is not a scalar"));
+        }
+        if array.rank() > 1 {
+            return to_numpy(py, &array.detach());
         }
         to_numpy(py, &array.detach().reshape(1).or_raise(py)?)?.get_item(0)
     }

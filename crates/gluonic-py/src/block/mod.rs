@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 
 use gluonic::nn::{BlockCore, Member};
 use gluonic::{Block as _, BlockExt, NdArray};
-use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -25,7 +25,7 @@ use crate::array::{Dialect, NDArray, wrap};
 use crate::context::ContextsArg;
 use crate::dict::{Dict, dict_of_block, dict_to_py, init_options};
 use crate::dtype::DTypeArg;
-use crate::errors::OrRaise;
+use crate::errors::{OrRaise, bracketed, to_py, told};
 use crate::initializer::InitArg;
 use crate::layers::{Layer, Part};
 use crate::parameter::parameter_to_py;
@@ -134,6 +134,11 @@ impl Block {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, node) = (slf.py(), slf.get().node()?);
+        if args.is_empty() && kwargs.is_none() && node.base().is_some() && !node.runs_in_python() {
+            return Err(PyTypeError::new_err(
+                "HybridBlock.forward() missing 1 required positional argument: 'x'",
+            ));
+        }
         if node.runs_in_python()
             || args.len() != 1
             || kwargs.is_some_and(|kwargs| !kwargs.is_empty())
@@ -143,7 +148,7 @@ impl Block {
         let x = args.get_item(0)?;
         let array = input(&x)?;
         // Others may run while it computes: the array is a handle of its own.
-        let out = py.detach(|| node.call(&array)).or_raise(py)?;
+        let out = py.detach(|| node.call(&array)).map_err(|error| not_inferred(py, error))?;
         wrap(py, out, Dialect::of(&x))
     }
 
@@ -234,6 +239,24 @@ impl Block {
         let node = self.node()?;
         py.detach(|| node.cast(dtype.0)).or_raise(py)
     }
+}
+
+/// The exception for a forward that failed. That an input contradicts the shape of a parameter that
+/// has no value yet, MXNet says as what it could not infer.
+fn not_inferred(py: Python<'_>, error: gluonic::Error) -> PyErr {
+    let gluonic::Error::ShapeMismatch { name, expected, found } = error.root() else {
+        return to_py(py, error);
+    };
+    let layer = name.rsplit_once('_').map_or("", |(layer, _)| layer);
+    let provided = bracketed(expected);
+    let inferred = bracketed(found);
+    let inferred = inferred.trim_matches(['[', ']']);
+    PyValueError::new_err(format!(
+        "Deferred initialization failed because shape cannot be inferred. MXNetError: Error in \
+         operator {layer}_fwd: Shape inconsistent, Provided = {provided}, inferred \
+         shape=({inferred})\n{}",
+        told(&error)
+    ))
 }
 
 /// Whether a block is one of Python's.

@@ -1,6 +1,7 @@
 //! Errors as Python's exceptions: the type and the first line are MXNet's where MXNet has the
 //! error, what gluonic says about it comes on the next lines.
 
+mod shapes;
 mod words;
 
 use std::error::Error as _;
@@ -10,6 +11,7 @@ use pyo3::create_exception;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
+pub(crate) use self::shapes::{bracketed, count, known_text, shape_text, unreshaped};
 use self::words::{DEFERRED, first_line};
 
 create_exception!(gluonic.base, MXNetError, PyRuntimeError, "An operation failed.");
@@ -99,15 +101,4 @@ pub(crate) fn told(error: &Error) -> String {
 /// The exception of a parameter that waits for its shape.
 pub(crate) fn deferred(name: &str, error: &Error) -> PyErr {
     DeferredInitializationError::new_err(format!("Parameter '{name}' {DEFERRED}\n{}", told(error)))
-}
-
-/// A shape as MXNet prints it: sizes that are not known are 0.
-pub(crate) fn shape_text(shape: &gluonic::Shape) -> String {
-    shape.to_string().replace('?', "0")
-}
-
-/// A shape as MXNet's C++ prints it.
-pub(crate) fn bracketed(shape: &gluonic::Shape) -> String {
-    let sizes: Vec<String> = shape.iter().map(|size| size.unwrap_or(0).to_string()).collect();
-    format!("[{}]", sizes.join(","))
 }

@@ -8,6 +8,7 @@ use pyo3::exceptions::{
 };
 use pyo3::prelude::*;
 
+use super::shapes::{count, known_text, listed, type_number, unknown_size};
 use super::{DeferredInitializationError, MXNetError, bracketed, shape_text};
 
 const NOT_INITIALIZED: &str = "Note that you should initialize parameters and create Trainer with \
@@ -45,7 +46,7 @@ pub(super) fn first_line(error: &Error) -> (Make, Option<String>) {
             value,
             Some(format!(
                 "Cannot initialize Parameter '{name}' because it has invalid shape: {}.",
-                shape.0.as_ref().map_or_else(|| "None".to_owned(), shape_text)
+                shape.0.as_ref().map_or_else(|| "None".to_owned(), known_text)
             )),
         ),
         Error::NoGrad { name: Some(name) } => (
@@ -58,8 +59,8 @@ pub(super) fn first_line(error: &Error) -> (Make, Option<String>) {
             assertion,
             Some(format!(
                 "Expected shape {} is incompatible with given shape {}.",
-                shape_text(found),
-                shape_text(expected)
+                known_text(found),
+                known_text(expected)
             )),
         ),
         Error::NotOnContext { name, context, contexts } => {
@@ -85,7 +86,7 @@ pub(super) fn first_line(error: &Error) -> (Make, Option<String>) {
                 "init" => word_of(text),
                 // As Python prints a float.
                 "lr_mult" | "wd_mult" if !text.contains('.') => format!("{text}.0"),
-                _ => text.replace('?', "0"),
+                _ => text.replace('?', unknown_size()),
             };
             let (desired, stored) = (shown(&mismatch.expected), shown(&mismatch.found));
             (
@@ -112,6 +113,16 @@ pub(super) fn first_line(error: &Error) -> (Make, Option<String>) {
                 Some(format!(
                     "Xavier initializer cannot be applied to vector {name}. It requires at least \
                      2D."
+                )),
+            )
+        }
+        Error::RandomDType { dtype } => {
+            let number = type_number(*dtype).map_or_else(|| dtype.to_string(), |n| n.to_string());
+            (
+                mxnet,
+                Some(format!(
+                    "MXNetError: Check failed: dtype_ok: Output type must be float16, float32, \
+                     float64: dtype is {number} vs 2 or 0 or 1"
                 )),
             )
         }
@@ -211,6 +222,51 @@ pub(super) fn first_line(error: &Error) -> (Make, Option<String>) {
                 bracketed(right)
             )),
         ),
+        Error::Contexts { expected, found } if error.name().is_some() => {
+            let name = error.name().map_or("", |name| name);
+            (
+                runtime,
+                Some(format!(
+                    "Parameter '{name}' was not initialized on context {expected}. It was only \
+                     initialized on [{found}]."
+                )),
+            )
+        }
+        Error::Misfit { op: "conv", needs, .. } => (mxnet, of_channels(needs)),
+        Error::OperandShape { op: "concat", expected, found } => (
+            mxnet,
+            Some(format!(
+                "MXNetError: Check failed: shape_assign(&(*in_shape)[i], dshape): Incompatible \
+                 input shape: expected {}, got {}",
+                listed(expected.iter().map(|size| size.map_or(-1, |size| size as i64))),
+                bracketed(found)
+            )),
+        ),
+        Error::OperandShape { op: "stack", expected, found } if count(expected) != count(found) => {
+            (
+                mxnet,
+                Some(format!(
+                    "TBlob.get_with_shape: Check failed: this->shape_.Size() == \
+                 static_cast<size_t>(shape.Size()) ({} vs. {}) : new and old shape do not match \
+                 total elements",
+                    count(found),
+                    count(expected)
+                )),
+            )
+        }
+        Error::Axis { op: "argmax" | "argmin" | "softmax" | "log_softmax", axis, rank } => (
+            mxnet,
+            Some(format!(
+                "MXNetError: Check failed: axis < ndim && axis >= -ndim: axis {axis} exceeds the \
+                 input dimension of {rank}"
+            )),
+        ),
+        Error::Axis { op: "split", axis, rank } => (
+            mxnet,
+            Some(format!(
+                "MXNetError: Check failed: param_.axis < dshape.ndim() ({axis} vs. {rank}) :"
+            )),
+        ),
         Error::NoArithmetic { op, dtype: gluonic::DType::Bool } => (
             mxnet,
             Some(format!("MXNetError: Operator broadcast_{op} does not support boolean type")),
@@ -236,6 +292,23 @@ pub(super) fn first_line(error: &Error) -> (Make, Option<String>) {
         | Error::Load(_) => (value, None),
         _ => (mxnet, None),
     }
+}
+
+/// What MXNet says of an input whose channels a convolution's weight is not for.
+fn of_channels(needs: &str) -> Option<String> {
+    let (channels, rest) = needs.strip_prefix("it has ")?.split_once(" channels, weight (")?;
+    let (weight, wanted) = rest.split_once(") needs ")?;
+    let weight: Vec<usize> = weight.split(", ").map(|n| n.parse().ok()).collect::<Option<_>>()?;
+    let (channels, wanted): (usize, usize) = (channels.parse().ok()?, wanted.parse().ok()?);
+    let groups = wanted.checked_div(*weight.get(1)?)?;
+    let mut inferred = weight.clone();
+    *inferred.get_mut(1)? = channels.checked_div(groups)?;
+    let inferred = listed(inferred.into_iter());
+    let inferred = inferred.trim_matches(['[', ']']);
+    let weight = listed(weight.into_iter());
+    Some(format!(
+        "MXNetError: Shape inconsistent, Provided = {weight}, inferred shape=({inferred})"
+    ))
 }
 
 /// The word that Gluon's users write for an initializer without arguments; else its text.

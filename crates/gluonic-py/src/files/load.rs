@@ -55,11 +55,13 @@ struct Switches {
 impl Switches {
     fn policy(&self) -> PyResult<LoadPolicy> {
         let dtype_source = match self.dtype_source.as_str() {
-            "current" => DTypeSource::Current,
             "saved" => DTypeSource::Saved,
+            // Only a load that casts looks at it. MXNet's assertion has no text.
+            _ if !self.cast_dtype => DTypeSource::Current,
+            "current" => DTypeSource::Current,
             other => {
                 return Err(PyAssertionError::new_err(format!(
-                    "dtype_source must be 'current' or 'saved', but got '{other}'"
+                    "\ndtype_source must be 'current' or 'saved', but got '{other}'"
                 )));
             }
         };
@@ -110,6 +112,17 @@ fn load(
     warnings::issue(py)
 }
 
+/// Whether the keys of a file are names, as before there were paths.
+fn is_older(checkpoint: &Checkpoint) -> bool {
+    let tensors = checkpoint.tensors();
+    !tensors.is_empty() && !tensors.iter().any(|tensor| tensor.name.contains('.'))
+}
+
+/// The names of parameters that have a value.
+fn ready_of<'a>(parameters: impl Iterator<Item = &'a Parameter>) -> Vec<String> {
+    parameters.filter(|own| own.is_initialized()).map(|own| own.name().to_string()).collect()
+}
+
 /// The tree of a block.
 struct Tree<'a> {
     node: &'a Node,
@@ -124,8 +137,7 @@ impl<'a> Tree<'a> {
     /// A parameter whose name does not begin with the block's prefix, if the file is of the older
     /// kind, whose keys are names without that: such a file MXNet does not load at all.
     fn outside(&self, checkpoint: &Checkpoint) -> Option<&str> {
-        let tensors = checkpoint.tensors();
-        if tensors.is_empty() || tensors.iter().any(|tensor| tensor.name.contains('.')) {
+        if !is_older(checkpoint) {
             return None;
         }
         let mut names = self.named.iter().map(|(_, parameter)| parameter.name());
@@ -153,13 +165,22 @@ impl Target for Tree<'_> {
         }
         let names = self.named.iter();
         let names = names.map(|(path, own)| (path.to_string(), own.name().to_string()));
+        // MXNet loads a file of the older kind as `ParameterDict.load` does.
+        let older = is_older(&source.checkpoint);
+        let all = || self.named.iter().map(|(_, own)| own.name().to_string()).collect();
+        let file = source.shown.strip_prefix("file '").and_then(|file| file.strip_suffix('\''));
         let words = Words {
             keys: keys_of(&source.checkpoint),
-            file: source.shown,
+            file: match file {
+                Some(file) if older => format!("file: {file}"),
+                _ => source.shown.clone(),
+            },
             order: self.named.iter().map(|(path, _)| path.to_string()).collect(),
             names: names.collect(),
-            choices: self.node.own_names(),
-            of_dict: false,
+            choices: if older { all() } else { self.node.own_names() },
+            of_dict: older,
+            prefix: if older { self.node.prefix().to_owned() } else { String::new() },
+            ready: ready_of(self.named.iter().map(|(_, own)| own)),
         };
         load_error(py, error, &words)
     }
@@ -197,6 +218,8 @@ impl Target for Set<'_> {
             names: names.iter().map(|name| (name.clone(), name.clone())).collect(),
             choices: names,
             of_dict: true,
+            prefix: self.restore_prefix.to_owned(),
+            ready: ready_of(self.dict.iter()),
         };
         load_error(py, error, &words)
     }

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use gluonic::Error;
 use gluonic::checkpoint::{Checkpoint, LoadReport, Problem};
+use gluonic::{Error, Shape};
 use pyo3::exceptions::{PyAssertionError, PyValueError};
 use pyo3::prelude::*;
 
@@ -43,6 +43,19 @@ pub(super) struct Words {
     pub(super) choices: Vec<String>,
     /// Whether a `ParameterDict` was loaded, which has other words.
     pub(super) of_dict: bool,
+    /// What MXNet puts before the keys of the file.
+    pub(super) prefix: String,
+    /// The names of parameters that have a value.
+    pub(super) ready: Vec<String>,
+}
+
+impl Words {
+    /// A parameter's key as MXNet shows it: from a file of the older kind by its name, less the
+    /// prefix.
+    fn shown<'a>(&'a self, key: &'a str) -> &'a str {
+        let name = self.names.get(key).and_then(|name| name.strip_prefix(&*self.prefix));
+        name.filter(|_| self.of_dict && !self.prefix.is_empty()).unwrap_or(key)
+    }
 }
 
 /// The exception for a load that failed. MXNet stops at the first problem, missing parameters
@@ -66,7 +79,9 @@ fn first_words(report: &LoadReport, words: &Words) -> Option<(bool, String)> {
     let missing =
         report.problems.iter().filter(|problem| matches!(problem, Problem::Missing { .. }));
     if let Some(problem) = missing.min_by_key(|problem| place(&words.order, problem.key())) {
-        let (key, keys) = (problem.key(), brief(&words.keys));
+        let keys: Vec<String> =
+            words.keys.iter().map(|key| format!("{}{key}", words.prefix)).collect();
+        let (key, keys) = (words.shown(problem.key()), brief(&keys));
         return Some((
             true,
             if *of_dict {
@@ -102,15 +117,20 @@ fn first_words(report: &LoadReport, words: &Words) -> Option<(bool, String)> {
                 brief(&words.choices)
             ),
         )),
-        Problem::Shape { expected, found, .. } => Some((
-            true,
-            format!(
-                "Failed loading Parameter '{name}' from saved params: shape incompatible expected \
-                 {} vs saved {}",
-                shape_text(expected),
-                shape_text(found)
-            ),
-        )),
+        Problem::Shape { expected, found, .. } => {
+            let ready = words.ready.iter().any(|own| own == name);
+            Some((
+                true,
+                ranks_differ(expected, found, ready).unwrap_or_else(|| {
+                    format!(
+                        "Failed loading Parameter '{name}' from saved params: shape incompatible \
+                         expected {} vs saved {}",
+                        shape_text(expected),
+                        shape_text(found)
+                    )
+                }),
+            ))
+        }
         Problem::DType { expected, found, .. } => Some((
             true,
             format!(
@@ -121,6 +141,24 @@ fn first_words(report: &LoadReport, words: &Words) -> Option<(bool, String)> {
         )),
         _ => None,
     }
+}
+
+/// MXNet's words for a value of another rank whose sizes fit as far as there are some: it compares
+/// pair by pair, and sees the difference later.
+fn ranks_differ(expected: &Shape, found: &Shape, ready: bool) -> Option<String> {
+    let pairs = expected.iter().zip(found.iter());
+    let fits = pairs.clone().all(|(own, size)| own.is_none() || own == size);
+    if expected.len() == found.len() || !fits || (found.len() > expected.len() && !ready) {
+        return None;
+    }
+    let unified: Shape = pairs.map(|(own, size)| own.or(*size)).collect::<Vec<_>>().into();
+    let shorter = found.len() < expected.len();
+    let (new, known) = if shorter { (&unified, expected) } else { (found, &unified) };
+    Some(format!(
+        "Expected shape {} is incompatible with given shape {}.",
+        shape_text(new),
+        shape_text(known)
+    ))
 }
 
 /// Names as MXNet lists them: of more than seven the first three and the last four.

@@ -178,6 +178,18 @@ fn batch_dot<'py>(
         };
         (size(&x, transpose_x, 1), size(&y, transpose_y, 2))
     };
+    if x.rank() == y.rank()
+        && let Some((a, b)) = stack(&x).into_iter().zip(stack(&y)).find(|(a, b)| a != b)
+    {
+        return Err(MXNetError::new_err(format!(
+            "MXNetError: Check failed: lshape[i] == rshape[i] ({a} vs. {b}) : batch_dot shape \
+             error (the leading batch dimensions must be equal): {} X {} trans_a={} trans_b={}",
+            sizes(&x),
+            sizes(&y),
+            u8::from(transpose_x),
+            u8::from(transpose_y)
+        )));
+    }
     if x.rank() < least || x.rank() != y.rank() || stack(&x) != stack(&y) || k != l {
         return Err(MXNetError::new_err(format!(
             "MXNetError: Check failed: lshape_k == rshape_k ({k} vs. {l}) : batch_dot shape error \

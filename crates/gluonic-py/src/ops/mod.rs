@@ -81,7 +81,7 @@ fn is_np_array() -> bool {
 
 /// Whether 0 is a size, as in NumPy, and not a size that is not known.
 #[pyfunction]
-fn is_np_shape() -> bool {
+pub(crate) fn is_np_shape() -> bool {
     NP_SHAPE.load(Ordering::Relaxed)
 }
 

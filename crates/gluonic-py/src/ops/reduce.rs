@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 
 use super::args::{Data, Numbers};
 use crate::array::Dialect;
-use crate::errors::MXNetError;
+use crate::errors::{MXNetError, bracketed};
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     for function in [
@@ -72,6 +72,33 @@ fn reduced<'py>(
     })
 }
 
+/// Refuses axes that the array does not have, or that are named twice.
+fn check_axes(x: &NdArray, axes: Option<&Numbers>) -> PyResult<()> {
+    let Some(Numbers(axes)) = axes else { return Ok(()) };
+    let rank = x.rank() as isize;
+    let mut axes: Vec<isize> = axes.iter().map(|&a| if a < 0 { a + rank } else { a }).collect();
+    axes.sort_unstable();
+    let sizes = bracketed(&x.dims().clone().into());
+    let told = if let Some(&[axis, _]) = axes.windows(2).find(|pair| pair[0] == pair[1]) {
+        let all: Vec<String> = axes.iter().map(ToString::to_string).collect();
+        let all = all.join(",");
+        format!("axes[i-1] < axes[i] ({axis} vs. {axis}) : Reduction axes have duplicates [{all}]")
+    } else if let Some(axis) = axes.last().filter(|&&axis| axis >= rank) {
+        format!(
+            "axes[axes.ndim()-1] < ishape.ndim() ({axis} vs. {rank}) : Reduction axis {axis} \
+             Exceeds input dimensions {sizes}"
+        )
+    } else if let Some(axis) = axes.first().filter(|&&axis| axis < 0) {
+        let given = axis - rank;
+        format!(
+            "axes[0] >= 0 ({axis} vs. 0) : Reduction axis [{given}] Exceeds input dimensions {sizes}"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(MXNetError::new_err(format!("MXNetError: Check failed: {told}")))
+}
+
 /// Of integers: computed in `f64` and cut off.
 fn cut_off(x: &NdArray, f: impl FnOnce(&NdArray) -> Result<NdArray>) -> Result<NdArray> {
     if x.dtype().is_float() { f(x) } else { f(&x.cast(DType::F64)?)?.cast(x.dtype()) }
@@ -88,6 +115,7 @@ macro_rules! reductions {
             keep_dims: bool,
             exclude: bool,
         ) -> PyResult<Bound<'_, PyAny>> {
+            check_axes(&x.array, axes.as_ref())?;
             let $keep = keep_dims;
             reduced(py, &x, axes.as_ref(), exclude, |$x, $axes| $f)
         }

@@ -1,5 +1,6 @@
 //! Other sizes, which may be said by MXNet's codes.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::args::{Data, DimsArg, Numbers};
@@ -47,8 +48,10 @@ impl<'a> Codes<'a> {
     }
 
     fn infer(&mut self) -> PyResult<()> {
-        if self.open.replace(self.found.len()).is_some() {
-            return wrong("One and only one dim can be inferred");
+        if let Some(first) = self.open.replace(self.found.len()) {
+            return wrong(format!(
+                "inf_idx < 0 ({first} vs. 0) : One and only one dim can be inferred"
+            ));
         }
         self.used += 1;
         self.found.push(1);
@@ -88,9 +91,13 @@ impl<'a> Codes<'a> {
             let product = |sizes: &[usize]| sizes.iter().copied().fold(1, usize::saturating_mul);
             let (total, known) = (product(self.dims), product(&self.found));
             if known == 0 || !total.is_multiple_of(known) {
+                let left = total.checked_rem(known).unwrap_or(0);
+                let mut shape: Vec<String> = self.found.iter().map(ToString::to_string).collect();
+                "-1".clone_into(&mut shape[open]);
                 return wrong(format!(
-                    "cannot reshape array of size {total} into shape {:?}: one size is to be inferred",
-                    self.found
+                    "src.Size() % known_dim_size_prod == 0 ({left} vs. 0) : Cannot reshape array \
+                     of size {total} into shape [{}]",
+                    shape.join(",")
                 ));
             }
             self.found[open] = total / known;
@@ -156,6 +163,9 @@ fn codes_of_npx(dims: &[usize], codes: &[i64]) -> PyResult<Vec<usize>> {
 
 /// As NumPy: -1 is inferred.
 fn codes_of_np(dims: &[usize], codes: &[i64]) -> PyResult<Vec<usize>> {
+    if codes.iter().filter(|&&code| code == -1).count() > 1 {
+        return wrong("!has_unknown_dim_size: Can only specify one unknown dimension");
+    }
     let mut to = Codes::new(dims);
     for &code in codes {
         match code {
@@ -165,6 +175,19 @@ fn codes_of_np(dims: &[usize], codes: &[i64]) -> PyResult<Vec<usize>> {
         }
     }
     to.finish()
+}
+
+/// What the method says where plain sizes leave no whole number for the -1.
+fn undivided(dims: &[usize], codes: &[i64]) -> Option<PyErr> {
+    if codes.iter().any(|&code| code == 0 || code < -1) {
+        return None;
+    }
+    let shape: Vec<String> = codes.iter().map(ToString::to_string).collect();
+    let total: usize = dims.iter().product();
+    let shape = if let [one] = &*shape { format!("{one},") } else { shape.join(", ") };
+    Some(PyValueError::new_err(format!(
+        "Cannot reshape array of size {total} into shape ({shape})"
+    )))
 }
 
 /// In sizes that may be said by MXNet's codes, of one of its three functions. The memory may be
@@ -186,12 +209,24 @@ fn reshape_by<'py>(
         codes.reverse();
     }
     let mut to = match rule {
+        "nd" if share && codes.iter().filter(|&&code| code == -1).count() == 1 => {
+            codes_of_nd(&dims, &codes).map_err(|error| undivided(&dims, &codes).unwrap_or(error))?
+        }
         "nd" => codes_of_nd(&dims, &codes)?,
         "npx" => codes_of_npx(&dims, &codes)?,
         _ => codes_of_np(&dims, &codes)?,
     };
     if reverse {
         to.reverse();
+    }
+    let found = x.array.elem_count();
+    let wanted = to.iter().try_fold(1_usize, |count, &size| count.checked_mul(size));
+    if let Some(wanted) = wanted
+        && found != wanted
+        && (share || rule == "np")
+    {
+        let shape = gluonic::Shape::from(to);
+        return Err(crate::errors::unreshaped(x.dialect, found, wanted, &shape));
     }
     if share {
         return compute(py, 0, x.dialect, || x.array.reshape(to));

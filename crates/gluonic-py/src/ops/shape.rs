@@ -73,6 +73,25 @@ fn expand_dims(py: Python<'_>, x: Data, axis: isize) -> PyResult<Bound<'_, PyAny
 /// Without these axes, or all of size 1.
 #[pyfunction]
 fn squeeze(py: Python<'_>, x: Data, axes: Option<Numbers>) -> PyResult<Bound<'_, PyAny>> {
+    let rank = x.array.rank() as isize;
+    for &given in axes.iter().flat_map(|axes| &axes.0) {
+        let axis = if given < 0 { given + rank } else { given };
+        match usize::try_from(axis).ok().and_then(|axis| x.array.dims().get(axis)) {
+            Some(1) => {}
+            Some(size) => {
+                return wrong(format!(
+                    "dshape[axes[i]] == 1 ({size} vs. 1) : cannot select an axis to squeeze out \
+                     which has size={size} not equal to one"
+                ));
+            }
+            None => {
+                return wrong(format!(
+                    "axes[i] < dndim ({axis} vs. {rank}) : axis {axis} is out of bounds for array \
+                     of dimension {rank}"
+                ));
+            }
+        }
+    }
     apart(py, &x, |x| {
         let rank = x.rank() as isize;
         let Some(Numbers(axes)) = axes else {

@@ -124,19 +124,66 @@ impl Trainer {
         self.take_states(read)
     }
 
+    /// As [`Trainer::load_states`], but by the order of the parameters, not by their names: for a
+    /// model that was built again and has others.
+    ///
+    /// # Errors
+    /// As [`Trainer::load_states`]. Then nothing has changed.
+    ///
+    /// # Examples
+    /// ```
+    /// use gluonic::prelude::*;
+    /// # let folder = tempfile::tempdir()?; let file = folder.path().join("net.states");
+    /// let (old, new) = (Parameter::new("dense0_weight", 2), Parameter::new("dense1_weight", 2));
+    /// old.initialize()?;
+    /// new.initialize()?;
+    /// let mut trainer = Trainer::of([&old], Adam::new(0.5)?)?;
+    /// autograd::record(|| old.data()?.square())?.backward()?;
+    /// trainer.step(1)?;
+    /// trainer.save_states(&file)?;
+    ///
+    /// let mut again = Trainer::of([&new], Adam::default())?;
+    /// assert!(again.load_states(&file).is_err());
+    /// again.load_states_in_order(&file)?;
+    /// assert_eq!(again.state("dense1_weight")?.updates(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Source
+    /// MXNet 1.9.1, `gluon/trainer.py`, `Trainer.load_states`, which knows no names.
+    pub fn load_states_in_order(&mut self, file: impl AsRef<Path>) -> Result<()> {
+        let file = file.as_ref();
+        if let Some(bytes) = mxnet::bytes_of(file)? {
+            return self.load_mxnet(file, &bytes);
+        }
+        let read = self.read_states_of(file, true)?;
+        self.take_states(read)
+    }
+
     /// Everything of loading states that can fail. Changes nothing.
     pub(crate) fn read_states(&mut self, file: &Path) -> Result<ReadStates> {
+        self.read_states_of(file, false)
+    }
+
+    fn read_states_of(&mut self, file: &Path, in_order: bool) -> Result<ReadStates> {
         let checkpoint = Checkpoint::open(file)?;
         let fail = |problem| Error::States {
             path: checkpoint.file().to_owned(),
             problem: Box::new(problem),
         };
-        let saved = Saved::of(&checkpoint, OPTIMIZER).map_err(fail)?;
+        let mut saved = Saved::of(&checkpoint, OPTIMIZER).map_err(fail)?;
+        // The names of the tensors in the file, in the order of the parameters.
+        let mut keys: Vec<String> = self.keys.iter().map(ToString::to_string).collect();
+        if in_order && saved.parameters.len() == keys.len() {
+            let found: Vec<String> = saved.parameters.keys().cloned().collect();
+            saved.parameters = keys.into_iter().zip(saved.parameters.into_values()).collect();
+            keys = found;
+        }
         self.compare(&saved).map_err(fail)?;
         // The settings decide about the arrays that there must be.
         let before: Vec<_> = self.groups.iter().map(|group| settings(group.optimizer())).collect();
         let states = self.set_all(&saved).map_err(Problem::Error);
-        let states = states.and_then(|()| self.stage(&saved, &checkpoint));
+        let states = states.and_then(|()| self.stage(&saved, &checkpoint, &keys));
         for (group, settings) in self.groups.iter_mut().zip(before) {
             for (name, value) in settings {
                 // It had this value.
@@ -195,10 +242,15 @@ impl Trainer {
         saved.compare(self.keys.iter().map(|key| &**key).zip(&self.parameters))
     }
 
-    /// The states of all parameters, in their order.
-    fn stage(&self, saved: &Saved, checkpoint: &Checkpoint) -> Result<Vec<State>, Problem> {
+    /// The states of all parameters, in their order; `keys` are their names in the file.
+    fn stage(
+        &self,
+        saved: &Saved,
+        checkpoint: &Checkpoint,
+        keys: &[String],
+    ) -> Result<Vec<State>, Problem> {
         let tensors = checkpoint.to_arrays().map_err(Problem::Error)?;
-        let states = self.keys.iter().zip(&self.places).map(|(key, place)| {
+        let states = self.keys.iter().zip(&self.places).zip(keys).map(|((key, place), there)| {
             let state = &saved.parameters[&**key];
             let (Some(names), Some(dims), Some(place)) = (&state.arrays, &state.shape, place)
             else {
@@ -213,7 +265,7 @@ impl Trainer {
                 expected.push((MASTER.into(), dims));
             }
             let names = names.iter().map(String::as_str).chain(state.master.then_some(MASTER));
-            let found = names.map(|name| (name, tensors.get(&*format!("{key}.{name}"))));
+            let found = names.map(|name| (name, tensors.get(&*format!("{there}.{name}"))));
             let found: Vec<(&str, Option<&NdArray>)> = found.collect();
             arrays(key, &expected, &found, state.updates).map_err(Problem::Of)
         });

@@ -1,7 +1,9 @@
 """`semantics.json`: pieces of Python, each with what came of it on MXNet."""
 
 import contextlib
+import io
 import os
+import re
 import tempfile
 import warnings
 
@@ -24,8 +26,7 @@ class Outcome:
         lines = str(self.error).split("\n")
         if lines[0].startswith("Traceback"):
             lines = [line for line in lines[1:] if not line.startswith(" ")] or lines
-        # A class says which package it is from.
-        return lines[0].rstrip().replace("<class 'gluonic.", "<class 'mxnet.")
+        return _as_mxnet(lines[0].rstrip())
 
     def is_error(self, kind, first_line):
         """True for an exception of a class that has, or inherits from one that has, this name."""
@@ -37,6 +38,11 @@ class Outcome:
         if self.error is not None:
             return f"{type(self.error).__name__}: {short(self.first_line())}"
         return short(self.value)
+
+
+def _as_mxnet(text):
+    """A text in which classes and modules say that they are MXNet's."""
+    return re.sub(r"(class '|module '|^)gluonic\.", r"\1mxnet.", text)
 
 
 def run(cases, mx):
@@ -76,12 +82,13 @@ def execute(prelude, case, mx):
     """Runs one piece in a folder of its own, with counters of names that start at 0."""
     space = _names(mx)
     value = error = None
-    with _fresh(mx), warnings.catch_warnings(record=True) as caught:
+    printed = contextlib.redirect_stdout(io.StringIO())
+    with _fresh(mx), printed, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             exec(prelude, space)
             exec(case.get("setup") or "", space)
-            value = plain(eval(case["expr"], space))
+            value = plain(eval(case["expr"], space), _as_mxnet)
         except Exception as raised:  # whatever it is, it is the outcome
             error = raised
     warned = [

@@ -50,18 +50,18 @@ def _near(expected, found):
     return math.isclose(expected, found, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
 
 
-def plain(value):
+def plain(value, text=str):
     """A value as JSON has it: arrays and tuples are lists, scalars of NumPy are numbers, a key is a
-    text. What JSON does not have stays as it is."""
+    text. What JSON does not have stays as it is. `text` says how texts are to read."""
     if hasattr(value, "asnumpy"):
         value = value.asnumpy()
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+        return [plain(item, text) for item in value]
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    return value
+        return {str(key): plain(item, text) for key, item in value.items()}
+    return text(str(value)) if isinstance(value, str) else value
 
 
 def short(value):

@@ -24,6 +24,14 @@ def _failed(why):
     )
 
 
+def _undecided(name):
+    return _UnknownShape(
+        "Deferred initialization failed because shape cannot be inferred. Cannot decide shape for "
+        "the following arguments (0s in shape means unknown dimensions). Consider providing them "
+        f"as input:\n{name}\ngive the shape when the block is built, or override infer_shape"
+    )
+
+
 class Waiting:
     """The value of a parameter that waits for its shape, or what is computed from it element by
     element."""
@@ -62,6 +70,8 @@ class Waiting:
 
     def _tell(self, shape):
         """The value, now that its shape is known."""
+        if not all(shape):
+            raise _undecided(self._parameters[0].name)
         for parameter in self._parameters:
             try:
                 parameter._finish_deferred_init(shape)

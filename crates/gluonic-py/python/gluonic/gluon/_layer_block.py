@@ -1,7 +1,10 @@
 """Blocks that are built on layers of gluonic."""
 
+import re
+
 from .. import _gluonic, name as _name
-from .block import HybridBlock
+from ..util import is_np_shape
+from .block import HybridBlock, _check_params
 from .parameter import Parameter
 
 
@@ -42,6 +45,12 @@ class _LayerBlock(HybridBlock):
             if key in self._reg_params:
                 self._reg_params[key].__dict__.setdefault("_given_init", init)
 
+    def _note_lists(self, **sizes):
+        """Lets sizes that were given as lists print as lists."""
+        self.__dict__["_lists"] = {
+            word: given for word, given in sizes.items() if isinstance(given, list)
+        }
+
     @staticmethod
     def _of(layer):
         """The block of a layer inside another one."""
@@ -50,12 +59,23 @@ class _LayerBlock(HybridBlock):
         _LayerBlock.__init__(block, layer)
         return block
 
-    def _naming(self, prefix=None, params=None):
+    # The class whose `__init__` refuses what it does not know.
+    _base = "HybridBlock"
+
+    def _naming(self, prefix=None, params=None, **unknown):
+        if unknown:
+            word = next(iter(unknown))
+            raise TypeError(f"{self._base}.__init__() got an unexpected keyword argument '{word}'")
+        _check_params(params)
         hint = _name.hint_of(self._alias())
         return _gluonic._Naming(type(self).__name__, hint, prefix, params)
 
     def __repr__(self):
-        return self._layer_text()
+        text = self._layer_text()
+        for word, given in self.__dict__.get("_lists", {}).items():
+            text = text.replace(f" {word}={tuple(given)}", f" {word}={given}")
+            text = text.replace(f"({word}={tuple(given)}", f"({word}={given}")
+        return _np_sizes(text) if is_np_shape() else text
 
     def hybrid_forward(self, F, x, *args, **params):
         """The forward of the layer."""
@@ -79,3 +99,10 @@ class _ActivatedBlock(_LayerBlock):
         if not self._has_own_activation():
             return text
         return f"{text.removesuffix(')').removesuffix(', linear')}, {self.act!r})"
+
+
+def _np_sizes(text):
+    """A layer's text where 0 is a size: there one that is not known is -1."""
+    text = re.sub(r"\((None|0) ->", "(-1 ->", text)
+    text = re.sub(r"-> (None|0),", "-> -1,", text)
+    return re.sub(r"in_channels=(None|0)\b", "in_channels=-1", text)

@@ -51,11 +51,13 @@ class Block(_gluonic.Block):
 
     def __init__(self, prefix=None, params=None):
         self._begin()
+        _check_params(params)
         self._declare(type(self).__name__, _name.hint_of(self._alias()), prefix, params)
 
     def _begin(self):
-        for name in ("_children", "_reg_params", "_forward_hooks", "_forward_pre_hooks"):
+        for name in ("_children", "_forward_hooks", "_forward_pre_hooks"):
             self.__dict__[name] = OrderedDict()
+        self.__dict__["_reg_params"] = {}
 
     def _alias(self):
         """The word that names of blocks of this class are counted by."""
@@ -74,6 +76,12 @@ class Block(_gluonic.Block):
 
     def __setattr__(self, name, value):
         if "_children" not in self.__dict__:
+            for kind, members in ((Block, "_children"), (Parameter, "_reg_params")):
+                if isinstance(value, kind):
+                    raise AttributeError(
+                        f"'{type(self).__name__}' object has no attribute '{members}'"
+                        "\ncall super().__init__() before the first child or parameter is assigned"
+                    )
             super().__setattr__(name, value)
             return
         existing = self.__dict__.get(name)
@@ -160,6 +168,8 @@ class Block(_gluonic.Block):
     def initialize(self, init=None, ctx=None, verbose=False, force_reinit=False):
         """Initializes every parameter of the tree: each by its own initializer, else by `init`,
         which is `Uniform(0.07)` unless said otherwise."""
+        if verbose and init is not None:
+            init.set_verbosity(verbose=verbose)
         parameters = self._collect_params().values()
         _warn_all(parameters, force_reinit)
         with intercepting(init, parameters):
@@ -243,7 +253,9 @@ class Block(_gluonic.Block):
         return Swap(self, values)
 
     def hybridize(self, active=True, **kwargs):
-        """Does nothing: there is one way to run a block, and no graph is compiled from it."""
+        """Changes nothing in how a block is run: there is one way, and no graph is compiled."""
+        for child in self._children.values():
+            child.hybridize(active, **kwargs)
 
     def infer_shapes(self, *inputs):
         """Tells every parameter its shape by a forward without values, and returns the shape of
@@ -265,6 +277,7 @@ class Block(_gluonic.Block):
         >>> net.summary((2, 20))  # doctest: +ELLIPSIS
         -----...
         """
+        self.apply(_refuse_hybridized)
         if inputs and all(isinstance(shape, tuple) for shape in inputs):
             text = self._summary_of_shapes(list(inputs))
         else:
@@ -298,6 +311,20 @@ class Block(_gluonic.Block):
         raise NotImplementedError
 
 
+def _refuse_hybridized(block):
+    if getattr(block, "_active", False):
+        raise AssertionError(
+            f'"{block.name}" must not be hybridized to print summary.'
+            "\ncall hybridize(False) before"
+        )
+
+
+def _check_params(params):
+    if params is not None and not isinstance(params, ParameterDict):
+        params.prefix  # which says what it is not, if it is nothing of the kind
+        raise TypeError(f"params must be a ParameterDict, found {type(params)}\npass block.params")
+
+
 def _holds_others(container, own):
     """Whether a container, or one in it, holds a block that is not among the `own`."""
     for item in container.values() if isinstance(container, dict) else container:
@@ -321,6 +348,14 @@ class HybridBlock(Block):
     ...         return x * factor
     """
 
+    def __init__(self, prefix=None, params=None):
+        super().__init__(prefix=prefix, params=params)
+
+    def hybridize(self, active=True, **kwargs):
+        """As `Block.hybridize`; notes that it was called, for `summary`."""
+        self.__dict__["_active"] = bool(active)
+        super().hybridize(active, **kwargs)
+
     def register_child(self, block, name=None):
         """Makes a block a child, by default under the number of children."""
         if not isinstance(block, HybridBlock):
@@ -342,7 +377,7 @@ class HybridBlock(Block):
 
         if not self._reg_params:
             return self.hybrid_forward(ndarray, x, *args)
-        context = x.context
+        context = x.ctx
         try:
             params = {name: found.data(context) for name, found in self._reg_params.items()}
         except DeferredInitializationError:
@@ -355,7 +390,7 @@ class HybridBlock(Block):
             self.infer_shape(x, *args)
             for parameter in self._reg_params.values():
                 parameter._finish_deferred_init()
-        waiting = _deferred.Waiting.all(self._reg_params, x.context)
+        waiting = _deferred.Waiting.all(self._reg_params, x.ctx)
         out = self.hybrid_forward(_deferred.Module(F), x, *args, **waiting)
         _deferred.Waiting.check(waiting, self)
         return out

@@ -2,6 +2,7 @@
 
 import warnings
 import weakref
+from collections import OrderedDict
 
 import numpy as _np
 
@@ -81,6 +82,13 @@ class Parameter(_gluonic.Parameter):
 
     @shape.setter
     def shape(self, shape):
+        known = self.shape
+        if known is not None:
+            len(shape)  # which says what it is not, if it is no tuple
+            if not is_np_shape() and any(size == -1 for size in shape):
+                raise AssertionError(
+                    f"Expected shape {tuple(shape)} is incompatible with given shape {known}."
+                )
         self._set_shape(shape)
 
     @property
@@ -334,21 +342,30 @@ class ParameterDict(_gluonic.ParameterDict):
 
     def keys(self):
         """The names in order."""
-        return self._names()
+        return OrderedDict(self._pairs()).keys()
 
     def values(self):
         """The parameters in order."""
-        return self._list()
+        return OrderedDict(self._pairs()).values()
 
     def items(self):
         """The names and parameters in order."""
-        return list(zip(self._names(), self._list()))
+        return OrderedDict(self._pairs()).items()
+
+    def _pairs(self):
+        return zip(self._names(), self._list())
 
     def get(self, name, **kwargs):
         """The parameter `prefix + name`: from this set, else from the shared one, else a new one
         with the given attributes. One that exists must not contradict them."""
         full = self.prefix + name
         found = self[full] if full in self else None
+        if found is not None and found.shape is not None and "shape" in kwargs:
+            # Of one that exists MXNet wants to know the sizes as a tuple, where -1 is any.
+            len(kwargs["shape"])
+            if not is_np_shape():
+                sizes = kwargs["shape"]
+                kwargs["shape"] = tuple(0 if size == -1 else size for size in sizes)
         init = kwargs.get("init")
         stypes = {word: kwargs.pop(word, None) or "default" for word in ("stype", "grad_stype")}
         for word, stype in stypes.items():
@@ -380,6 +397,15 @@ class ParameterDict(_gluonic.ParameterDict):
 
     def get_constant(self, name, value=None):
         """The constant `prefix + name`; made if there is none and a value is given."""
+        full = self.prefix + name
+        found = self[full] if full in self else None
+        if found is not None and value is None:
+            return found
+        if isinstance(found, Constant) and not hasattr(value, "shape"):
+            raise AttributeError(
+                f"'{type(value).__name__}' object has no attribute 'shape'"
+                "\nthe constant exists: leave its value out, or pass an array to compare it with"
+            )
         if value is not None and not hasattr(value, "asnumpy"):
             value = _array(value)
         constant = self._get_constant(name, value)
@@ -389,13 +415,18 @@ class ParameterDict(_gluonic.ParameterDict):
         return self._keep(constant)
 
     def update(self, other):
-        """Adds all parameters of another set."""
-        self._update(other)
-        for parameter in other.values():
+        """Adds all parameters of another set, or of a dict."""
+        if isinstance(other, _gluonic.ParameterDict):
+            self._update(other)
+        for _, parameter in other.items():
+            if parameter.name not in self:
+                self._insert(parameter)
             self._keep(parameter)
 
     def initialize(self, init=None, ctx=None, verbose=False, force_reinit=False):
         """Initializes all: each by its own initializer, else by `init`."""
+        if verbose and init is not None:
+            init.set_verbosity(verbose=verbose)
         parameters = self._list()
         _warn_all(parameters, force_reinit)
         with initializer.intercepting(init, parameters):

@@ -1,5 +1,9 @@
 """`Trainer`: steps of training."""
 
+import errno
+import os
+import warnings
+
 from .. import _gluonic, optimizer as _optimizer
 from ..util import is_np_array
 from . import _python_states
@@ -46,6 +50,7 @@ class Trainer(_gluonic.Trainer):
         native = self._optimizer._native()
         rule, settings = native or (type(self._optimizer).__name__.lower(), None)
         self._begin(self._params, rule, settings, self._optimizer.begin_num_update)
+        self._begun = False
         if native is None:
             self._updater = _optimizer.get_updater(self._optimizer)
         self._scale = self._optimizer.rescale_grad
@@ -128,10 +133,26 @@ class Trainer(_gluonic.Trainer):
             self._note_changes()
         pending = self._step(self._scale, batch_size, bool(ignore_stale_grad), summed)
         optimizer.__dict__["rescale_grad"] = scale
+        if not self._begun:
+            self._begun = True
+            self._warn_of_half()
         if self._updater is None:
             optimizer.__dict__["num_update"] = self._num_update()
         elif pending:
             self._update_in_python(pending)
+
+    def _warn_of_half(self):
+        """At the first step: what is remembered in float16 loses small changes."""
+        if self._updater is not None or self._optimizer.multi_precision:
+            return
+        for parameter in self._params:
+            if parameter._dtype_name == "float16" and parameter.grad_req != "null":
+                warnings.warn(
+                    "Accumulating with float16 in optimizer can lead to poor accuracy or slow "
+                    "convergence. Consider using multi_precision=True option of the "
+                    f"{self._optimizer._half_name}optimizer",
+                    stacklevel=4,
+                )
 
     def _note_changes(self):
         """Tells gluonic the settings of the optimizer."""
@@ -167,6 +188,8 @@ class Trainer(_gluonic.Trainer):
         if self._updater is not None:
             _python_states.load(self, fname)
             return
+        if not os.path.exists(fname):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), fname)
         self._load_states(fname)
         self._optimizer._take(self._settings())
         self._optimizer.__dict__["num_update"] = self._num_update()

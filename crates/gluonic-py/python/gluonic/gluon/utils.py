@@ -54,9 +54,9 @@ def split_and_load(data, ctx_list, batch_axis=0, even_split=True):
     if not isinstance(data, NDArray):
         data = _gluonic.array(data, None, ctx_list[0], is_np_array())
     if len(ctx_list) == 1:
-        return [_gluonic.to_context(data, ctx_list[0])]
+        return [data.as_in_context(ctx_list[0])]
     parts = split_data(data, len(ctx_list), batch_axis, even_split)
-    return [_gluonic.to_context(part, ctx) for part, ctx in zip(parts, ctx_list)]
+    return [part.as_in_context(ctx) for part, ctx in zip(parts, ctx_list)]
 
 
 def clip_global_norm(arrays, max_norm, check_isfinite=True):
@@ -68,7 +68,7 @@ def clip_global_norm(arrays, max_norm, check_isfinite=True):
     5.0
     """
     if not arrays:
-        raise AssertionError("there is no array to clip")
+        raise AssertionError("\nthere is no array to clip")
     norm = _gluonic.clip_arrays(list(arrays), max_norm)
     if not check_isfinite:
         return ndarray.array([norm])

@@ -59,4 +59,9 @@ __all__ += ["from_dlpack", "from_numpy", "to_dlpack_for_read", "to_dlpack_for_wr
 
 
 def __getattr__(name):
+    # `F.np` and `F.npx` of a `hybrid_forward`.
+    if name in ("np", "npx"):
+        from .. import numpy, numpy_extension
+
+        return numpy if name == "np" else numpy_extension
     return attribute("nd", __name__, name)

@@ -46,6 +46,11 @@ def on_two(name, operation, doc, module):
     return named(function, name, doc, module)
 
 
+def _sizes(array):
+    """The sizes as MXNet's C++ prints them."""
+    return "[" + ",".join(map(str, array.shape)) + "]"
+
+
 def on_arrays(name, operation, doc, module, same_shape=False):
     """A function of `mx.nd` of two arrays, by an operator of Python."""
 
@@ -60,7 +65,7 @@ def on_arrays(name, operation, doc, module, same_shape=False):
 
             raise MXNetError(
                 "MXNetError: Check failed: assign(&dattr, vec.at(i)): Incompatible attr in node  at "
-                f"1-th input: expected {list(lhs.shape)}, got {list(rhs.shape)}\n"
+                f"1-th input: expected {_sizes(lhs)}, got {_sizes(rhs)}\n"
                 "the broadcast_ functions take arrays of different shapes"
             )
         return finish(operation(lhs, rhs), out)

@@ -3,7 +3,7 @@
 import numpy as _numpy
 
 from .. import _gluonic
-from .._gluonic import NDArray, ops
+from .._gluonic import MXNetError, NDArray, ops
 from ._function import finish
 
 __all__ = [
@@ -83,6 +83,13 @@ def arange(start, stop=None, step=1.0, repeat=1, infer_range=None, ctx=None, dty
     """
     if stop is None:
         start, stop = 0, start
+    if infer_range is None and (start <= stop if step < 0 else start >= stop):
+        sign, gap = (">", "") if step < 0 else ("<", " ")
+        raise MXNetError(
+            f"MXNetError: Check failed: param.start {sign} param.stop.value(): Invalid range "
+            f"(start, stop, step){gap}= ({start:g},{stop:g},{step:g})"
+            "\nthere is no array without elements in mx.nd"
+        )
     return ops.arange(start, stop, step, repeat, dtype or "float32", ctx, False)
 
 

@@ -142,7 +142,7 @@ def shuffle(data, out=None, **_):
 
 def _like(law):
     def function(data=None, out=None, name=None, **settings):
-        return law(shape=data.shape, dtype=data.dtype, ctx=data.context, out=out, **settings)
+        return law(shape=data.shape, dtype=data.dtype, ctx=data.ctx, out=out, **settings)
 
     function.__name__ = function.__qualname__ = f"{law.__name__}_like"
     function.__doc__ = f"As `{law.__name__}`, with the shape and type of another array."

@@ -13,6 +13,8 @@ class _Native(Optimizer):
     """A rule of gluonic. Its settings are attributes, and may be changed while it trains."""
 
     _rule = ""
+    # What the warning about float16 calls it.
+    _half_name = ""
     _names = {}
 
     def _settings(self):

@@ -32,6 +32,7 @@ class SGD(_Native):
     >>> trainer = gluon.Trainer(net.collect_params(), SGD(learning_rate=0.1, momentum=0.9))
     """
 
+    _half_name = "SGD "
     _rule = "sgd"
     _names = _names("momentum", "lazy_update")
 
@@ -49,6 +50,7 @@ class ccSGD(SGD):
 class NAG(_Native):
     """Nesterov's accelerated gradient."""
 
+    _half_name = "NAG "
     _rule = "nag"
     _names = _names("momentum")
 
@@ -229,6 +231,7 @@ class LAMB(_Native):
 class LARS(_Native):
     """Momentum with steps in proportion to the norm of each parameter, for large batches."""
 
+    _half_name = "SGD "
     _rule = "lars"
     _names = _names("momentum", "eta", "momentum_correction", epsilon="eps")
 

@@ -1,5 +1,6 @@
 """What all optimizers have in common, and optimizers by name."""
 
+import sys
 import warnings
 
 import numpy as _np
@@ -45,11 +46,10 @@ class Optimizer:
         if lr_scheduler is None:
             learning_rate = 0.01 if learning_rate is None else learning_rate
         elif learning_rate is not None and lr_scheduler.base_lr != learning_rate:
-            warnings.warn(
+            # MXNet writes it where others warn.
+            sys.stdout.write(
                 "learning rate from ``lr_scheduler`` has been overwritten by ``learning_rate`` in "
-                "optimizer.",
-                UserWarning,
-                stacklevel=2,
+                "optimizer.\n"
             )
             lr_scheduler.base_lr = learning_rate
         self.lr = learning_rate

@@ -61,6 +61,10 @@ class _Children:
         return len(self._children)
 
 
+# As Python's errors name it.
+_Children.forward.__qualname__ = "Sequential.forward"
+
+
 class Sequential(_Children, Block):
     """Blocks that are called one after another.
 
@@ -70,20 +74,26 @@ class Sequential(_Children, Block):
     2
     """
 
+    def __init__(self, prefix=None, params=None):
+        super().__init__(prefix=prefix, params=params)
+
     def hybridize(self, active=True, **kwargs):
-        """Does nothing: every block runs as fast as it can. Warns where MXNet advises another
-        class."""
+        """As `Block.hybridize`. Warns where MXNet advises another class."""
         children = self._children.values()
-        if active and children and all(isinstance(child, HybridBlock) for child in children):
+        if children and all(isinstance(child, HybridBlock) for child in children):
             warnings.warn(
                 f"All children of this Sequential layer '{self.prefix}' are HybridBlocks. Consider "
                 "using HybridSequential for the best performance.",
                 stacklevel=2,
             )
+        super().hybridize(active, **kwargs)
 
 
 class HybridSequential(_Children, HybridBlock):
     """The same as `Sequential`, for blocks that are `HybridBlock`s."""
+
+    def __init__(self, prefix=None, params=None):
+        super().__init__(prefix=prefix, params=params)
 
 
 class _SideBySide:

@@ -32,6 +32,7 @@ class _Conv(_ActivatedBlock):
     _kind = ""
     _axes = 0
     _output_padding = 0
+    _base = "_Conv"
 
     def __init__(
         self,
@@ -49,6 +50,8 @@ class _Conv(_ActivatedBlock):
         in_channels=0,
         **kwargs,
     ):
+        if not isinstance(kernel_size, int) and len(kernel_size) != self._axes:
+            raise AssertionError(f"kernel_size must be a number or a list of {self._axes} ints")
         layer = _gluonic.conv_layer(
             self._naming(**kwargs),
             self._kind,
@@ -68,6 +71,9 @@ class _Conv(_ActivatedBlock):
         )
         super().__init__(layer)
         self._note_initializers(weight=weight_initializer, bias=bias_initializer)
+        self._note_lists(
+            kernel_size=kernel_size, stride=strides, padding=padding, dilation=dilation
+        )
         self._channels = channels
         self._in_channels = in_channels
         self._kwargs = {

@@ -45,6 +45,7 @@ class _Pool(_LayerBlock):
             layout,
         )
         super().__init__(layer)
+        self._note_lists(size=pool_size, stride=strides, padding=padding)
         self._kwargs = {
             "kernel": _each(pool_size, self._axes),
             "stride": _each(pool_size if strides is None else strides, self._axes),

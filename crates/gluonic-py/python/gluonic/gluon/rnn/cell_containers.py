@@ -86,6 +86,10 @@ class _Cells(_States):
         return len(self._children)
 
 
+# As Python's errors name it.
+_States.begin_state.__qualname__ = "SequentialRNNCell.begin_state"
+
+
 class SequentialRNNCell(_Cells, RecurrentCell):
     """Cells that are called one after another; their states stand in one list."""
 
@@ -103,6 +107,10 @@ class BidirectionalCell(_States, HybridRecurrentCell):
         self.register_child(l_cell, "l_cell")
         self.register_child(r_cell, "r_cell")
         self._output_prefix = output_prefix
+
+    def begin_state(self, **kwargs):
+        """The states of both cells at the start."""
+        return super().begin_state(**kwargs)
 
     def __call__(self, inputs, states):
         raise NotImplementedError("Bidirectional cannot be stepped. Please use unroll")
