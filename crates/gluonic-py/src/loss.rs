@@ -5,7 +5,7 @@ use gluonic::loss::{
     PoissonNllLoss, SigmoidBinaryCrossEntropyLoss, SoftmaxCrossEntropyLoss, SquaredHingeLoss,
     TripletLoss,
 };
-use gluonic::{Error, NdArray};
+use gluonic::{DType, Error, NdArray};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -141,8 +141,24 @@ fn softmax_cross_entropy_loss<'py>(
             }
             weights => weights,
         };
-        loss.call(pred, &label.array, weights.as_ref())
+        match loss.call(pred, &label.array, weights.as_ref()) {
+            Err(error) => match *error.root() {
+                Error::Label { classes, .. } => {
+                    let label = nearest_classes(&label.array, classes)?;
+                    loss.call(pred, &label, weights.as_ref())
+                }
+                _ => Err(error),
+            },
+            losses => losses,
+        }
     })
+}
+
+/// Labels as MXNet takes those that are no classes, such as the -1 of padding: without their
+/// fraction, and the nearest class.
+fn nearest_classes(label: &NdArray, classes: usize) -> gluonic::Result<NdArray> {
+    let whole = label.detach().cast(DType::I64)?.cast(DType::F64)?;
+    whole.clip(0.0, classes.saturating_sub(1) as f64)
 }
 
 #[pyfunction]

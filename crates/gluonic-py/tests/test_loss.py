@@ -196,3 +196,17 @@ def test_weights_of_one_axis_are_those_of_the_last_one(loss, expected):
     np.testing.assert_allclose(loss(pred, label, nd.arange(3)).asnumpy(), expected, rtol=1e-5)
     with pytest.raises(gluonic.MXNetError):
         loss(pred, label, nd.arange(2))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int32"])
+def test_a_label_that_is_no_class_counts_as_the_nearest_one(dtype):
+    # MXNet's: old programs pad labels with -1, and mask the losses afterwards.
+    pred, label = nd.array([[1.0, 2, 3]] * 5), nd.array([-1, 0, 1.7, 3, 7], dtype=dtype)
+    pred.attach_grad()
+    with autograd.record():
+        losses = gloss.SoftmaxCELoss()(pred, label)
+    losses.backward()
+    np.testing.assert_allclose(
+        losses.asnumpy(), [2.407606, 2.407606, 1.407606, 0.407606, 0.407606], rtol=1e-5
+    )
+    assert pred.grad.asnumpy().argmin(axis=1).tolist() == [0, 0, 1, 2, 2]
