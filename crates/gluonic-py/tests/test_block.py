@@ -632,3 +632,32 @@ def test_a_hook_that_is_added_during_a_call_runs_after_it():
     net.initialize()
     net(nd.ones((1, 1, 2)))
     assert seen == ["added in forward", "of a layer"]
+
+
+def test_a_collect_params_of_a_child_is_asked_by_its_parents():
+    class Quiet(nn.Block):
+        """Shows its bias only."""
+
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            with self.name_scope():
+                self.inner = nn.Dense(2, in_units=3)
+
+        def collect_params(self, select=None):
+            return super().collect_params(".*bias")
+
+    net = nn.Sequential()
+    with net.name_scope():
+        net.add(Quiet(), nn.Dense(1))
+    names = [name.removeprefix(net.prefix) for name in net.collect_params()]
+    assert names == ["quiet0_dense0_bias", "dense0_weight", "dense0_bias"]
+    net.initialize()
+    assert not net[0].inner.weight._is_initialized
+
+    class Broken(nn.Block):
+        def collect_params(self, select=None):
+            raise RuntimeError("mine")
+
+    net.add(Broken())
+    with pytest.raises(RuntimeError, match="mine"):
+        net.collect_params()

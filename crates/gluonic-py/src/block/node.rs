@@ -1,5 +1,6 @@
 //! `Node`: a Python block as a block of gluonic, by call-back.
 
+use std::any::Any;
 use std::fmt;
 
 use gluonic::nn::{BlockCore, Member};
@@ -15,6 +16,7 @@ use super::members::{Lent, Members, held};
 use super::summary::tell_summary;
 use crate::array::{NDArray, wrap};
 use crate::callback::call_python;
+use crate::dict::Dict;
 use crate::layers::Layer;
 use crate::ops::current_dialect;
 
@@ -27,6 +29,8 @@ pub(crate) struct Node {
     has_forward: bool,
     /// Whether all that it does is to call its children one after another.
     is_chain: bool,
+    /// Whether the class has a `collect_params` of its own in Python.
+    collects_itself: bool,
     hooks: Hooks,
     this: Py<PyWeakrefReference>,
     members: Members,
@@ -51,6 +55,7 @@ impl Node {
             core,
             has_forward: layer.is_none() || !class.getattr("forward")?.is(own),
             is_chain: class.getattr("_is_chain")?.is_truthy()?,
+            collects_itself: !class.getattr("collect_params")?.hasattr("_is_gluonics")?,
             base: layer.map(Base::of),
             hooks: Hooks::default(),
             this: PyWeakrefReference::new(block)?.unbind(),
@@ -129,6 +134,21 @@ impl Node {
     }
 }
 
+/// Adds the parameters of a child: those that its own `collect_params` gives, if Python has one.
+fn collect_child(child: &dyn gluonic::Block, params: &mut ParameterDict) -> gluonic::Result<()> {
+    let any: &dyn Any = child.as_dyn();
+    match any.downcast_ref::<Node>() {
+        Some(node) if node.collects_itself => {
+            let found = call_python(node.core.name(), |py| {
+                let found = node.this(py)?.call_method0("collect_params")?;
+                found.cast::<Dict>()?.get().get(py)
+            })?;
+            found.iter().try_for_each(|parameter| params.insert(parameter))
+        }
+        _ => child.collect_into(params),
+    }
+}
+
 impl gluonic::Block for Node {
     fn core(&self) -> &BlockCore {
         &self.core
@@ -182,7 +202,6 @@ impl gluonic::Block for Node {
     }
 
     fn collect_into(&self, params: &mut ParameterDict) -> gluonic::Result<()> {
-        // Python's own override of `collect_params` is honoured by those who call it in Python.
         let own = self.core.params();
         let mut result = own.iter().try_for_each(|own| params.insert(own));
         self.visit(&mut |_, member| {
@@ -197,7 +216,7 @@ impl gluonic::Block for Node {
             if result.is_ok()
                 && let Member::Block(block) = member
             {
-                result = block.collect_into(params);
+                result = collect_child(block, params);
             }
         });
         result

@@ -151,6 +151,9 @@ class Block(_gluonic.Block):
             re.compile(select)  # which says best what is wrong
         return self._collect_params(select or None)
 
+    # Tells it from those that users write.
+    collect_params._is_gluonics = True
+
     def _warn_containers(self):
         own = set(self._children.values())
         for name, value in self.__dict__.items():
