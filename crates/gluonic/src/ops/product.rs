@@ -2,30 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Flat, compute_type, edges, output, resolve_axis};
-use crate::array::{Buf, Compute, NdArray, for_float, shapes_only};
+use super::reduce::plan;
+use super::{Flat, compute_type, edges, output};
+use crate::array::{Buf, Compute, NdArray, for_float};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::Float;
-use crate::error::{Error, Result};
+use crate::cpu::number::Arith;
+use crate::error::Result;
 use crate::shape::Dims;
-
-/// Runs the body with `$T` standing for the integer type that `$dtype` names.
-macro_rules! for_int {
-    ($op:expr, $dtype:expr, $T:ident => $body:expr) => {
-        crate::ops::product::for_int!(@ $op, $dtype, $T => $body,
-            U8 u8, I8 i8, U16 u16, I16 i16, U32 u32, I32 i32, U64 u64, I64 i64)
-    };
-    (@ $op:expr, $dtype:expr, $T:ident => $body:expr, $($variant:ident $t:ty),*) => {
-        match $dtype {
-            $(crate::array::DType::$variant => {
-                type $T = $t;
-                $body
-            })*
-            dtype => return Err(Error::NoArithmetic { op: $op, dtype }),
-        }
-    };
-}
-pub(super) use for_int;
 
 const OP: &str = "prod";
 
@@ -68,17 +52,6 @@ impl Op for ProductNode {
 
 /// The product along the last axis, of which `dims` is the array without.
 fn last_axis(x: &NdArray, dims: Dims, n: usize) -> Result<NdArray> {
-    if x.dtype().is_int() {
-        let flat = Flat::stored(x)?;
-        let buf = for_int!(OP, x.dtype(), T => Buf::new::<T>(dims.elem_count(), |out| {
-            let x = flat.slice::<T>();
-            for (i, out) in out.iter_mut().enumerate() {
-                let row = &x[i * n..(i + 1) * n];
-                *out = row.iter().fold(1, |product: T, x| product.wrapping_mul(*x));
-            }
-        }));
-        return Ok(NdArray::from_buf_on(x.context(), buf, dims));
-    }
     let compute = compute_type(OP, &[x])?;
     let edges = edges(&[x])?;
     let flat = Flat::new(x)?;
@@ -104,8 +77,8 @@ impl NdArray {
     /// around. The gradient is right also where elements are 0; in MXNet it is NaN there.
     ///
     /// # Errors
-    /// [`Error::Axis`] if an axis does not exist or is named twice; [`Error::NoArithmetic`] if the
-    /// elements are booleans.
+    /// [`Error::Axis`](crate::Error::Axis) if an axis does not exist or is named twice;
+    /// [`Error::NoArithmetic`](crate::Error::NoArithmetic) if the elements are booleans.
     ///
     /// # Examples
     /// ```
@@ -115,30 +88,18 @@ impl NdArray {
     /// # Ok::<(), gluonic::Error>(())
     /// ```
     pub fn prod_axes(&self, axes: &[isize], keep_dims: bool) -> Result<NdArray> {
-        let rank = self.rank();
-        let mut reduced = vec![axes.is_empty(); rank];
-        for &axis in axes {
-            let resolved = resolve_axis(OP, axis, rank)?;
-            if std::mem::replace(&mut reduced[resolved], true) {
-                return Err(Error::Axis { op: OP, axis, rank });
-            }
+        let plan = plan(OP, self.dims(), axes)?;
+        if self.dtype().is_int() {
+            return self.reduce_integers(OP, &plan, keep_dims, Arith::Mul);
         }
-        if !self.dtype().is_int() {
-            compute_type(OP, &[self])?;
+        compute_type(OP, &[self])?;
+        if let Some(shape) = NdArray::planned(plan.output(keep_dims), self.dtype())? {
+            return Ok(shape);
         }
-        let (gone, kept): (Vec<usize>, Vec<usize>) = (0..rank).partition(|&axis| reduced[axis]);
-        let sizes = |axes: &[usize]| axes.iter().map(|&a| self.dims()[a]).collect::<Vec<usize>>();
-        let (n, dims) = (sizes(&gone).iter().product::<usize>(), Dims::from(sizes(&kept)));
-        let kept_dims: Vec<usize> =
-            (0..rank).map(|a| if reduced[a] { 1 } else { self.dims()[a] }).collect();
-        if shapes_only() {
-            let dims = if keep_dims { Dims::from(kept_dims) } else { dims };
-            return NdArray::shape_only(dims, self.dtype());
-        }
-        let order: Vec<isize> = kept.iter().chain(&gone).map(|&axis| axis as isize).collect();
-        let rows: Vec<usize> = dims.iter().copied().chain([n]).collect();
-        let product = last_axis(&self.permute(&order)?.reshape(rows)?, dims, n)?;
-        if keep_dims { product.reshape(kept_dims) } else { Ok(product) }
+        let order: Vec<isize> = plan.order.iter().map(|&axis| axis as isize).collect();
+        let rows: Vec<usize> = plan.dims.iter().copied().chain([plan.n]).collect();
+        let product = last_axis(&self.permute(&order)?.reshape(rows)?, plan.dims, plan.n)?;
+        if keep_dims { product.reshape(plan.kept_dims) } else { Ok(product) }
     }
 }
 

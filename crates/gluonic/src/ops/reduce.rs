@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Flat, compute_type, edges, output, resolve_axis};
-use crate::array::{Buf, DType, Element, NdArray, View, for_float, for_integer, gather};
+use crate::array::{Buf, DType, Element, NdArray, Scalar, View, for_float, for_integer, gather};
 use crate::autograd::{Op, Sinks};
 use crate::cpu::number::{self, Arith};
 use crate::cpu::{Float, reduce as kernel};
@@ -14,7 +14,7 @@ use crate::shape::Dims;
 /// goes, after the axes have been brought into the order `order`.
 #[derive(Clone)]
 pub(super) struct Plan {
-    order: Vec<usize>,
+    pub(super) order: Vec<usize>,
     in_place: bool,
     pub(super) n: usize,
     pub(super) inner: usize,
@@ -266,9 +266,9 @@ impl NdArray {
         }))
     }
 
-    /// A reduction of integers or booleans, which has no gradient. Sums wrap; the sum of booleans
-    /// is their number, as `int64`.
-    fn reduce_integers(
+    /// A reduction of integers or booleans, which has no gradient. Sums and products wrap; the sum of
+    /// booleans is their number, as `int64`.
+    pub(super) fn reduce_integers(
         &self,
         op: &'static str,
         plan: &Plan,
@@ -287,7 +287,8 @@ impl NdArray {
             let moved = arranged::<T>(&flat, self.dims(), plan);
             let x = moved.as_deref().unwrap_or(flat.slice());
             Buf::new::<T>(dims.elem_count(), |out| {
-                out.fill(T::default());
+                // What a sum or a product of nothing is.
+                out.fill(T::from_scalar(Scalar::Int(i128::from(arith == Arith::Mul))));
                 number::fold_axis(arith, out, x, plan.n, plan.inner);
             })
         });

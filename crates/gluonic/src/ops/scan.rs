@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::product::for_int;
 use super::{Flat, compute_type, edges, output, resolve_axis};
-use crate::array::{Buf, NdArray, for_float};
+use crate::array::{Buf, NdArray, for_float, for_integer};
 use crate::autograd::{Op, Sinks};
+use crate::cpu::number::Number;
 use crate::cpu::reduce as kernel;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 struct CumsumNode {
     n: usize,
@@ -23,18 +23,17 @@ impl Op for CumsumNode {
 }
 
 fn cumsum_of_integers(x: &NdArray, axis: isize) -> Result<NdArray> {
-    const OP: &str = "cumsum";
-    let axis = resolve_axis(OP, axis, x.rank())?;
+    let axis = resolve_axis("cumsum", axis, x.rank())?;
     if let Some(shape) = NdArray::planned(x.dims(), x.dtype())? {
         return Ok(shape);
     }
     let (n, inner): (usize, usize) = (x.dims()[axis], x.dims()[axis + 1..].iter().product());
     let flat = Flat::stored(x)?;
-    let buf = for_int!(OP, x.dtype(), T => Buf::new::<T>(x.elem_count(), |out| {
+    let buf = for_integer!(x.dtype(), T => Buf::new::<T>(x.elem_count(), |out| {
         let x = flat.slice::<T>();
         for i in 0..x.len() {
             let first = i / inner % n == 0;
-            out[i] = if first { x[i] } else { out[i - inner].wrapping_add(x[i]) };
+            out[i] = if first { x[i] } else { Number::add(out[i - inner], x[i]) };
         }
     }));
     Ok(NdArray::from_buf_on(x.context(), buf, x.dims().clone()))
@@ -44,8 +43,8 @@ impl NdArray {
     /// The sum of the elements up to each one along an axis, that one included.
     ///
     /// # Errors
-    /// [`Error::Axis`] if the axis does not exist,
-    /// [`Error::NoArithmetic`] if the elements are booleans. Sums of
+    /// [`Error::Axis`](crate::Error::Axis) if the axis does not exist,
+    /// [`Error::NoArithmetic`](crate::Error::NoArithmetic) if the elements are booleans. Sums of
     /// integers wrap around.
     ///
     /// # Examples
