@@ -154,11 +154,6 @@ impl NdArray {
         if let Some(index) = bad {
             return Err(Error::Index { index: index.into(), shape: self.dims().into() });
         }
-        if let Some(shape) =
-            NdArray::planned(&taken_dims(self.dims(), &[rows.len()], 0), self.dtype())?
-        {
-            return Ok(shape);
-        }
         taken(self, edges(&[self])?, rows.to_vec(), &[rows.len()], 0)
     }
 

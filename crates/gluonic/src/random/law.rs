@@ -454,10 +454,10 @@ fn float<T: Float>(law: &Law) -> Result<Filler<'_, T>, Box<str>> {
 
 fn number<T: Integer>(law: &Law) -> Result<Filler<'_, T>, Box<str>> {
     match &law.0 {
-        _ if law.is_continuous() => Err(FLOATS.into()),
-        Kind::Uniform { .. } | Kind::Normal { .. } | Kind::TruncatedNormal { .. } => {
-            Err(FLOATS.into())
-        }
+        Kind::Uniform { .. }
+        | Kind::Normal { .. }
+        | Kind::TruncatedNormal { .. }
+        | Kind::Waiting(Waiting::Exponential { .. } | Waiting::Gamma { .. }) => Err(FLOATS.into()),
         &Kind::Waiting(law) => {
             // What is larger becomes the largest of the type: it is hardly ever drawn.
             let (lowest, highest) = T::RANGE;

@@ -116,12 +116,7 @@ impl Trainer {
     /// # Source
     /// MXNet 1.9.1, `gluon/trainer.py`, `Trainer.load_states`.
     pub fn load_states(&mut self, file: impl AsRef<Path>) -> Result<()> {
-        let file = file.as_ref();
-        if let Some(bytes) = mxnet::bytes_of(file)? {
-            return self.load_mxnet(file, &bytes);
-        }
-        let read = self.read_states(file)?;
-        self.take_states(read)
+        self.load_states_of(file.as_ref(), false)
     }
 
     /// As [`Trainer::load_states`], but by the order of the parameters, not by their names: for a
@@ -152,11 +147,14 @@ impl Trainer {
     /// # Source
     /// MXNet 1.9.1, `gluon/trainer.py`, `Trainer.load_states`, which knows no names.
     pub fn load_states_in_order(&mut self, file: impl AsRef<Path>) -> Result<()> {
-        let file = file.as_ref();
+        self.load_states_of(file.as_ref(), true)
+    }
+
+    fn load_states_of(&mut self, file: &Path, in_order: bool) -> Result<()> {
         if let Some(bytes) = mxnet::bytes_of(file)? {
             return self.load_mxnet(file, &bytes);
         }
-        let read = self.read_states_of(file, true)?;
+        let read = self.read_states_of(file, in_order)?;
         self.take_states(read)
     }
 
