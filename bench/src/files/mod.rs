@@ -12,8 +12,8 @@
 //! Each is run in `/dev/shm`, where there is one, and in a folder beside this program, which is on a
 //! disk; or in the folders given. What is compared:
 //!
-//! - `save`: all values to a new file, while nothing else waits to be written. Ours syncs the file and its folder, always; so every peer is
-//!   followed by an `fsync` of both, within its time.
+//! - `save`: all values to a new file, while nothing else waits to be written. Ours syncs the file
+//!   and its folder, always; so every peer is followed by an `fsync` of both, within its time.
 //! - `load`: every tensor in memory of its own, from a file that the system has in its cache.
 //!   `gluonic` is `load_parameters` into a network, which is more than the peers do, as these give
 //!   arrays by name; `gluonic to_arrays` gives the same.

@@ -109,7 +109,8 @@ impl NdArray {
     /// An array filled with one value.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] if the element count does not fit the address space.
+    /// [`Error::TooLarge`] if the element count does not fit the address space, [`Error::NoMemory`]
+    /// if there is not so much memory.
     pub fn full(dims: impl Into<Dims>, value: impl Into<Scalar>, dtype: DType) -> Result<NdArray> {
         let (dims, value) = (dims.into(), value.into());
         if let Some(shape) = NdArray::planned(&dims, dtype)? {
@@ -125,7 +126,8 @@ impl NdArray {
     /// An array of zeros.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] if the element count does not fit the address space.
+    /// [`Error::TooLarge`] if the element count does not fit the address space, [`Error::NoMemory`]
+    /// if there is not so much memory.
     pub fn zeros(dims: impl Into<Dims>, dtype: DType) -> Result<NdArray> {
         let dims = dims.into();
         if let Some(shape) = NdArray::planned(&dims, dtype)? {
@@ -138,7 +140,8 @@ impl NdArray {
     /// An array of ones.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] if the element count does not fit the address space.
+    /// [`Error::TooLarge`] if the element count does not fit the address space, [`Error::NoMemory`]
+    /// if there is not so much memory.
     pub fn ones(dims: impl Into<Dims>, dtype: DType) -> Result<NdArray> {
         NdArray::full(dims, 1.0, dtype)
     }

@@ -128,7 +128,8 @@ impl Dense {
     /// A layer with everything said.
     ///
     /// # Errors
-    /// [`Error::Setting`] if there are no inputs, or the element type is not a floating-point one; [`Error::Attribute`] if a shared parameter does not fit.
+    /// [`Error::Setting`] if there are no inputs, or the element type is not a floating-point one;
+    /// [`Error::Attribute`] if a shared parameter does not fit.
     pub fn with(config: DenseConfig) -> Result<Self> {
         let fail = |setting, expected, found: String| {
             Err(Error::Setting { setting, expected, found: found.into() })
