@@ -230,11 +230,7 @@ impl Dict {
         force_reinit: bool,
     ) -> PyResult<()> {
         let dict = self.get(py)?;
-        let options = init_options(init, ctx, force_reinit);
-        let done = py.detach(|| dict.initialize_opts(&options)).or_raise(py);
-        // Python has said it of those that have a value.
-        crate::warnings::forget();
-        done
+        initialize(py, init, ctx, force_reinit, |options| dict.initialize_opts(options))
     }
 
     /// The contexts of all parameters.
@@ -248,16 +244,22 @@ impl Dict {
     }
 }
 
-/// What Gluon's `initialize` says.
-pub(crate) fn init_options(
+/// Gives several parameters their values, by what Gluon's `initialize` says.
+pub(crate) fn initialize(
+    py: Python<'_>,
     init: Option<InitArg>,
     ctx: Option<ContextsArg>,
     force_reinit: bool,
-) -> InitOptions {
-    InitOptions {
+    run: impl FnOnce(&InitOptions) -> gluonic::Result<()> + Send,
+) -> PyResult<()> {
+    let options = InitOptions {
         init: init.map(|init| init.0),
         reinit: if force_reinit { Reinit::Force } else { Reinit::Keep },
         contexts: ctx.map(|contexts| contexts.0),
         ..InitOptions::default()
-    }
+    };
+    let done = py.detach(|| run(&options)).or_raise(py);
+    // Python has said it of those that have a value.
+    crate::warnings::forget();
+    done
 }

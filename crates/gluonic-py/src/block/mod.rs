@@ -23,7 +23,7 @@ pub(crate) use node::Node;
 use self::base::Base;
 use crate::array::{Dialect, NDArray, wrap};
 use crate::context::ContextsArg;
-use crate::dict::{Dict, dict_of_block, dict_to_py, init_options};
+use crate::dict::{Dict, dict_of_block, dict_to_py, initialize};
 use crate::dtype::DTypeArg;
 use crate::errors::{OrRaise, bracketed, to_py, told};
 use crate::initializer::InitArg;
@@ -228,11 +228,7 @@ impl Block {
         force_reinit: bool,
     ) -> PyResult<()> {
         let node = self.node()?;
-        let options = init_options(init, ctx, force_reinit);
-        let done = py.detach(|| node.initialize_opts(&options)).or_raise(py);
-        // Python has said it of those that have a value.
-        crate::warnings::forget();
-        done
+        initialize(py, init, ctx, force_reinit, |options| node.initialize_opts(options))
     }
 
     fn _cast(&self, py: Python<'_>, dtype: DTypeArg) -> PyResult<()> {

@@ -57,7 +57,7 @@ pub(crate) fn shape_text(shape: &Shape) -> String {
 
 /// The number of elements of a shape.
 pub(crate) fn count(shape: &Shape) -> usize {
-    shape.iter().map(|size| size.unwrap_or(0)).product()
+    shape.iter().map(|size| size.unwrap_or(0)).fold(1, usize::saturating_mul)
 }
 
 /// A shape as MXNet's C++ prints it.

@@ -1,6 +1,6 @@
 //! Loads: of a block's tree or a set of parameters, from a file or a dictionary of arrays.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use gluonic::checkpoint::{Checkpoint, DTypeSource, LoadOptions, LoadPolicy, OnConflict, SaveLoad};
 use gluonic::name::ParamPath;
@@ -18,16 +18,26 @@ use crate::dict::Dict;
 use crate::errors::{OrRaise, told};
 use crate::{waiting, warnings};
 
-/// Where values come from, and how Gluon's words call it.
+/// Where values come from.
 struct Source {
     checkpoint: Checkpoint,
-    shown: String,
+    /// None for a dictionary.
+    file: Option<PathBuf>,
 }
 
 impl Source {
-    fn file(py: Python<'_>, file: &Path, shown: String) -> PyResult<Self> {
-        let checkpoint = waiting::run(py, "open", || Checkpoint::open(file))?;
-        Ok(Source { checkpoint, shown })
+    fn file(py: Python<'_>, file: PathBuf) -> PyResult<Self> {
+        let checkpoint = waiting::run(py, "open", || Checkpoint::open(&file))?;
+        Ok(Source { checkpoint, file: Some(file) })
+    }
+
+    /// How Gluon's words call it, which are others for loads by the names of parameters.
+    fn shown(&self, by_name: bool) -> String {
+        match &self.file {
+            Some(file) if by_name => format!("file: {}", file.display()),
+            Some(file) => format!("file '{}'", file.display()),
+            None => "param_dict".to_owned(),
+        }
     }
 
     /// The arrays of a Python dictionary, by their names.
@@ -40,24 +50,26 @@ impl Source {
             };
             state.insert(name.extract::<String>()?, &array).or_raise(values.py())?;
         }
-        Ok(Source { checkpoint: Checkpoint::from(&state), shown: "param_dict".to_owned() })
+        Ok(Source { checkpoint: Checkpoint::from(&state), file: None })
     }
 }
 
-/// What Gluon's switches mean.
-struct Switches {
-    allow_missing: bool,
-    ignore_extra: bool,
-    cast_dtype: bool,
-    dtype_source: String,
-}
+/// Gluon's switches, as Python hands them over: a tuple in this order.
+#[derive(FromPyObject)]
+struct Switches(
+    /* allow_missing */ bool,
+    /* ignore_extra */ bool,
+    /* cast_dtype */ bool,
+    /* dtype_source */ String,
+);
 
 impl Switches {
     fn policy(&self) -> PyResult<LoadPolicy> {
-        let dtype_source = match self.dtype_source.as_str() {
+        let &Switches(allow_missing, ignore_extra, cast_dtype, ref dtype_source) = self;
+        let dtype_source = match dtype_source.as_str() {
             "saved" => DTypeSource::Saved,
             // Only a load that casts looks at it. MXNet's assertion has no text.
-            _ if !self.cast_dtype => DTypeSource::Current,
+            _ if !cast_dtype => DTypeSource::Current,
             "current" => DTypeSource::Current,
             other => {
                 return Err(PyAssertionError::new_err(format!(
@@ -65,12 +77,7 @@ impl Switches {
                 )));
             }
         };
-        let options = LoadOptions {
-            allow_missing: self.allow_missing,
-            ignore_extra: self.ignore_extra,
-            cast_dtype: self.cast_dtype,
-            dtype_source,
-        };
+        let options = LoadOptions { allow_missing, ignore_extra, cast_dtype, dtype_source };
         // Of several values for a tied parameter the last one counts, as in MXNet.
         Ok(LoadPolicy { conflict: OnConflict::Last, ..options.into() })
     }
@@ -99,7 +106,7 @@ fn load(
 ) -> PyResult<()> {
     let count = source.checkpoint.tensors().len();
     if count > 0 && !source.checkpoint.is_named() {
-        let hint = format!("{} holds {count} arrays without names", source.shown);
+        let hint = format!("{} holds {count} arrays without names", source.shown(false));
         return Err(target.nameless(format!("{hint}; read it with nd.load")));
     }
     let policy = switches.policy()?;
@@ -168,13 +175,9 @@ impl Target for Tree<'_> {
         // MXNet loads a file of the older kind as `ParameterDict.load` does.
         let older = is_older(&source.checkpoint);
         let all = || self.named.iter().map(|(_, own)| own.name().to_string()).collect();
-        let file = source.shown.strip_prefix("file '").and_then(|file| file.strip_suffix('\''));
         let words = Words {
             keys: keys_of(&source.checkpoint),
-            file: match file {
-                Some(file) if older => format!("file: {file}"),
-                _ => source.shown.clone(),
-            },
+            file: source.shown(older),
             order: self.named.iter().map(|(path, _)| path.to_string()).collect(),
             names: names.collect(),
             choices: if older { all() } else { self.node.own_names() },
@@ -213,7 +216,7 @@ impl Target for Set<'_> {
         let names: Vec<String> = self.dict.names().map(ToString::to_string).collect();
         let words = Words {
             keys: keys_of(&source.checkpoint),
-            file: source.shown,
+            file: source.shown(true),
             order: names.clone(),
             names: names.iter().map(|name| (name.clone(), name.clone())).collect(),
             choices: names,
@@ -227,70 +230,49 @@ impl Target for Set<'_> {
 
 #[pymethods]
 impl Block {
-    #[expect(clippy::too_many_arguments, reason = "they are Gluon's")]
     fn _load(
         &self,
         py: Python<'_>,
         file: PathBuf,
         ctx: Option<ContextsArg>,
-        allow_missing: bool,
-        ignore_extra: bool,
-        cast_dtype: bool,
-        dtype_source: String,
+        switches: Switches,
     ) -> PyResult<()> {
-        let switches = Switches { allow_missing, ignore_extra, cast_dtype, dtype_source };
-        let source = Source::file(py, &file, format!("file '{}'", file.display()))?;
-        load(py, &Tree::of(self.node()?), source, ctx, &switches)
+        load(py, &Tree::of(self.node()?), Source::file(py, file)?, ctx, &switches)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "they are Gluon's")]
     fn _load_dict(
         &self,
         py: Python<'_>,
         values: &Bound<'_, PyDict>,
         ctx: Option<ContextsArg>,
-        allow_missing: bool,
-        ignore_extra: bool,
-        cast_dtype: bool,
-        dtype_source: String,
+        switches: Switches,
     ) -> PyResult<()> {
-        let switches = Switches { allow_missing, ignore_extra, cast_dtype, dtype_source };
         load(py, &Tree::of(self.node()?), Source::values(values)?, ctx, &switches)
     }
 }
 
 #[pymethods]
 impl Dict {
-    #[expect(clippy::too_many_arguments, reason = "they are Gluon's")]
     fn _load(
         &self,
         py: Python<'_>,
         file: PathBuf,
         ctx: Option<ContextsArg>,
-        allow_missing: bool,
-        ignore_extra: bool,
         restore_prefix: &str,
-        cast_dtype: bool,
-        dtype_source: String,
+        switches: Switches,
     ) -> PyResult<()> {
-        let switches = Switches { allow_missing, ignore_extra, cast_dtype, dtype_source };
-        let source = Source::file(py, &file, format!("file: {}", file.display()))?;
-        load(py, &Set { dict: self.get(py)?, restore_prefix }, source, ctx, &switches)
+        let target = Set { dict: self.get(py)?, restore_prefix };
+        load(py, &target, Source::file(py, file)?, ctx, &switches)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "they are Gluon's")]
     fn _load_dict(
         &self,
         py: Python<'_>,
         values: &Bound<'_, PyDict>,
         ctx: Option<ContextsArg>,
-        allow_missing: bool,
-        ignore_extra: bool,
         restore_prefix: &str,
-        cast_dtype: bool,
-        dtype_source: String,
+        switches: Switches,
     ) -> PyResult<()> {
-        let switches = Switches { allow_missing, ignore_extra, cast_dtype, dtype_source };
         let target = Set { dict: self.get(py)?, restore_prefix };
         load(py, &target, Source::values(values)?, ctx, &switches)
     }

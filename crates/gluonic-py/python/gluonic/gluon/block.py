@@ -11,7 +11,7 @@ from .._gluonic import DeferredInitializationError
 from ..initializer import intercepting
 from . import _deferred, _places
 from ._swap import Swap
-from .parameter import Parameter, ParameterDict, _warn_all, note_saved_dtype
+from .parameter import Parameter, ParameterDict, _warn_all, load_switches, note_saved_dtype
 from .utils import HookHandle
 
 __all__ = ["Block", "HybridBlock", "SymbolBlock"]
@@ -201,7 +201,8 @@ class Block(_gluonic.Block):
         Raises AssertionError for parameters that are missing in the file or do not fit, ValueError
         for what the model does not have. The lines below the first list every problem.
         """
-        self._load(filename, ctx, allow_missing, ignore_extra, bool(cast_dtype), dtype_source)
+        switches = load_switches(allow_missing, ignore_extra, cast_dtype, dtype_source)
+        self._load(filename, ctx, switches)
         note_saved_dtype(self._collect_params().values(), cast_dtype, dtype_source)
 
     def save_params(self, filename):
@@ -242,9 +243,8 @@ class Block(_gluonic.Block):
         dtype_source="current",
     ):
         """As `load_parameters`, from a dictionary of arrays by path."""
-        self._load_dict(
-            dict(param_dict), ctx, allow_missing, ignore_extra, bool(cast_dtype), dtype_source
-        )
+        switches = load_switches(allow_missing, ignore_extra, cast_dtype, dtype_source)
+        self._load_dict(dict(param_dict), ctx, switches)
 
     def swap(self, values):
         """Gives the parameters the values of a snapshot inside the `with`, and their own back

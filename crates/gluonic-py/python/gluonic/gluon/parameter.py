@@ -242,6 +242,11 @@ class Parameter(_gluonic.Parameter):
         raise TypeError("a Parameter cannot be pickled\nsave it with save_parameters")
 
 
+def load_switches(allow_missing, ignore_extra, cast_dtype, dtype_source):
+    """The switches of a load, as gluonic takes them."""
+    return bool(allow_missing), bool(ignore_extra), bool(cast_dtype), dtype_source
+
+
 def note_saved_dtype(parameters, cast_dtype, dtype_source):
     """After a load that may have taken the types of the file: those are NumPy's, as in MXNet."""
     if cast_dtype and dtype_source == "saved":
@@ -463,15 +468,8 @@ class ParameterDict(_gluonic.ParameterDict):
     ):
         """Loads all by their names, `restore_prefix` put before those of the file: all of it, or
         nothing."""
-        self._load(
-            filename,
-            ctx,
-            allow_missing,
-            ignore_extra,
-            restore_prefix,
-            bool(cast_dtype),
-            dtype_source,
-        )
+        switches = load_switches(allow_missing, ignore_extra, cast_dtype, dtype_source)
+        self._load(filename, ctx, restore_prefix, switches)
         note_saved_dtype(self._list(), cast_dtype, dtype_source)
         for parameter in self._list():
             trainer = parameter._trainer
@@ -490,15 +488,8 @@ class ParameterDict(_gluonic.ParameterDict):
         dtype_source="current",
     ):
         """As `load`, from a dictionary of arrays."""
-        self._load_dict(
-            dict(param_dict),
-            ctx,
-            allow_missing,
-            ignore_extra,
-            restore_prefix,
-            bool(cast_dtype),
-            dtype_source,
-        )
+        switches = load_switches(allow_missing, ignore_extra, cast_dtype, dtype_source)
+        self._load_dict(dict(param_dict), ctx, restore_prefix, switches)
 
 
 def _warn_all(parameters, force_reinit):
