@@ -396,3 +396,8 @@ def test_np_reads_and_writes_by_a_list_of_no_places():
     assert (x[[]].shape, x[:, []].shape) == ((0, 3), (2, 0))
     x[[]] = 5
     assert values(x) == [[1, 2, 3]] * 2
+
+
+def test_a_full_array_like_another_keeps_low_bits_too():
+    # MXNet's.
+    assert values(mx.np.full_like(make([1, 2], "np", "uint8"), 300)) == [44, 44]

@@ -105,7 +105,7 @@ pub(crate) fn converted(array: &NdArray, dtype: DType) -> gluonic::Result<NdArra
 
 /// As [`converted`], of a number.
 #[allow(clippy::cast_possible_truncation, reason = "the low bits are what is asked for")]
-pub(super) fn low_bits(value: Scalar, dtype: DType) -> Scalar {
+pub(crate) fn low_bits(value: Scalar, dtype: DType) -> Scalar {
     let whole = match value {
         Scalar::Float(value) => i128::from(value as i32),
         Scalar::Int(value) => value,

@@ -23,7 +23,7 @@ use pyo3::exceptions::{PyKeyError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
-pub(crate) use convert::{converted, from_object, to_numpy};
+pub(crate) use convert::{converted, from_object, low_bits, to_numpy};
 
 use crate::dtype::scalar_type;
 use crate::errors::OrRaise;

@@ -5,10 +5,10 @@ use pyo3::prelude::*;
 
 use super::args::Data;
 use super::{compute, dialect};
-use crate::array::NDArray;
+use crate::array::{NDArray, low_bits};
 use crate::context::ContextArg;
 use crate::dtype::DTypeArg;
-use crate::errors::{MXNetError, OrRaise};
+use crate::errors::{MXNetError, OrRaise, bracketed};
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     for function in [
@@ -41,6 +41,7 @@ fn full_like(
 ) -> PyResult<Bound<'_, PyAny>> {
     let Data { array, dialect } = x;
     let dtype = dtype.map_or(array.dtype(), |dtype| dtype.0);
+    let value = low_bits(value.into(), dtype);
     compute(py, array.elem_count(), dialect, || {
         context::with(array.context(), || NdArray::full(array.dims().clone(), value, dtype))
     })
@@ -139,16 +140,12 @@ fn write<'py>(
     result: Data,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (target, result) = (out.get().get(), result.array);
-    let text = |array: &NdArray| {
-        let sizes: Vec<String> = array.dims().iter().map(ToString::to_string).collect();
-        format!("[{}]", sizes.join(","))
-    };
     let same_count = target.elem_count() == 1 && result.elem_count() == 1;
     if target.dims() != result.dims() && !same_count {
         return Err(MXNetError::new_err(format!(
             "MXNetError: Shape inconsistent, Provided = {}, inferred shape={}",
-            text(&target),
-            text(&result)
+            bracketed(&target.dims().into()),
+            bracketed(&result.dims().into())
         )));
     }
     if target.dtype() != result.dtype() && target.dtype() != DType::Bool {

@@ -1,6 +1,7 @@
 """Trees of blocks in files, by the places of their blocks instead of their names."""
 
 import json
+import os
 
 from .. import ndarray
 
@@ -9,8 +10,10 @@ def save(block, prefix):
     """Writes the parameters to one file, and the classes of the tree to another."""
     values = {place: parameter._data(None, False) for place, _, parameter in _places(block)}
     ndarray.save(f"{prefix}-model.params", values)
-    with open(f"{prefix}-model.json", "w", encoding="utf-8") as file:
+    # Beside it first, so that it is never half there.
+    with open(f"{prefix}-model.json.new", "w", encoding="utf-8") as file:
         json.dump(_classes(block), file, indent=1)
+    os.replace(f"{prefix}-model.json.new", f"{prefix}-model.json")
 
 
 def load(block, prefix):
