@@ -6,7 +6,7 @@ import numpy
 import pytest
 
 import gluonic as mx
-from gluonic import MXNetError, init, nd, np
+from gluonic import MXNetError, _gluonic, init, nd, np
 
 N = 100_000
 
@@ -181,3 +181,8 @@ def test_the_older_names_are_there():
     ]
     assert mx.random.uniform(0, 1, (2,)).shape == (2,)
     assert nd.random.uniform_like(nd.zeros((2, 3))).shape == (2, 3)
+
+
+def test_a_law_that_is_not_there_is_an_error_also_below_the_names_of_mxnet():
+    with pytest.raises(MXNetError, match="a law and its settings"):
+        _gluonic.ops.draw("uniform", [1.0], (2,), "float32", None, False)

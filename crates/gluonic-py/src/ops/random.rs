@@ -1,7 +1,7 @@
 //! Arrays of random numbers.
 
 use gluonic::random::Law;
-use gluonic::{DType, Dims, NdArray, Result, context, ops};
+use gluonic::{DType, Dims, Error, NdArray, Result, context, ops};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -36,7 +36,11 @@ fn law(name: &str, settings: &[f64]) -> Result<Law> {
         ("negative_binomial", &[k, p]) => Law::negative_binomial(k, p),
         ("dispersed", &[mean, dispersion]) => Law::dispersed(mean, dispersion),
         ("bernoulli", &[p]) => Law::bernoulli(p),
-        _ => unreachable!("python/gluonic names the laws and their settings"),
+        _ => Err(Error::Setting {
+            setting: "law",
+            expected: "a law and its settings",
+            found: format!("{name} of {} settings", settings.len()).into(),
+        }),
     }
 }
 
